@@ -1,0 +1,98 @@
+//! Virtio devices behind MMIO windows: found once, handed out to the driver that wants them.
+//!
+//! [`probe`] maps the windows that the command line names and looks behind each; [`take`] hands a
+//! device to its driver (the disk, the network), which speaks to it through the `virtio-drivers`
+//! crate and our [`Memory`]. An interrupt handler quietens its device with [`acknowledge`], which
+//! takes no lock and so may run at any moment.
+//!
+//! Devices are not trusted: what the crate checks of what a device says, and what it leaves to the
+//! driver above, is listed in `kernel/docs/safety.md`.
+//!
+//! Invariant: each window is mapped once and belongs to one transport; only its two interrupt
+//! registers are touched by anybody else, and only through [`acknowledge`].
+
+mod line;
+mod memory;
+
+use alloc::vec::Vec;
+use core::ptr::NonNull;
+
+use spin::Mutex;
+use virtio_drivers::transport::mmio::{MmioError, MmioTransport, VirtIOHeader};
+use virtio_drivers::transport::{DeviceType, DeviceTypeError, Transport};
+
+use crate::mm::dma;
+
+pub use line::acknowledge;
+pub use memory::Memory;
+
+/// A range of physical addresses behind which a virtio device may sit, and the interrupt it raises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Physical address of the first register.
+    pub base: u64,
+    /// Length in bytes, header and configuration space together.
+    pub size: usize,
+    /// The global system interrupt of the device.
+    pub gsi: u32,
+}
+
+/// A device that nobody has taken yet.
+struct Found {
+    transport: MmioTransport<'static>,
+    gsi: u32,
+}
+
+static FOUND: Mutex<Vec<Found>> = Mutex::new(Vec::new());
+
+/// Looks behind every window and keeps the devices for [`take`].
+///
+/// An empty window is normal. A window with something else behind it is reported and left alone.
+pub fn probe(windows: &[Window]) {
+    for window in windows {
+        match open(window) {
+            Ok(transport) => {
+                log::debug!(
+                    "{:?} at {:#x}, GSI {}",
+                    transport.device_type(),
+                    window.base,
+                    window.gsi
+                );
+                FOUND.lock().push(Found {
+                    transport,
+                    gsi: window.gsi,
+                });
+            }
+            Err(MmioError::InvalidDeviceID(DeviceTypeError::InvalidDeviceType(0))) => {}
+            Err(error) => log::warn!("no virtio device at {:#x}: {error}", window.base),
+        }
+    }
+}
+
+/// Takes the first device of this kind that is left, with its global system interrupt.
+///
+/// Dropping the transport resets the device; it does not come back.
+pub fn take(kind: DeviceType) -> Option<(MmioTransport<'static>, u32)> {
+    let mut found = FOUND.lock();
+    let index = found
+        .iter()
+        .position(|device| device.transport.device_type() == kind)?;
+    let device = found.remove(index);
+    Some((device.transport, device.gsi))
+}
+
+/// Maps a window and reads its header.
+fn open(window: &Window) -> Result<MmioTransport<'static>, MmioError> {
+    if window.size < size_of::<VirtIOHeader>() {
+        return Err(MmioError::MmioRegionTooSmall);
+    }
+    let registers: NonNull<u8> = dma::map_mmio(window.base, window.size);
+    // SAFETY:
+    // - `map_mmio` maps the whole window, uncached, and never unmaps it, so the registers and the
+    //   configuration space after them stay valid for `'static`;
+    // - windows are page offsets chosen by the machine, aligned to at least 512 bytes;
+    // - every window is opened once, by `probe`, so no other pointer claims it.
+    let transport = unsafe { MmioTransport::new(registers.cast(), window.size) }?;
+    line::remember(window.gsi, registers);
+    Ok(transport)
+}
