@@ -1,3 +1,16 @@
-//! Placeholder.
+//! The arithmetic of memory: which frames are free, which slot is whose, what lies where.
+//!
+//! - [`frames`]: physical frames, one bit each;
+//! - [`size_class`]: the front of the kernel's heap, from a size to a free list;
+//! - [`slots`]: numbered places in virtual memory, for stacks and arenas;
+//! - [`layout`]: the map of the kernel's virtual memory.
+//!
+//! Nothing here touches memory: the kernel's `mm` maps, zeroes and links what this crate counts.
+//! So all of it runs under the host's tests.
 #![no_std]
 #![forbid(unsafe_code)]
+
+pub mod frames;
+pub mod layout;
+pub mod size_class;
+pub mod slots;
