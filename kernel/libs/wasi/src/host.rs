@@ -1,0 +1,31 @@
+//! What lies outside a command.
+
+/// The outside of one command. All times are in nanoseconds.
+pub trait Host {
+    /// Time since an arbitrary start; never goes back.
+    fn monotonic_ns(&mut self) -> u64;
+
+    /// Time since 1970-01-01 00:00 UTC.
+    fn realtime_ns(&mut self) -> u64;
+
+    /// Processor time that this command has used.
+    fn cpu_time_ns(&mut self) -> u64;
+
+    /// Fills `bytes` with random numbers fit for keys.
+    fn random(&mut self, bytes: &mut [u8]);
+
+    /// Takes a non-empty part of the response and says how many bytes it took. It may wait for room.
+    /// 0 means that nobody will ever read more.
+    fn write_stdout(&mut self, bytes: &[u8]) -> usize;
+
+    /// Takes a line for the log, without its newline. The bytes are as the guest wrote them: what
+    /// must not reach a terminal is for the host to remove.
+    fn write_log(&mut self, line: &[u8]);
+
+    /// Returns when [`Self::monotonic_ns`] has reached `deadline_ns`, or earlier if the command is
+    /// not wanted any more.
+    fn sleep_until(&mut self, deadline_ns: u64);
+
+    /// Lets others run. Called between the parts of long work, too.
+    fn yield_now(&mut self);
+}

@@ -1,0 +1,49 @@
+//! Stderr is the log: bytes in, lines out.
+
+use crate::Host;
+
+/// Longest line that reaches the log in one piece, in bytes. Longer ones are broken.
+pub(crate) const LONGEST: usize = 512;
+
+/// Collects bytes until they are a line. It never allocates: the context of a sandbox that is ended
+/// is dropped without a destructor, and a call may be abandoned half-way.
+pub(crate) struct Lines {
+    bytes: [u8; LONGEST],
+    used: usize,
+}
+
+impl Lines {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; LONGEST],
+            used: 0,
+        }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8], host: &mut impl Host) {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.emit(host);
+                continue;
+            }
+            if self.used == LONGEST {
+                self.emit(host);
+            }
+            self.bytes[self.used] = byte;
+            self.used += 1;
+        }
+    }
+
+    /// Gives out what is left of a line without an end.
+    pub(crate) fn flush(&mut self, host: &mut impl Host) {
+        if self.used > 0 {
+            self.emit(host);
+        }
+    }
+
+    fn emit(&mut self, host: &mut impl Host) {
+        let line = &self.bytes[..self.used];
+        host.write_log(line.strip_suffix(b"\r").unwrap_or(line));
+        self.used = 0;
+    }
+}
