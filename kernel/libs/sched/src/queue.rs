@@ -1,13 +1,15 @@
 //! The run queue: a binary heap that can also remove from the middle.
 //!
-//! The heap orders slots by deadline, and each slot knows where in the heap it is. So every
-//! operation is O(log n), removal of a task by name included.
+//! The heap's nodes carry what they are ordered by; a slot per queued task says where in the heap
+//! its node is, and a hash table finds the slot by the task's name. So every operation is
+//! O(log n), removal by name included, and moving a node writes to one slot only.
 //!
-//! Invariant: `heap[slots[s].position] == s` for every queued slot `s`, and `by_task` maps exactly
-//! the queued tasks to their slots.
+//! Invariant: for every node, `slots[node.slot].position` is the node's index in the heap, and
+//! `by_task` holds exactly the slots of the queued tasks.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+
+use hashbrown::HashTable;
 
 /// The name of something that can be scheduled. The caller chooses it; no two queued tasks may
 /// have the same.
@@ -26,30 +28,38 @@ pub struct Entry {
     pub arrival: u64,
 }
 
-impl Entry {
-    /// The smaller rank runs first. No two tasks have the same.
-    const fn rank(&self) -> (u64, u64, u64) {
-        (self.deadline_ns, self.arrival, self.task.0)
-    }
-}
-
 /// Tasks that are ready to run, earliest deadline first.
 ///
 /// The same order serves whatever else waits for a moment: sleepers, with the time at which they
 /// want to wake as the deadline.
 #[derive(Default)]
 pub struct Queue {
-    /// Slot numbers, as a binary heap.
-    heap: Vec<u32>,
+    heap: Vec<Node>,
     slots: Vec<Slot>,
     /// Slots without a task.
     vacant: Vec<u32>,
-    by_task: BTreeMap<TaskId, u32>,
+    /// Slots by the name of the task in them.
+    by_task: HashTable<u32>,
 }
 
+#[derive(Clone, Copy)]
+struct Node {
+    deadline_ns: u64,
+    arrival: u64,
+    slot: u32,
+}
+
+#[derive(Clone, Copy)]
 struct Slot {
-    entry: Entry,
+    task: TaskId,
     position: usize,
+}
+
+impl Node {
+    /// The smaller rank runs first. One wide number, because it is compared without a branch.
+    const fn rank(&self) -> u128 {
+        (self.deadline_ns as u128) << u64::BITS | self.arrival as u128
+    }
 }
 
 /// Whether the earliest task of `queue` may take the CPU from `running`: only with an earlier
@@ -69,7 +79,7 @@ impl Queue {
             heap: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
-            by_task: BTreeMap::new(),
+            by_task: HashTable::new(),
         }
     }
 
@@ -91,27 +101,25 @@ impl Queue {
     /// # Panics
     /// If the task is queued already.
     pub fn insert(&mut self, task: TaskId, deadline_ns: u64, arrival: u64) {
-        let position = self.heap.len();
-        let slot = self.store(Slot {
-            entry: Entry {
-                task,
-                deadline_ns,
-                arrival,
-            },
-            position,
-        });
-        let before = self.by_task.insert(task, slot);
-        assert!(before.is_none(), "task {} is queued already", task.0);
-        self.heap.push(slot);
-        self.sift_up(position);
+        assert!(
+            self.slot_of(task).is_none(),
+            "task {} is queued already",
+            task.0
+        );
+        let slot = self.fill_slot(task);
+        let node = Node {
+            deadline_ns,
+            arrival,
+            slot,
+        };
+        self.heap.push(node);
+        self.rise(self.heap.len() - 1, node);
     }
 
     /// The task with the earliest deadline.
     #[must_use]
     pub fn earliest(&self) -> Option<Entry> {
-        self.heap
-            .first()
-            .map(|slot| self.slots[*slot as usize].entry)
+        self.heap.first().map(|node| self.entry(node))
     }
 
     /// Takes the task with the earliest deadline out of the queue.
@@ -123,70 +131,99 @@ impl Queue {
 
     /// Takes a task out of the queue, wherever it stands. Whether it was there.
     pub fn remove(&mut self, task: TaskId) -> bool {
-        let Some(slot) = self.by_task.remove(&task) else {
+        let Some(slot) = self.vacate_slot(task) else {
             return false;
         };
         let position = self.slots[slot as usize].position;
-        self.heap.swap_remove(position);
-        self.vacant.push(slot);
+        let Some(last) = self.heap.pop() else {
+            return false;
+        };
         if position < self.heap.len() {
-            self.place(position, self.heap[position]);
-            self.sift_down(position);
-            self.sift_up(position);
+            // The last node fills the hole, wherever it belongs on the way through it. It comes
+            // from the bottom and will most often end near it, so the hole sinks all the way
+            // without looking at it, and it rises from there.
+            let bottom = self.sink_hole(position);
+            self.rise(bottom, last);
         }
         true
     }
 
-    fn store(&mut self, slot: Slot) -> u32 {
-        if let Some(index) = self.vacant.pop() {
-            self.slots[index as usize] = slot;
-            return index;
-        }
-        self.slots.push(slot);
-        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks fit into memory")
-    }
-
-    fn sift_up(&mut self, mut position: usize) {
-        while position > 0 {
-            let parent = (position - 1) / 2;
-            if self.rank(parent) < self.rank(position) {
-                return;
-            }
-            self.swap(position, parent);
-            position = parent;
+    fn entry(&self, node: &Node) -> Entry {
+        Entry {
+            task: self.slots[node.slot as usize].task,
+            deadline_ns: node.deadline_ns,
+            arrival: node.arrival,
         }
     }
 
-    fn sift_down(&mut self, mut position: usize) {
-        while let Some(child) = self.earlier_child(position) {
-            if self.rank(position) < self.rank(child) {
-                return;
-            }
-            self.swap(position, child);
+    /// Moves the hole at `position` to the bottom, each time past the earlier of its children.
+    fn sink_hole(&mut self, mut position: usize) -> usize {
+        loop {
+            let left = 2 * position + 1;
+            let Some(pair) = self.heap.get(left..left + 2) else {
+                break;
+            };
+            let child = left + usize::from(pair[1].rank() < pair[0].rank());
+            self.place(position, self.heap[child]);
             position = child;
         }
-    }
-
-    fn earlier_child(&self, position: usize) -> Option<usize> {
-        let (left, right) = (2 * position + 1, 2 * position + 2);
-        if right < self.heap.len() && self.rank(right) < self.rank(left) {
-            return Some(right);
+        let only = 2 * position + 1;
+        if only < self.heap.len() {
+            self.place(position, self.heap[only]);
+            position = only;
         }
-        (left < self.heap.len()).then_some(left)
+        position
     }
 
-    fn rank(&self, position: usize) -> (u64, u64, u64) {
-        self.slots[self.heap[position] as usize].entry.rank()
+    /// Puts `node` into the hole at `position`, or above if it ranks before what is there.
+    fn rise(&mut self, mut position: usize, node: Node) {
+        while position > 0 {
+            let parent = (position - 1) / 2;
+            if self.heap[parent].rank() <= node.rank() {
+                break;
+            }
+            self.place(position, self.heap[parent]);
+            position = parent;
+        }
+        self.place(position, node);
     }
 
-    fn swap(&mut self, one: usize, other: usize) {
-        let (a, b) = (self.heap[one], self.heap[other]);
-        self.place(one, b);
-        self.place(other, a);
+    fn place(&mut self, position: usize, node: Node) {
+        self.heap[position] = node;
+        self.slots[node.slot as usize].position = position;
     }
 
-    fn place(&mut self, position: usize, slot: u32) {
-        self.heap[position] = slot;
-        self.slots[slot as usize].position = position;
+    fn slot_of(&self, task: TaskId) -> Option<u32> {
+        let is_it = |slot: &u32| self.slots[*slot as usize].task == task;
+        self.by_task.find(hash(task), is_it).copied()
     }
+
+    fn fill_slot(&mut self, task: TaskId) -> u32 {
+        let slot = Slot { task, position: 0 };
+        let index = if let Some(index) = self.vacant.pop() {
+            self.slots[index as usize] = slot;
+            index
+        } else {
+            self.slots.push(slot);
+            u32::try_from(self.slots.len() - 1).expect("memory ends before 2^32 tasks")
+        };
+        let slots = &self.slots;
+        self.by_task
+            .insert_unique(hash(task), index, |slot| hash(slots[*slot as usize].task));
+        index
+    }
+
+    fn vacate_slot(&mut self, task: TaskId) -> Option<u32> {
+        let slots = &self.slots;
+        let is_it = |slot: &u32| slots[*slot as usize].task == task;
+        let (slot, _) = self.by_task.find_entry(hash(task), is_it).ok()?.remove();
+        self.vacant.push(slot);
+        Some(slot)
+    }
+}
+
+/// The table uses the highest and the lowest bits; the product scatters the high ones.
+const fn hash(task: TaskId) -> u64 {
+    let product = task.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ (product >> (u64::BITS / 2))
 }

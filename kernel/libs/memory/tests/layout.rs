@@ -1,0 +1,173 @@
+//! The map of virtual memory: what lies where, and whose an address is.
+
+use std::ops::Range;
+
+use luge_memory::layout::*;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+
+const PHYSICAL_MAP: Range<u64> = 0xffff_8000_0000_0000..0xffff_8000_1000_0000;
+const STACK_BYTES: u64 = 512 << 10;
+
+fn owner(address: u64) -> Owner {
+    owner_of(address, &PHYSICAL_MAP, |_| STACK_BYTES)
+}
+
+#[test]
+fn a_stack_and_its_guard_fill_the_slot() {
+    for slot in [0, 1, 77, STACK_SLOTS - 1] {
+        for bytes in [MIN_STACK_BYTES, STACK_BYTES, MAX_STACK_BYTES] {
+            let (stack, guard) = (stack_range(slot, bytes), stack_guard(slot, bytes));
+            assert_eq!(stack.end - stack.start, bytes);
+            assert_eq!(guard.end, stack.start);
+            assert_eq!(guard.start..stack.end, stack_slot(slot));
+            assert!(guard.end - guard.start >= GUARD_BYTES);
+        }
+    }
+}
+
+#[test]
+fn what_lies_below_a_guard_is_another_stacks_top_or_nothing() {
+    assert_eq!(stack_slot(1).start, stack_slot(0).end);
+    assert_eq!(owner(stack_slot(0).start - 1), Owner::Other);
+}
+
+#[test]
+fn every_address_of_a_stack_slot_is_the_stacks_or_its_guards() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for _ in 0..10_000 {
+        let slot = random.next_u32() % STACK_SLOTS;
+        let address = stack_slot(slot).start + random.next_u64() % STACK_SLOT_BYTES;
+        let guard = stack_guard(slot, STACK_BYTES).contains(&address);
+        assert_eq!(owner(address), Owner::Stack { slot, guard });
+        assert_ne!(guard, stack_range(slot, STACK_BYTES).contains(&address));
+    }
+}
+
+#[test]
+fn a_slot_without_a_stack_is_all_guard() {
+    let last = stack_slot(9).end - 1;
+    assert_eq!(
+        owner_of(last, &PHYSICAL_MAP, |_| 0),
+        Owner::Stack {
+            slot: 9,
+            guard: true
+        }
+    );
+}
+
+#[test]
+fn the_parts_of_an_arena_are_apart_and_inside_it() {
+    for slot in [0, 5, ARENA_SLOTS - 1] {
+        let mut end = arena_range(slot).start;
+        let large = (0..ARENA_LARGE_RANGES).map(|n| arena_large_range(slot, n));
+        for part in std::iter::once(arena_heap_range(slot)).chain(large) {
+            assert_eq!(
+                part.start,
+                end + PAGE_BYTES,
+                "one unmapped page before each part"
+            );
+            assert_eq!(part.end - part.start, ARENA_PART_BYTES - PAGE_BYTES);
+            assert_eq!(owner(part.start), Owner::Arena { slot });
+            assert_eq!(owner(part.end - 1), Owner::Arena { slot });
+            end = part.end;
+        }
+        assert_eq!(end, arena_range(slot).end);
+    }
+}
+
+#[test]
+fn the_arena_of_an_address_is_the_one_whose_range_holds_it() {
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    for _ in 0..10_000 {
+        let slot = random.next_u32() % ARENA_SLOTS;
+        let address = arena_range(slot).start + random.next_u64() % ARENA_SLOT_BYTES;
+        assert_eq!(arena_of(address), Some(slot));
+        assert_eq!(owner(address), Owner::Arena { slot });
+    }
+    for outside in [0, ARENAS.start - 1, ARENAS.end, u64::MAX] {
+        assert_eq!(arena_of(outside), None);
+    }
+}
+
+#[test]
+fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
+    let owners = [
+        Owner::KernelHeap,
+        Owner::Stack {
+            slot: 0,
+            guard: true,
+        },
+        Owner::Arena { slot: 0 },
+        Owner::Mmio,
+        Owner::KernelImage,
+    ];
+    for (region, expected) in REGIONS.iter().zip(owners) {
+        assert_eq!(owner(region.start), expected);
+        assert_ne!(owner(region.end), expected);
+    }
+    assert_eq!(owner(KERNEL_HEAP.end - 1), Owner::KernelHeap);
+    assert_eq!(
+        owner(STACKS.end - 1),
+        Owner::Stack {
+            slot: STACK_SLOTS - 1,
+            guard: false
+        }
+    );
+    assert_eq!(
+        owner(ARENAS.end - 1),
+        Owner::Arena {
+            slot: ARENA_SLOTS - 1
+        }
+    );
+    assert_eq!(owner(MMIO.end - 1), Owner::Mmio);
+    assert_eq!(owner(KERNEL_IMAGE.end - 1), Owner::KernelImage);
+}
+
+#[test]
+fn the_physical_map_is_where_the_loader_says() {
+    assert_eq!(owner(PHYSICAL_MAP.start), Owner::PhysicalMap);
+    assert_eq!(owner(PHYSICAL_MAP.end), Owner::Other);
+    let elsewhere = 0xffff_9000_0000_0000..0xffff_9000_0000_1000;
+    let address = elsewhere.start;
+    assert_eq!(owner(address), Owner::Other);
+    assert_eq!(owner_of(address, &elsewhere, |_| 0), Owner::PhysicalMap);
+}
+
+#[test]
+fn the_lower_half_and_non_canonical_addresses_are_nobodys() {
+    for address in [
+        0,
+        0x1000,
+        0x7fff_ffff_ffff,
+        0x8000_0000_0000,
+        0xffff_7fff_ffff_ffff,
+        u64::MAX,
+    ] {
+        assert_eq!(owner(address), Owner::Other);
+    }
+}
+
+#[test]
+#[should_panic(expected = "whole number of pages")]
+fn a_stack_of_half_a_page_more_is_refused() {
+    let _ = stack_range(0, MIN_STACK_BYTES + 2048);
+}
+
+#[test]
+#[should_panic(expected = "no size for a stack")]
+fn a_stack_that_leaves_too_little_guard_is_refused() {
+    let _ = stack_range(0, MAX_STACK_BYTES + PAGE_BYTES);
+}
+
+#[test]
+#[should_panic(expected = "no such stack slot")]
+fn a_slot_after_the_last_is_refused() {
+    let _ = stack_range(STACK_SLOTS, STACK_BYTES);
+}
+
+#[test]
+#[should_panic(expected = "no such range")]
+fn a_large_range_after_the_last_is_refused() {
+    let _ = arena_large_range(0, ARENA_LARGE_RANGES);
+}

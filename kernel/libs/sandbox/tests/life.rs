@@ -1,0 +1,188 @@
+//! Every state with every event, and the time between them.
+
+use luge_sandbox::{Counters, Event, IllegalTransition, Life, Outcome, State, Times, Wait};
+use luge_trap::Trap;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+
+const EXIT: Outcome = Outcome::Exit(3);
+const OUTPUT: Wait = Wait::Output;
+const SLEEP: Wait = Wait::Until(900);
+
+const STATES: [State; 8] = [
+    State::Queued,
+    State::Running,
+    State::Blocked(OUTPUT),
+    State::Blocked(SLEEP),
+    State::Ended(EXIT),
+    State::Ended(Outcome::Trap(Trap::Unreachable)),
+    State::Ended(Outcome::OverDeadline),
+    State::Ended(Outcome::Cancelled),
+];
+
+const EVENTS: [Event; 9] = [
+    Event::Dispatched,
+    Event::Preempted,
+    Event::Blocked(OUTPUT),
+    Event::Blocked(SLEEP),
+    Event::Woken,
+    Event::Finished(EXIT),
+    Event::Finished(Outcome::Trap(Trap::StackOverflow)),
+    Event::DeadlinePassed,
+    Event::Cancelled,
+];
+
+/// One row per event of [`EVENTS`], one column per state of [`STATES`]; None is illegal. What
+/// follows an end is always illegal, so the last four columns are left away.
+const TABLE: [[Option<State>; 4]; 9] = {
+    const QUEUED: Option<State> = Some(State::Queued);
+    const RUNNING: Option<State> = Some(State::Running);
+    const WAITING: Option<State> = Some(State::Blocked(OUTPUT));
+    const ASLEEP: Option<State> = Some(State::Blocked(SLEEP));
+    const LEFT: Option<State> = Some(State::Ended(EXIT));
+    const TRAPPED: Option<State> = Some(State::Ended(Outcome::Trap(Trap::StackOverflow)));
+    const LATE: Option<State> = Some(State::Ended(Outcome::OverDeadline));
+    const GONE: Option<State> = Some(State::Ended(Outcome::Cancelled));
+    // In the state: Queued, Running, Blocked(Output), Blocked(Until).
+    [
+        [RUNNING, None, None, None],
+        [None, QUEUED, None, None],
+        [None, WAITING, None, None],
+        [None, ASLEEP, None, None],
+        [None, None, QUEUED, QUEUED],
+        [None, LEFT, None, None],
+        [None, TRAPPED, None, None],
+        [LATE, LATE, LATE, LATE],
+        [GONE, GONE, GONE, GONE],
+    ]
+};
+
+#[test]
+fn every_event_in_every_state_has_the_answer_of_the_table() {
+    for (event, row) in EVENTS.into_iter().zip(TABLE) {
+        for (index, from) in STATES.into_iter().enumerate() {
+            let expected = row.get(index).copied().flatten();
+            let expected = expected.ok_or(IllegalTransition { from, event });
+            assert_eq!(from.after(event), expected, "{event:?} in {from:?}");
+        }
+    }
+}
+
+/// A life that has seen the events, one nanosecond apart.
+fn life_after(events: &[Event]) -> Life {
+    let mut life = Life::new(0);
+    for (now, event) in (1..).zip(events) {
+        life.apply(*event, now)
+            .expect("the test tells a possible life");
+    }
+    life
+}
+
+#[test]
+fn an_illegal_event_changes_nothing() {
+    let mut life = life_after(&[Event::Dispatched]);
+    let before = (life.state(), life.times(50), life.counters());
+    let error = life.apply(Event::Woken, 10).expect_err("it is not blocked");
+    assert_eq!(
+        error,
+        IllegalTransition {
+            from: State::Running,
+            event: Event::Woken
+        }
+    );
+    assert_eq!(error.to_string(), "Woken cannot follow Running");
+    assert_eq!((life.state(), life.times(50), life.counters()), before);
+}
+
+#[test]
+fn the_first_end_is_the_one_that_counts() {
+    let mut life = life_after(&[Event::Dispatched, Event::Finished(EXIT)]);
+    assert!(life.apply(Event::Cancelled, 5).is_err());
+    assert!(life.apply(Event::DeadlinePassed, 6).is_err());
+    assert_eq!(life.outcome(), Some(EXIT));
+}
+
+#[test]
+fn time_is_accounted_to_the_state_it_was_spent_in() {
+    let mut life = Life::new(1000);
+    let told = [
+        (Event::Dispatched, 1010),
+        (Event::Preempted, 1030),
+        (Event::Dispatched, 1070),
+        (Event::Blocked(SLEEP), 1150),
+        (Event::Woken, 1310),
+        (Event::Dispatched, 1311),
+        (Event::Finished(EXIT), 1313),
+    ];
+    for (event, now) in told {
+        assert!(life.apply(event, now).is_ok());
+    }
+    let times = Times {
+        queued_ns: 10 + 40 + 1,
+        run_ns: 20 + 80 + 2,
+        blocked_ns: 160,
+        total_ns: 313,
+    };
+    assert_eq!(life.times(1313), times);
+    assert_eq!(
+        life.times(u64::MAX),
+        times,
+        "a life that is over gets no older"
+    );
+    assert_eq!(
+        life.counters(),
+        Counters {
+            dispatches: 3,
+            preemptions: 1,
+            waits: 1
+        }
+    );
+}
+
+#[test]
+fn the_present_state_counts_up_to_now() {
+    let life = life_after(&[Event::Dispatched]);
+    let times = life.times(101);
+    assert_eq!(
+        (times.queued_ns, times.run_ns, times.total_ns),
+        (1, 100, 101)
+    );
+}
+
+#[test]
+fn a_clock_that_steps_back_takes_no_time_away() {
+    let mut life = Life::new(100);
+    assert!(life.apply(Event::Dispatched, 150).is_ok());
+    assert!(life.apply(Event::Preempted, 140).is_ok());
+    assert_eq!(
+        life.times(120),
+        Times {
+            queued_ns: 50,
+            total_ns: 50,
+            ..Times::default()
+        }
+    );
+    assert_eq!(life.times(160).queued_ns, 60);
+}
+
+#[test]
+fn the_parts_of_every_random_life_add_up_to_the_whole() {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    for _ in 0..500 {
+        let born = random.next_u64() >> 8;
+        let (mut life, mut now, mut dispatches) = (Life::new(born), born, 0);
+        while life.outcome().is_none() {
+            now += random.next_u64() % 1_000_000;
+            let event = EVENTS[random.next_u32() as usize % EVENTS.len()];
+            let told = life.apply(event, now);
+            dispatches += u32::from(told == Ok(State::Running));
+            let times = life.times(now);
+            assert_eq!(times.total_ns, now - born);
+            assert_eq!(
+                times.queued_ns + times.run_ns + times.blocked_ns,
+                times.total_ns
+            );
+        }
+        assert_eq!(life.counters().dispatches, dispatches);
+    }
+}

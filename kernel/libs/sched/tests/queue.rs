@@ -1,0 +1,181 @@
+//! The run queue against a plain sorted list.
+
+use luge_sched::{Entry, Queue, TaskId, should_preempt};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+
+/// What the queue must do, as simply as it can be said.
+#[derive(Default)]
+struct SortedList(Vec<Entry>);
+
+impl SortedList {
+    fn insert(&mut self, entry: Entry) {
+        self.0.push(entry);
+        self.0
+            .sort_by_key(|entry| (entry.deadline_ns, entry.arrival));
+    }
+
+    fn earliest(&self) -> Option<Entry> {
+        self.0.first().copied()
+    }
+
+    fn pop_earliest(&mut self) -> Option<Entry> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
+    fn remove(&mut self, task: TaskId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|entry| entry.task != task);
+        self.0.len() < before
+    }
+}
+
+fn entry(task: u64, deadline_ns: u64, arrival: u64) -> Entry {
+    Entry {
+        task: TaskId(task),
+        deadline_ns,
+        arrival,
+    }
+}
+
+fn queue_of(entries: &[Entry]) -> Queue {
+    let mut queue = Queue::new();
+    for entry in entries {
+        queue.insert(entry.task, entry.deadline_ns, entry.arrival);
+    }
+    queue
+}
+
+fn drain(queue: &mut Queue) -> Vec<u64> {
+    std::iter::from_fn(|| queue.pop_earliest())
+        .map(|entry| entry.task.0)
+        .collect()
+}
+
+/// Applies random operations to both. `deadlines` is how many different deadlines there are: few
+/// make ties common. `growth` is how many of eight operations insert.
+fn compare_with_list(seed: u64, operations: u32, deadlines: u64, growth: u64) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let (mut queue, mut list) = (Queue::new(), SortedList::default());
+    for arrival in 0..u64::from(operations) {
+        let task = random.next_u64() % 512;
+        if random.next_u64() % 8 < growth {
+            if !list.0.iter().any(|entry| entry.task.0 == task) {
+                let deadline = random.next_u64() % deadlines;
+                list.insert(entry(task, deadline, arrival));
+                queue.insert(TaskId(task), deadline, arrival);
+            }
+        } else if random.next_u64() % 2 == 0 {
+            assert_eq!(
+                queue.remove(TaskId(task)),
+                list.remove(TaskId(task)),
+                "seed {seed}"
+            );
+        } else {
+            assert_eq!(queue.pop_earliest(), list.pop_earliest(), "seed {seed}");
+        }
+        assert_eq!(queue.earliest(), list.earliest(), "seed {seed}");
+        assert_eq!(queue.len(), list.0.len(), "seed {seed}");
+    }
+    let rest: Vec<u64> = list.0.iter().map(|entry| entry.task.0).collect();
+    assert_eq!(drain(&mut queue), rest, "seed {seed}");
+}
+
+#[test]
+fn random_operations_agree_with_a_sorted_list() {
+    for seed in 0..200 {
+        compare_with_list(seed, 400, 1 << 40, 4);
+    }
+}
+
+#[test]
+fn random_operations_agree_with_a_sorted_list_when_ties_are_common() {
+    for seed in 1000..1200 {
+        compare_with_list(seed, 400, 4, 4);
+    }
+}
+
+#[test]
+fn random_operations_agree_with_a_sorted_list_when_the_queue_is_long() {
+    for seed in 2000..2010 {
+        compare_with_list(seed, 4000, 1 << 20, 6);
+    }
+}
+
+#[test]
+fn an_empty_queue_has_nothing_to_give() {
+    let mut queue = Queue::new();
+    assert!(queue.is_empty());
+    assert_eq!(queue.earliest(), None);
+    assert_eq!(queue.pop_earliest(), None);
+    assert!(!queue.remove(TaskId(0)));
+}
+
+#[test]
+fn the_earliest_deadline_comes_first_whatever_the_order_of_insertion() {
+    let mut queue = queue_of(&[entry(1, 30, 0), entry(2, 10, 1), entry(3, 20, 2)]);
+    assert_eq!(drain(&mut queue), [2, 3, 1]);
+}
+
+#[test]
+fn equal_deadlines_come_in_the_order_of_first_arrival() {
+    let mut queue = queue_of(&[entry(9, 10, 2), entry(5, 10, 0), entry(7, 10, 1)]);
+    assert_eq!(drain(&mut queue), [5, 7, 9]);
+}
+
+#[test]
+fn a_preempted_task_comes_back_to_its_place_among_equals() {
+    let mut queue = queue_of(&[entry(1, 10, 0), entry(2, 10, 1), entry(3, 10, 2)]);
+    let preempted = queue.pop_earliest().expect("three are queued");
+    queue.insert(preempted.task, preempted.deadline_ns, preempted.arrival);
+    assert_eq!(drain(&mut queue), [1, 2, 3]);
+}
+
+#[test]
+fn a_removed_task_does_not_come_and_may_be_queued_again() {
+    let mut queue = queue_of(&[entry(1, 10, 0), entry(2, 20, 1), entry(3, 30, 2)]);
+    assert!(queue.remove(TaskId(2)));
+    assert!(!queue.remove(TaskId(2)));
+    queue.insert(TaskId(2), 5, 1);
+    assert_eq!(drain(&mut queue), [2, 1, 3]);
+}
+
+#[test]
+fn a_removed_node_lets_the_last_one_rise_as_well_as_sink() {
+    // The tree under 10 is late, the one under 1 early. Removing 11 moves the last node, 3, into
+    // the late tree, where it must rise above 10.
+    let deadlines = [0, 10, 1, 11, 12, 2, 3];
+    let mut queue = Queue::new();
+    for (arrival, deadline) in (0..).zip(deadlines) {
+        queue.insert(TaskId(deadline), deadline, arrival);
+    }
+    assert!(queue.remove(TaskId(11)));
+    assert_eq!(drain(&mut queue), [0, 1, 2, 3, 10, 12]);
+}
+
+#[test]
+#[should_panic(expected = "task 4 is queued already")]
+fn a_task_cannot_be_queued_twice() {
+    let _ = queue_of(&[entry(4, 10, 0), entry(4, 20, 1)]);
+}
+
+#[test]
+fn only_an_earlier_deadline_preempts() {
+    let running = entry(1, 20, 5);
+    assert!(!should_preempt(&running, &Queue::new()));
+    assert!(!should_preempt(&running, &queue_of(&[entry(2, 30, 0)])));
+    assert!(
+        !should_preempt(&running, &queue_of(&[entry(2, 20, 0)])),
+        "a tie is not worth a switch"
+    );
+    assert!(should_preempt(
+        &running,
+        &queue_of(&[entry(2, 30, 0), entry(3, 19, 9)])
+    ));
+}
+
+#[test]
+fn the_extremes_of_deadlines_and_names_are_ordered_too() {
+    let mut queue = queue_of(&[entry(u64::MAX, u64::MAX, u64::MAX), entry(0, 0, 0)]);
+    assert_eq!(drain(&mut queue), [0, u64::MAX]);
+}
