@@ -1,0 +1,352 @@
+//! One connection: bytes and time in, requests out, one at a time and in order.
+//!
+//! ```text
+//!  Head ──head complete──▶ Decide ──accept──▶ Body ──body complete──▶ Busy
+//!   ▲                        │ decline, or no body                     │
+//!   │                        └──────────────────────────────────────▶──┤
+//!   └───────────────────────────── finish ─────────────────────────────┘
+//!  any of the first three ──refusal──▶ Closed
+//! ```
+//!
+//! While a request is decided on or served, bytes are left with the caller (and so in the TCP
+//! window): a client that pipelines faster than it is served is slowed down, not buffered.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::chunked::{Chunked, Progress, append};
+use crate::head::{self, Content, Head, Parsed, Persistence};
+use crate::limits::Limits;
+use crate::scan::{Scan, Scanner};
+use crate::status::{Refusal, Status};
+
+/// Up to this size a body's memory is taken at once; beyond it, it grows with what arrives, so that
+/// a promised length alone costs nothing.
+const PROMISED_BYTES: u64 = 64 * 1024;
+
+/// What the bytes received amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A head is complete: answer with [`Connection::accept`] or [`Connection::decline`].
+    Head(Head),
+    /// The body of the accepted head is complete; the request can run.
+    Body(Vec<u8>),
+    /// The request cannot be served. Send this and close; the connection takes no more.
+    Refused(Refusal),
+}
+
+/// What [`Connection::receive`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "bytes that were not taken must be given again"]
+pub struct Received {
+    /// How many of the bytes were taken. The others belong to a later request, or to a later call.
+    pub taken: usize,
+    /// What they amount to, if anything yet.
+    pub event: Option<Event>,
+}
+
+/// What follows an accepted head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a request without a body runs now"]
+pub enum Accepted {
+    /// The request has no body: it can run.
+    Complete,
+    /// The body is on its way.
+    Body,
+    /// The client waits for [`continue_line`](crate::continue_line) before it sends the body.
+    BodyAfterContinue,
+    /// The body is larger than the limit. Send this and close.
+    Refused(Refusal),
+}
+
+/// A connection whose time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// In the middle of a request: send this and close.
+    Refused(Refusal),
+    /// Between requests: close without a word.
+    Idle,
+}
+
+#[derive(Debug)]
+enum State {
+    Head {
+        scanner: Scanner,
+        partial: Vec<u8>,
+    },
+    Decide {
+        content: Content,
+        persistence: Persistence,
+        expects_continue: bool,
+    },
+    Body {
+        body: Vec<u8>,
+        rest: Rest,
+        limit: u64,
+    },
+    Busy,
+    Closed,
+}
+
+/// What of a body is still to come.
+#[derive(Debug)]
+enum Rest {
+    Bytes(u64),
+    Chunks(Chunked),
+}
+
+/// The reading half of an HTTP/1.1 server connection.
+#[derive(Debug)]
+pub struct Connection {
+    limits: Limits,
+    state: State,
+    deadline_ns: Option<u64>,
+}
+
+impl State {
+    fn new_head() -> Self {
+        Self::Head {
+            scanner: Scanner::default(),
+            partial: Vec::new(),
+        }
+    }
+}
+
+impl Connection {
+    /// A connection that was opened now.
+    pub fn new(limits: Limits, now_ns: u64) -> Self {
+        let deadline_ns = Some(now_ns.saturating_add(limits.idle_time_ns));
+        Self {
+            limits,
+            state: State::new_head(),
+            deadline_ns,
+        }
+    }
+
+    /// Takes bytes, up to the first event.
+    ///
+    /// Call it again with what was not taken, after the event has been dealt with.
+    pub fn receive(&mut self, bytes: &[u8], now_ns: u64) -> Received {
+        let result = match self.state {
+            State::Head { .. } => self.receive_head(bytes, now_ns),
+            State::Body { .. } => self.receive_body(bytes, now_ns),
+            State::Decide { .. } | State::Busy => Ok(Received {
+                taken: 0,
+                event: None,
+            }),
+            State::Closed => Ok(Received {
+                taken: bytes.len(),
+                event: None,
+            }),
+        };
+        result.unwrap_or_else(|refusal| {
+            self.close();
+            Received {
+                taken: bytes.len(),
+                event: Some(Event::Refused(refusal)),
+            }
+        })
+    }
+
+    /// Lets the request of the last [`Event::Head`] come in, with at most `body_limit` bytes of body.
+    ///
+    /// # Panics
+    /// If no head is waiting for a decision.
+    pub fn accept(&mut self, body_limit: u64, now_ns: u64) -> Accepted {
+        let State::Decide {
+            content,
+            expects_continue,
+            ..
+        } = self.state
+        else {
+            panic!("no head waits for a decision");
+        };
+        let (body, rest) = match content {
+            Content::None => {
+                self.state = State::Busy;
+                return Accepted::Complete;
+            }
+            Content::Length(bytes) if bytes > body_limit => {
+                self.close();
+                let detail = "the body is larger than allowed";
+                return Accepted::Refused(Refusal::new(Status::ContentTooLarge, detail));
+            }
+            Content::Length(bytes) => (
+                Vec::with_capacity(bytes.min(PROMISED_BYTES) as usize),
+                Rest::Bytes(bytes),
+            ),
+            Content::Chunked => (Vec::new(), Rest::Chunks(Chunked::new())),
+        };
+        self.state = State::Body {
+            body,
+            rest,
+            limit: body_limit,
+        };
+        self.deadline_ns = Some(now_ns.saturating_add(self.limits.body_pause_ns));
+        if expects_continue {
+            Accepted::BodyAfterContinue
+        } else {
+            Accepted::Body
+        }
+    }
+
+    /// Answers the request of the last [`Event::Head`] without its body.
+    ///
+    /// Says whether the connection can be kept: not if a body is coming that nobody reads.
+    ///
+    /// # Panics
+    /// If no head is waiting for a decision.
+    pub fn decline(&mut self) -> Persistence {
+        let State::Decide {
+            content,
+            persistence,
+            ..
+        } = self.state
+        else {
+            panic!("no head waits for a decision");
+        };
+        if content == Content::None {
+            self.state = State::Busy;
+            return persistence;
+        }
+        self.close();
+        Persistence::Close
+    }
+
+    /// The response has been sent and the connection is kept: the next request may come.
+    pub fn finish(&mut self, now_ns: u64) {
+        self.state = State::new_head();
+        self.deadline_ns = Some(now_ns.saturating_add(self.limits.idle_time_ns));
+    }
+
+    /// The time at which [`Connection::expire`] will have something to say, if bytes do not come first.
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.deadline_ns
+    }
+
+    /// Whether the client has run out of time. Says so once.
+    pub fn expire(&mut self, now_ns: u64) -> Option<Expired> {
+        self.deadline_ns
+            .filter(|deadline_ns| *deadline_ns <= now_ns)?;
+        let expired = match &self.state {
+            State::Head { partial, .. } if partial.is_empty() => Expired::Idle,
+            State::Head { .. } => timeout("the head did not come in time"),
+            _ => timeout("the body did not come in time"),
+        };
+        self.close();
+        Some(expired)
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.deadline_ns = None;
+    }
+
+    fn receive_head(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received, Refusal> {
+        let State::Head { scanner, partial } = &mut self.state else {
+            return Ok(Received {
+                taken: 0,
+                event: None,
+            });
+        };
+        match scanner.scan(bytes, &self.limits)? {
+            Scan::Blank(end) => {
+                *scanner = Scanner::default();
+                partial.clear();
+                Ok(Received {
+                    taken: end,
+                    event: None,
+                })
+            }
+            Scan::More => {
+                if partial.is_empty() && !bytes.is_empty() {
+                    self.deadline_ns = Some(now_ns.saturating_add(self.limits.head_time_ns));
+                }
+                append(partial, bytes)?;
+                Ok(Received {
+                    taken: bytes.len(),
+                    event: None,
+                })
+            }
+            Scan::End(end) => {
+                // Nearly every head comes in one piece and is parsed where it lies.
+                let parsed = if partial.is_empty() {
+                    head::parse(&bytes[..end])?
+                } else {
+                    append(partial, &bytes[..end])?;
+                    head::parse(partial)?
+                };
+                Ok(Received {
+                    taken: end,
+                    event: Some(self.decide(parsed)),
+                })
+            }
+        }
+    }
+
+    fn decide(&mut self, parsed: Parsed) -> Event {
+        let Parsed {
+            head,
+            expects_continue,
+        } = parsed;
+        let Head {
+            content,
+            persistence,
+            ..
+        } = head;
+        self.state = State::Decide {
+            content,
+            persistence,
+            expects_continue,
+        };
+        self.deadline_ns = None;
+        Event::Head(head)
+    }
+
+    fn receive_body(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received, Refusal> {
+        let State::Body { body, rest, limit } = &mut self.state else {
+            return Ok(Received {
+                taken: 0,
+                event: None,
+            });
+        };
+        if !bytes.is_empty() {
+            self.deadline_ns = Some(now_ns.saturating_add(self.limits.body_pause_ns));
+        }
+        let progress = match rest {
+            Rest::Bytes(left) => take_bytes(bytes, left, body)?,
+            Rest::Chunks(chunked) => chunked.receive(bytes, body, *limit)?,
+        };
+        let Progress::End(taken) = progress else {
+            return Ok(Received {
+                taken: bytes.len(),
+                event: None,
+            });
+        };
+        let body = mem::take(body);
+        self.state = State::Busy;
+        self.deadline_ns = None;
+        Ok(Received {
+            taken,
+            event: Some(Event::Body(body)),
+        })
+    }
+}
+
+fn timeout(detail: &'static str) -> Expired {
+    Expired::Refused(Refusal::new(Status::RequestTimeout, detail))
+}
+
+/// Moves what there is of a body of known length.
+fn take_bytes(bytes: &[u8], left: &mut u64, body: &mut Vec<u8>) -> Result<Progress, Refusal> {
+    let count = usize::try_from(*left)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
+    append(body, &bytes[..count])?;
+    *left -= count as u64;
+    Ok(if *left == 0 {
+        Progress::End(count)
+    } else {
+        Progress::More
+    })
+}

@@ -1,0 +1,83 @@
+//! Status codes, and refusals that carry one.
+
+use core::fmt;
+
+/// A status code that this server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+#[expect(
+    missing_docs,
+    reason = "the names are those of RFC 9110, \"Status Codes\" (15)"
+)]
+pub enum Status {
+    Ok = 200,
+    BadRequest = 400,
+    NotFound = 404,
+    MethodNotAllowed = 405,
+    RequestTimeout = 408,
+    ContentTooLarge = 413,
+    UriTooLong = 414,
+    ExpectationFailed = 417,
+    TooManyRequests = 429,
+    RequestHeaderFieldsTooLarge = 431,
+    InternalServerError = 500,
+    NotImplemented = 501,
+    ServiceUnavailable = 503,
+    GatewayTimeout = 504,
+    HttpVersionNotSupported = 505,
+}
+
+impl Status {
+    /// The number on the status line.
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The words after the number.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::BadRequest => "Bad Request",
+            Self::NotFound => "Not Found",
+            Self::MethodNotAllowed => "Method Not Allowed",
+            Self::RequestTimeout => "Request Timeout",
+            Self::ContentTooLarge => "Content Too Large",
+            Self::UriTooLong => "URI Too Long",
+            Self::ExpectationFailed => "Expectation Failed",
+            Self::TooManyRequests => "Too Many Requests",
+            Self::RequestHeaderFieldsTooLarge => "Request Header Fields Too Large",
+            Self::InternalServerError => "Internal Server Error",
+            Self::NotImplemented => "Not Implemented",
+            Self::ServiceUnavailable => "Service Unavailable",
+            Self::GatewayTimeout => "Gateway Timeout",
+            Self::HttpVersionNotSupported => "HTTP Version Not Supported",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.code(), self.reason())
+    }
+}
+
+/// Why a request is not served. The connection is closed after the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What to answer.
+    pub status: Status,
+    /// One sentence for whoever wrote the client, without a full stop.
+    pub detail: &'static str,
+}
+
+impl Refusal {
+    /// A refusal with this status and sentence.
+    pub const fn new(status: Status, detail: &'static str) -> Self {
+        Self { status, detail }
+    }
+
+    /// A malformed request: 400.
+    pub const fn malformed(detail: &'static str) -> Self {
+        Self::new(Status::BadRequest, detail)
+    }
+}

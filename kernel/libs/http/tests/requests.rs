@@ -1,0 +1,154 @@
+//! Well-formed requests: understood, however they are cut, one after the other.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::{Seen, Server, only_body, serve, with_headers};
+use luge_http::{Content, Method, Persistence, Version};
+
+const CONVERSATION: &str = "GET /fib?n=30 HTTP/1.1\r\nHost: luge\r\nAccept: */*\r\n\r\n\
+    POST /echo HTTP/1.1\r\nhost: luge:8080\r\nContent-Length: 5\r\n\r\nhello\
+    \r\n\
+    PUT /echo?a=%31&b=x+y HTTP/1.1\r\nHost: luge\r\nTransfer-Encoding: chunked\r\n\r\n\
+    5\r\nhello\r\n1;note=\"x\"\r\n,\r\n00006 \r\n world\r\n0\r\nExpires: never\r\n\r\n\
+    HEAD / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n\
+    DELETE * HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn a_conversation_is_understood_request_by_request() {
+    let seen = serve(CONVERSATION.as_bytes());
+    let [
+        Seen::Request(fib, none),
+        Seen::Request(post, hello),
+        Seen::Request(put, world),
+        Seen::Request(head, _),
+        Seen::Request(delete, _),
+    ] = &seen[..]
+    else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(
+        (fib.path.as_str(), &fib.arguments[..]),
+        ("/fib", &[String::from("30")][..])
+    );
+    assert_eq!(
+        (&fib.method, fib.version, none.len()),
+        (&Method::Get, Version::Http11, 0)
+    );
+    assert_eq!(
+        (&post.method, post.content, &hello[..]),
+        (&Method::Post, Content::Length(5), &b"hello"[..])
+    );
+    assert_eq!(
+        (&put.method, put.content, &world[..]),
+        (&Method::Put, Content::Chunked, &b"hello, world"[..])
+    );
+    assert_eq!(put.arguments, ["1", "x y"]);
+    assert_eq!(
+        (&head.method, head.version),
+        (&Method::Head, Version::Http10)
+    );
+    assert_eq!(head.persistence, Persistence::KeepAlive);
+    assert_eq!(delete.method, Method::Other("DELETE".into()));
+    assert_eq!(delete.persistence, Persistence::Close);
+}
+
+#[test]
+fn a_cut_at_any_byte_changes_nothing() {
+    let whole = serve(CONVERSATION.as_bytes());
+    for cut in 0..=CONVERSATION.len() {
+        let (first, second) = CONVERSATION.as_bytes().split_at(cut);
+        let mut server = Server::new();
+        server.receive(first, 0);
+        server.receive(second, 1);
+        assert_eq!(server.seen, whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn single_bytes_are_as_good_as_one_piece() {
+    let mut server = Server::new();
+    for byte in CONVERSATION.as_bytes() {
+        server.receive(&[*byte], 0);
+    }
+    assert_eq!(server.seen, serve(CONVERSATION.as_bytes()));
+}
+
+#[test]
+fn a_client_that_waits_for_continue_gets_it_before_the_body() {
+    let seen = with_headers("Expect: 100-Continue\r\nContent-Length: 2\r\n", "hi");
+    assert!(matches!(&seen[..], [Seen::Continue, Seen::Request(_, body)] if body == b"hi"));
+    let seen = with_headers("Expect: 100-continue\r\nContent-Length: 0\r\n", "");
+    assert_eq!(
+        only_body(&seen),
+        Some(&b""[..]),
+        "no body, nothing to wait for"
+    );
+    let seen = serve(b"POST /e HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!(
+        only_body(&seen),
+        Some(&b"x"[..]),
+        "HTTP/1.0 knows no interim responses"
+    );
+}
+
+#[test]
+fn a_connection_is_kept_or_closed_as_the_version_says() {
+    for (request, expected) in [
+        ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", Persistence::KeepAlive),
+        (
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: x, Close\r\n\r\n",
+            Persistence::Close,
+        ),
+        ("GET / HTTP/1.0\r\n\r\n", Persistence::Close),
+        (
+            "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+            Persistence::KeepAlive,
+        ),
+        (
+            "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
+            Persistence::Close,
+        ),
+    ] {
+        let seen = serve(request.as_bytes());
+        assert!(
+            matches!(&seen[..], [Seen::Request(head, _)] if head.persistence == expected),
+            "{request:?}: {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn bytes_beyond_the_request_are_left_until_it_is_answered() {
+    let mut connection = luge_http::Connection::new(luge_http::Limits::default(), 0);
+    let one = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let two = [&one[..], one].concat();
+    assert_eq!(connection.receive(&two, 0).taken, one.len());
+    assert_eq!(
+        connection.receive(&two[one.len()..], 0).taken,
+        0,
+        "a decision is due"
+    );
+    assert_eq!(connection.decline(), Persistence::KeepAlive);
+    assert_eq!(
+        connection.receive(&two[one.len()..], 0).taken,
+        0,
+        "an answer is due"
+    );
+    connection.finish(0);
+    assert_eq!(connection.receive(&two[one.len()..], 0).taken, one.len());
+}
+
+#[test]
+fn the_longest_request_line_and_the_most_headers_that_are_allowed_pass() {
+    let line = format!("GET /{} HTTP/1.1", "a".repeat(8192 - 14));
+    assert_eq!(line.len(), 8192);
+    assert!(only_body(&serve(format!("{line}\r\nHost: h\r\n\r\n").as_bytes())).is_some());
+    let headers = "X: y\r\n".repeat(63);
+    assert!(
+        only_body(&serve(
+            format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n").as_bytes()
+        ))
+        .is_some()
+    );
+}
