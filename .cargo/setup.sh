@@ -1,0 +1,171 @@
+# shellcheck shell=bash
+# What a machine must have to build, run and test Luge, and how to get it.
+#
+# Sourced by `qemu-run.sh`, `tests/run.sh` and `tests/guests/build.sh`; nothing else installs
+# anything. `setup PART…` looks for what each part needs, installs what is missing through rustup and
+# apt-get where this user may, and otherwise says exactly what to install and ends with status 2.
+# On a machine that has everything it touches no network and takes well under a second.
+#
+# Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
+# example functions are built with), `qemu`, `disk` (mke2fs), `gdb`.
+#
+# After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
+
+setup_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+setup_channel=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$setup_root/rust-toolchain.toml")
+# mke2fs lives in sbin, which the path of an ordinary user leaves out.
+PATH=$PATH:/usr/sbin:/sbin
+
+setup_say() { printf 'setup: %s\n' "$*" >&2; }
+
+setup_die() {
+    setup_say "$@"
+    exit 2
+}
+
+setup_has() { command -v "$1" >/dev/null 2>&1; }
+
+# Puts the words that `apt-get` must be preceded by into `setup_as_root`; fails where this user may
+# not install packages without being asked for a password.
+setup_may_install() {
+    setup_has apt-get || return 1
+    setup_as_root=()
+    [ "$(id -u)" = 0 ] && return 0
+    setup_as_root=(sudo -n)
+    sudo -n true 2>/dev/null
+}
+
+# setup_apt PACKAGE… — installs packages, or says that they are needed. Nothing that is installed is
+# ever removed for them.
+setup_apt() {
+    setup_may_install || return 1
+    setup_say "installing $* (apt-get)"
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends
+        --no-remove -o DPkg::Lock::Timeout=300 "$@")
+    "${setup_as_root[@]}" "${install[@]}" >&2 && return 0
+    # The usual reason is a list of packages that is older than the archive.
+    "${setup_as_root[@]}" apt-get update -q >&2
+    "${setup_as_root[@]}" "${install[@]}" >&2
+}
+
+# setup_command COMMAND PACKAGE… — the command is there, or the packages that bring it are installed.
+setup_command() {
+    local command=$1
+    shift
+    setup_has "$command" && return 0
+    setup_apt "$@" && setup_has "$command" && return 0
+    setup_die "$command is missing; on Debian: apt-get install $*"
+}
+
+# --- Rust ---------------------------------------------------------------------------------------
+
+# Where the tool chain that rustup would use here keeps its files; fails if there is none.
+setup_sysroot() { RUSTUP_AUTO_INSTALL=0 rustc "+$1" --print sysroot 2>/dev/null; }
+
+setup_has_source() { [ -f "$1/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }
+
+# setup_rustup_chain — the name under which rustup has the pinned compiler, installing it if need be.
+setup_rustup_chain() {
+    if setup_sysroot "$setup_channel" >/dev/null; then
+        echo "$setup_channel"
+        return 0
+    fi
+    # The same compiler under the name of its channel serves as well, and needs no download.
+    if RUSTUP_AUTO_INSTALL=0 rustc +stable --version 2>/dev/null | grep -q "^rustc $setup_channel "; then
+        echo stable
+        return 0
+    fi
+    setup_say "installing Rust $setup_channel (rustup)"
+    rustup toolchain install --profile minimal "$setup_channel" >&2 || return 1
+    echo "$setup_channel"
+}
+
+# setup_rustup — rustup's tool chain with the library's source and the guests' targets.
+setup_rustup() {
+    setup_has rustup || return 1
+    local chain sysroot target
+    chain=$(setup_rustup_chain) || return 1
+    sysroot=$(setup_sysroot "$chain") || return 1
+    if ! setup_has_source "$sysroot"; then
+        setup_say "adding rust-src to $chain (rustup)"
+        rustup component add --toolchain "$chain" rust-src >&2 || return 1
+    fi
+    for target in wasm32-wasip1 wasm32-unknown-unknown; do
+        [ -d "$sysroot/lib/rustlib/$target/lib" ] && continue
+        setup_say "adding the target $target to $chain (rustup)"
+        rustup target add --toolchain "$chain" "$target" >&2 || return 1
+    done
+    export RUSTUP_TOOLCHAIN=$chain LUGE_RUST=rustup
+}
+
+setup_has_debian() {
+    [ -x /usr/bin/cargo ] && [ -x /usr/bin/rust-lld ] && setup_has_source /usr
+}
+
+setup_debian_packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
+
+# setup_debian — Debian's tool chain, whose packages bring a compiler and the source that matches it.
+setup_debian() {
+    setup_has_debian || setup_apt "${setup_debian_packages[@]}" || return 1
+    setup_has_debian || return 1
+    # Ahead of rustup's shims, so that `cargo` and every tool it starts are Debian's.
+    PATH=/usr/bin:$PATH
+    unset RUSTUP_TOOLCHAIN
+    export PATH LUGE_RUST=debian
+}
+
+setup_rust() {
+    setup_command cc gcc libc6-dev
+    [ "${LUGE_RUST:-}" = debian ] || setup_rustup && return 0
+    [ "${LUGE_RUST:-}" = debian ] || setup_say "rustup cannot bring rust-src; trying Debian's packages"
+    if setup_debian; then
+        setup_say "tool chain: Debian's $(rustc --version)"
+        return 0
+    fi
+    setup_die "there is no Rust tool chain with its source; either" \
+        "rustup toolchain install $setup_channel -c rust-src -t wasm32-wasip1,wasm32-unknown-unknown" \
+        "or, on Debian, apt-get install ${setup_debian_packages[*]}"
+}
+
+setup_lint() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return 0
+    if [ "$LUGE_RUST" = rustup ]; then
+        rustup component add --toolchain "$RUSTUP_TOOLCHAIN" rustfmt clippy >&2 && return 0
+    elif setup_apt rust-web-clippy rustfmt; then
+        return 0
+    fi
+    setup_die "cargo fmt and cargo clippy are missing; rustup component add rustfmt clippy"
+}
+
+# --- The rest -----------------------------------------------------------------------------------
+
+# Does clang make WASI commands? Asks for the headers, the library, the start file, the compiler's own
+# routines and the linker in one go.
+setup_c_for_wasi() {
+    local works
+    works=$(echo '#include <stdio.h>
+        int main(void) { return puts("") < 0; }' |
+        clang --target=wasm32-wasi -x c - -o - 2>/dev/null | head -c 4 | tr -d '\0')
+    [ "$works" = asm ]
+}
+
+setup_guests() {
+    setup_has clang && setup_c_for_wasi && return 0
+    setup_command clang clang
+    local version
+    version=$(clang -dumpversion)
+    local packages=(lld wasi-libc "libclang-rt-${version%%.*}-dev-wasm32")
+    setup_apt "${packages[@]}" && setup_c_for_wasi && return 0
+    setup_die "clang cannot build WASI commands; on Debian: apt-get install clang ${packages[*]}"
+}
+
+setup_qemu() { setup_command qemu-system-x86_64 qemu-system-x86 seabios; }
+setup_disk() { setup_command mke2fs e2fsprogs; }
+setup_gdb() { setup_command gdb gdb; }
+
+setup() {
+    local part
+    for part in "$@"; do
+        "setup_$part"
+    done
+}

@@ -1,0 +1,366 @@
+#!/usr/bin/env bash
+# Builds Luge, makes a disk out of WebAssembly functions, and boots both in QEMU.
+#
+# This is the only place that knows QEMU's flags. `--help` lists the options.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=.cargo/setup.sh
+. "$root/.cargo/setup.sh"
+
+usage() {
+    cat <<'END'
+usage: ./qemu-run.sh [OPTION…]
+
+Boots the unikernel in QEMU and serves its functions on 127.0.0.1 until Ctrl-C.
+
+  --modules DIR       take the functions from DIR: each NAME.wasm becomes the route /NAME, unless a
+                      functions.json in DIR says otherwise (default: the examples of tests/guests)
+  --image FILE        boot this disk instead of making one
+  --port N            the host's port of the first tenant (default: 8080); further tenants are reached
+                      at the ports that functions.json gives them
+  --engine NAME       wasmi, the interpreter (default); wasmtime is not there yet
+  --batch             run every function of the disk once, report, and power off
+  --smp K             processors (only 1 for now)
+  --memory SIZE       memory of the machine, for instance 512M (default: 256M)
+  --accel NAME        tcg or kvm (default: kvm on real hardware that has it, else tcg)
+  --gdb               stop at the first instruction and wait for gdb:
+                      gdb -x tests/gdb/luge.gdb
+  --timeout S         end the machine after S seconds
+  --append 'K=V …'    add to the kernel's command line, for instance 'log=debug'
+  --help              this text
+
+For tests:
+  --kernel FILE       boot this kernel instead of building one
+  --loader FILE       the same for the loader
+  --image none        boot with no disk
+  --icount            count time in instructions: 1 ns of the machine's time is one instruction
+  --gdb-port N        the port on which --gdb waits (default: 1234)
+  --no-build          build nothing; what is missing is an error
+
+Exit status: 0 powered off (with --batch: every function passed); 1 the build failed or QEMU would not
+start; 2 wrong usage, or a tool is missing; 3 the machine reset itself; 124 timeout; 130 and 143
+interrupted; 33 kernel panic; 35 a fault while a fault was handled; 37 a function failed in --batch;
+65–73 the loader gave up (it says why).
+END
+}
+
+say() { printf 'luge: %s\n' "$*" >&2; }
+
+die() {
+    local status=$1
+    shift
+    say "$@"
+    exit "$status"
+}
+
+# --- Options ------------------------------------------------------------------------------------
+
+modules='' image='' port=8080 memory=256M accel='' timeout='' append=''
+kernel='' loader='' gdb_port=1234
+batch=no gdb=no icount=no build=yes
+
+# check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
+check_number() {
+    [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die 2 "$1: '$2' is not $4"
+    [ "$2" -le "$3" ] || die 2 "$1: '$2' is not $4"
+}
+check_port() { check_number "$1" "$2" 65535 "a port"; }
+
+# set_option NAME VALUE — takes an option that has a value.
+set_option() {
+    case $1 in
+    --modules) modules=$2 ;;
+    --image) image=$2 ;;
+    --port)
+        check_port "$1" "$2"
+        port=$2
+        ;;
+    --engine)
+        case $2 in
+        wasmi) append+=" engine=wasmi" ;;
+        wasmtime) die 2 "--engine wasmtime: not yet" ;;
+        *) die 2 "--engine: '$2' is neither wasmi nor wasmtime" ;;
+        esac
+        ;;
+    --smp)
+        check_number "$1" "$2" 999 "a number of processors"
+        [ "$2" -eq 1 ] || die 2 "--smp $2: more than one processor: not yet"
+        ;;
+    --memory)
+        [[ $2 =~ ^[0-9]{1,9}[MG]?$ ]] || die 2 "--memory: '$2' is not a size such as 512M"
+        memory=$2
+        ;;
+    --accel)
+        case $2 in tcg | kvm) accel=$2 ;; *) die 2 "--accel: '$2' is neither tcg nor kvm" ;; esac
+        ;;
+    --timeout)
+        check_number "$1" "$2" 999999999 "a number of seconds"
+        timeout=$2
+        ;;
+    --append) append+=" $2" ;;
+    --kernel) kernel=$2 ;;
+    --loader) loader=$2 ;;
+    --gdb-port)
+        check_port "$1" "$2"
+        gdb_port=$2
+        ;;
+    esac
+}
+
+parse_options() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --help | -h)
+            usage
+            exit 0
+            ;;
+        --batch) batch=yes ;;
+        --gdb) gdb=yes ;;
+        --icount) icount=yes ;;
+        --no-build) build=no ;;
+        --modules | --image | --port | --engine | --smp | --memory | --accel | --timeout | --append | \
+            --kernel | --loader | --gdb-port)
+            [ $# -ge 2 ] || die 2 "$1 needs a value"
+            set_option "$1" "$2"
+            shift
+            ;;
+        --*=*) set -- "$1" "${1%%=*}" "${1#*=}" "${@:2}" ;;
+        *) die 2 "unknown option '$1' (see --help)" ;;
+        esac
+        shift
+    done
+    [ -z "$modules" ] || [ -z "$image" ] || die 2 "--modules and --image exclude each other"
+    [ -z "$modules" ] || [ -d "$modules" ] || die 2 "--modules: there is no directory '$modules'"
+    [ -z "$image" ] || [ "$image" = none ] || [ -f "$image" ] || die 2 "--image: there is no file '$image'"
+    [ -z "$kernel" ] || [ -f "$kernel" ] || die 2 "--kernel: there is no file '$kernel'"
+    [ -z "$loader" ] || [ -f "$loader" ] || die 2 "--loader: there is no file '$loader'"
+    choose_accelerator
+}
+
+# KVM inside of another virtual machine may interpret the guest's code and be a thousand times slower
+# than TCG, so the mere presence of /dev/kvm does not speak for it.
+choose_accelerator() {
+    if [ "$accel" = kvm ]; then
+        [ -w /dev/kvm ] || die 2 "--accel kvm: /dev/kvm is not there, or not yours to open"
+    elif [ -z "$accel" ]; then
+        accel=tcg
+        if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo && ! grep -qw hypervisor /proc/cpuinfo; then
+            accel=kvm
+        fi
+    fi
+    if [ "$accel" = kvm ] && [ "$icount" = yes ]; then die 2 "--icount needs --accel tcg"; fi
+}
+
+# Somebody who listens there already would get the requests; QEMU would notice, but only after the build.
+check_port_is_free() {
+    if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+        die 2 "port $1 of 127.0.0.1 is taken; choose another one $2"
+    fi
+}
+
+# --- Build --------------------------------------------------------------------------------------
+
+target=${CARGO_TARGET_DIR:-$root/target}
+image_tool=$target/debug/luge-image
+
+build() { [ "$build" = yes ]; }
+
+set_up() {
+    setup qemu
+    build || return 0
+    if [ -z "$kernel" ] || [ -z "$loader" ] || [ -z "$image" ]; then setup rust; fi
+    if [ -z "$image" ]; then setup disk; fi
+    if [ -z "$image$modules" ]; then setup guests; fi
+}
+
+# bare PACKAGE — builds a package for the bare machine; its path goes into `built`.
+bare() {
+    built=$target/x86_64-unknown-unknown/release/$1
+    if build; then
+        (cd "$root" && RUSTC_BOOTSTRAP=1 cargo bare -p "$1") >&2 || die 1 "$1 did not build"
+    fi
+    [ -f "$built" ] || die 2 "$built is not there, and --no-build forbids to build it"
+}
+
+build_everything() {
+    if [ -z "$loader" ]; then
+        bare luge-pvh
+        loader=$built
+    fi
+    if [ -z "$kernel" ]; then
+        bare luge-kernel
+        kernel=$built
+    fi
+    if build && [ "$image" != none ]; then
+        (cd "$root" && cargo build -q -p luge-image) >&2 || die 1 "luge-image did not build"
+    fi
+    if [ -z "$image" ]; then make_disk; fi
+}
+
+make_disk() {
+    if [ -z "$modules" ]; then
+        modules=$target/guests/examples
+        if build; then
+            "$root/tests/guests/build.sh" "$target/guests" >&2 || die 1 "the example functions did not build"
+        fi
+    fi
+    image=$run/disk.img
+    "$image_tool" build "$modules" "$image" >&2 || die 1 "there is no disk to boot from"
+}
+
+# --- The machine --------------------------------------------------------------------------------
+
+# Device N of the machine sits in window N of its virtio-mmio bus. Nothing in PVH's start information
+# names the windows, so the command line does, with Linux's parameter: size@base:interrupt.
+virtio_count=0
+attach() {
+    local window
+    printf -v window '512@0x%x:%d' $((0xfeb00000 + 512 * virtio_count)) $((16 + virtio_count))
+    append+=" virtio_mmio.device=$window"
+    qemu+=(-device "$1,bus=virtio-mmio-bus.$virtio_count")
+    virtio_count=$((virtio_count + 1))
+}
+
+# The ports on which the disk's tenants listen, in the order of the spec; a disk that cannot be read
+# has the one tenant that the kernel falls back to.
+tenant_ports() {
+    local ports=''
+    if [ "$image" != none ] && [ -x "$image_tool" ]; then
+        ports=$("$image_tool" ports "$image" 2>/dev/null | grep -oE '^[0-9]+' || true)
+    fi
+    echo "${ports:-8080}"
+}
+
+# Forwards the host's ports to the tenants' and leaves QEMU's words for it in `forwards`.
+forward_ports() {
+    forwards=''
+    local host=$port guest
+    for guest in $(tenant_ports); do
+        if [ -z "$host" ]; then
+            host=$guest
+            check_port_is_free "$host" "in functions.json"
+        fi
+        forwards+=",hostfwd=tcp:127.0.0.1:$host-:$guest"
+        [ "$host" = "$guest" ] || say "127.0.0.1:$host leads to the machine's port $guest"
+        host=''
+    done
+}
+
+describe_machine() {
+    # shellcheck disable=SC2054 # The commas are QEMU's.
+    qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
+        -M "microvm,acpi=on,ioapic2=off,pit=on,pic=on,rtc=on,isa-serial=on"
+        -accel "$accel" -m "$memory" -global virtio-mmio.force-legacy=false
+        -chardev "stdio,id=serial,logfile=$run/serial.log" -serial chardev:serial
+        -device isa-debug-exit,iobase=0xf4,iosize=4)
+    # The log of resets is how a triple fault is told from a clean power-off: QEMU ends with 0 after both.
+    if [ "$accel" = kvm ]; then
+        qemu+=(-cpu "host,arch-capabilities=off")
+    else
+        qemu+=(-cpu max -d cpu_reset -D "$run/resets.log")
+    fi
+    if [ "$icount" = yes ]; then
+        qemu+=(-icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm")
+    fi
+    if [ "$gdb" = yes ]; then
+        qemu+=(-S -gdb "tcp:127.0.0.1:$gdb_port")
+    fi
+    if [ "$image" != none ]; then
+        qemu+=(-drive "if=none,id=disk,format=raw,readonly=on,file=${image//,/,,}")
+        attach virtio-blk-device,drive=disk
+    fi
+    forward_ports
+    qemu+=(-netdev "user,id=net,ipv6=off$forwards")
+    attach virtio-net-device,netdev=net
+    if [ "$batch" = yes ]; then append+=" batch"; fi
+    qemu+=(-kernel "$loader" -initrd "$kernel" -append "${append# }")
+}
+
+qemu_pid='' timer_pid='' qemu_status=''
+
+# shellcheck disable=SC2317 # Runs at the end of the script, whatever ends it.
+end_machine() {
+    [ -z "$timer_pid" ] || kill "$timer_pid" 2>/dev/null || true
+    [ -z "$qemu_pid" ] || kill "$qemu_pid" 2>/dev/null || true
+    [ -z "$qemu_pid" ] || wait "$qemu_pid" 2>/dev/null || true
+    rm -rf "$run"
+}
+
+# Starts QEMU and waits for its end; `setpriv` sees to it that QEMU ends even if this script is killed.
+run_machine() {
+    local keep=() ended
+    if setup_has setpriv; then keep=(setpriv --pdeathsig KILL --); fi
+    "${keep[@]}" "${qemu[@]}" </dev/null &
+    qemu_pid=$!
+    [ "$gdb" = no ] || say "stopped at the first instruction; now: gdb -x tests/gdb/luge.gdb"
+    if [ -n "$timeout" ]; then
+        sleep "$timeout" &
+        timer_pid=$!
+    fi
+    qemu_status=0
+    # shellcheck disable=SC2086 # Without a timer there is no second word.
+    wait -n -p ended $qemu_pid $timer_pid || qemu_status=$?
+    [ "$ended" = "$qemu_pid" ] || die 124 "no end after $timeout seconds; QEMU was ended"
+    qemu_pid=''
+}
+
+# --- What its end means -------------------------------------------------------------------------
+
+# symbolise — says which lines of the source the addresses of the last backtrace belong to. They are
+# return addresses, so the call is one byte before.
+symbolise() {
+    setup_has addr2line || return 0
+    local address file
+    grep -aE '^ *#[0-9]+ 0x[0-9a-f]+|backtrace: ' "$run/serial.log" | grep -aoE '0x[0-9a-f]{6,16}' |
+        while read -r address; do
+            file=$kernel
+            [ ${#address} -eq 18 ] || file=$loader
+            printf '  %s %s\n' "$address" \
+                "$(addr2line -e "$file" -f -C -i -p "$(printf '0x%x' $((address - 1)))" | sed 's/^ (inlined by)/    inlined by/')"
+        done >&2 || true
+}
+
+machine_reset_itself() { grep -qs '^Triple fault' "$run/resets.log"; }
+
+# The values are those of `boot/info/src/exit.rs`; QEMU ends with twice the value plus one.
+report_end() {
+    case $qemu_status in
+    0)
+        if machine_reset_itself; then
+            tail -n +1 "$run/resets.log" | grep -A 8 '^Triple fault' >&2 || true
+            die 3 "triple fault: the machine reset itself"
+        fi
+        exit 0
+        ;;
+    1) die 1 "QEMU would not start" ;;
+    33) say "kernel panic" ;;
+    35) say "the kernel faulted while it handled a fault" ;;
+    37) die 37 "not every function passed" ;;
+    65) say "the loader was given start information that it cannot use" ;;
+    67) say "the loader was given a memory map that it cannot use" ;;
+    69) say "the loader was given a damaged kernel" ;;
+    71) say "the loader ran out of memory" ;;
+    73) say "the loader faulted" ;;
+    *) say "QEMU ended with status $qemu_status" ;;
+    esac
+    symbolise
+    exit "$qemu_status"
+}
+
+main() {
+    parse_options "$@"
+    check_port_is_free "$port" "with --port"
+    mkdir -p "$target"
+    run=$(mktemp -d "$target/run.XXXXXX")
+    trap end_machine EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    set_up
+    build_everything
+    describe_machine
+    run_machine
+    report_end
+}
+
+main "$@"

@@ -1,0 +1,2 @@
+//! Prints what things cost in guest instructions, as JSON.
+fn main() {}

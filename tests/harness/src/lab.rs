@@ -1,0 +1,260 @@
+//! Everything that can be booted, and the booting of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::boot::{Boot, Disk, Kernel};
+use crate::disk::Folder;
+use crate::machine::Machine;
+use crate::ports;
+use crate::transcript::Transcript;
+
+/// The last lines of a stream that are worth reading after a failure.
+const TAIL: usize = 40;
+
+/// What has been built, shared by all scenarios.
+pub struct Workshop {
+    root: PathBuf,
+    target: PathBuf,
+    built: Mutex<BTreeMap<String, PathBuf>>,
+}
+
+/// The working place of one scenario: its machines, its files.
+pub struct Lab {
+    workshop: Arc<Workshop>,
+    name: String,
+    heard: Mutex<Vec<Arc<Transcript>>>,
+}
+
+impl Workshop {
+    /// Builds the host's tool for disks; what else is needed is built when it is first asked for.
+    ///
+    /// # Errors
+    /// Something did not build.
+    pub fn open() -> Result<Arc<Workshop>> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .canonicalize()?;
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+        fs::create_dir_all(target.join("scenarios"))?;
+        let workshop = Workshop {
+            root,
+            target,
+            built: Mutex::default(),
+        };
+        workshop.run(Command::new("cargo").args(["build", "-q", "-p", "luge-image"]))?;
+        Ok(Arc::new(workshop))
+    }
+
+    /// The top of the source tree.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The loader.
+    ///
+    /// # Errors
+    /// It does not build.
+    pub fn loader(&self) -> Result<PathBuf> {
+        self.once("loader", || self.bare("luge-pvh", "loader", &[]))
+    }
+
+    /// A kernel.
+    ///
+    /// # Errors
+    /// It does not build.
+    pub fn kernel(&self, kernel: &Kernel) -> Result<PathBuf> {
+        match (kernel, kernel.recipe()) {
+            (_, Some((name, switches))) => {
+                self.once(name, || self.bare("luge-kernel", name, switches))
+            }
+            (Kernel::File(path), None) => Ok(path.clone()),
+            (_, None) => unreachable!("only a file has no recipe"),
+        }
+    }
+
+    /// The folder of the guests, with `examples` and `hostile` in it.
+    ///
+    /// # Errors
+    /// They do not build.
+    pub fn guests(&self) -> Result<PathBuf> {
+        self.once("guests", || {
+            let guests = self.target.join("guests");
+            self.run(Command::new(self.root.join("tests/guests/build.sh")).arg(&guests))?;
+            Ok(guests)
+        })
+    }
+
+    /// Builds something at its first use. Who comes second waits, so that cargo is not asked for two
+    /// kernels at once, which it would have to put into the same place.
+    fn once(&self, name: &str, build: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = built.get(name) {
+            return Ok(path.clone());
+        }
+        let path = build().with_context(|| format!("building {name}"))?;
+        built.insert(name.to_owned(), path.clone());
+        Ok(path)
+    }
+
+    /// Builds a bare-metal package and puts its program aside under `name`: cargo has one place for all
+    /// the variants of a kernel.
+    fn bare(&self, package: &str, name: &str, switches: &[&str]) -> Result<PathBuf> {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .args(["bare", "-q", "-p", package])
+            .args(switches)
+            .env("RUSTC_BOOTSTRAP", "1");
+        self.run(&mut cargo)?;
+        let aside = self.target.join("scenarios").join(name);
+        fs::copy(
+            self.target
+                .join("x86_64-unknown-unknown/release")
+                .join(package),
+            &aside,
+        )?;
+        Ok(aside)
+    }
+
+    fn run(&self, command: &mut Command) -> Result<()> {
+        let output = command
+            .current_dir(&self.root)
+            .output()
+            .context("starting it")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{command:?} failed:\n{said}");
+        Ok(())
+    }
+}
+
+impl Lab {
+    /// A working place for the scenario `name`.
+    #[must_use]
+    pub fn new(workshop: Arc<Workshop>, name: &str) -> Lab {
+        Lab {
+            workshop,
+            name: name.to_owned(),
+            heard: Mutex::default(),
+        }
+    }
+
+    /// What has been built.
+    #[must_use]
+    pub fn workshop(&self) -> &Workshop {
+        &self.workshop
+    }
+
+    /// An empty folder of this scenario.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn folder(&self, name: &str) -> Result<Folder> {
+        Folder::new(
+            self.workshop
+                .target
+                .join("scenarios/work")
+                .join(&self.name)
+                .join(name),
+        )
+    }
+
+    /// An example function, by its name without `.wasm`.
+    ///
+    /// # Errors
+    /// The guests do not build.
+    pub fn example(&self, name: &str) -> Result<PathBuf> {
+        Ok(self
+            .workshop
+            .guests()?
+            .join("examples")
+            .join(format!("{name}.wasm")))
+    }
+
+    /// A guest that misbehaves, by its name without `.wasm`.
+    ///
+    /// # Errors
+    /// The guests do not build.
+    pub fn hostile(&self, name: &str) -> Result<PathBuf> {
+        Ok(self
+            .workshop
+            .guests()?
+            .join("hostile")
+            .join(format!("{name}.wasm")))
+    }
+
+    /// Boots a machine, on ports of its own.
+    ///
+    /// # Errors
+    /// Something does not build, or `qemu-run.sh` cannot be started.
+    pub fn boot(&self, boot: &Boot) -> Result<Machine> {
+        let port = ports::free()?;
+        let machine = Machine::start(self.qemu_run(boot, port)?, port, boot.limit)?;
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.push(Arc::clone(&machine.serial));
+        heard.push(Arc::clone(&machine.report));
+        Ok(machine)
+    }
+
+    /// Boots a machine and waits until it is ready.
+    ///
+    /// # Errors
+    /// It does not get ready.
+    pub fn serve(&self, boot: &Boot) -> Result<Machine> {
+        let machine = self.boot(boot)?;
+        machine.ready()?;
+        Ok(machine)
+    }
+
+    fn qemu_run(&self, boot: &Boot, port: u16) -> Result<Command> {
+        let loader = boot
+            .loader
+            .clone()
+            .map_or_else(|| self.workshop.loader(), Ok)?;
+        let mut command = Command::new(self.workshop.root.join("qemu-run.sh"));
+        command
+            .current_dir(&self.workshop.root)
+            .args(["--no-build", "--accel", "tcg"]);
+        command.arg("--loader").arg(loader);
+        command
+            .arg("--kernel")
+            .arg(self.workshop.kernel(&boot.kernel)?);
+        command.args(["--port", &port.to_string()]);
+        command.args(["--timeout", &boot.limit.as_secs().max(1).to_string()]);
+        match &boot.disk {
+            Disk::None => command.args(["--image", "none"]),
+            Disk::Image(path) => command.arg("--image").arg(path),
+            Disk::Modules(path) => command.arg("--modules").arg(path),
+        };
+        command
+            .args(["--append", &boot.append.join(" ")])
+            .args(&boot.switches);
+        Ok(command)
+    }
+
+    /// The last words of every machine of this scenario, to be shown after a failure.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        for (stream, name) in heard
+            .iter()
+            .zip(["serial port", "qemu-run.sh"].iter().cycle())
+        {
+            let lines = stream.lines();
+            let tail = &lines[lines.len().saturating_sub(TAIL)..];
+            text.push_str(&format!(
+                "--- {name}, last {} lines ---\n{}\n",
+                tail.len(),
+                tail.join("\n")
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,230 @@
+//! A machine that runs, under `qemu-run.sh`.
+
+use std::fmt;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use luge_boot_info::exit::ExitCode;
+use nix::sys::signal::Signal;
+
+use crate::http::Client;
+use crate::process;
+use crate::transcript::Transcript;
+
+/// How long `qemu-run.sh` may take to end a machine and clean up behind it.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// How a machine ended: the exit status of `qemu-run.sh`, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It powered itself off.
+    PowerOff,
+    /// `qemu-run.sh` was asked for something impossible, or a tool is missing.
+    Refused,
+    /// It reset itself after a triple fault.
+    TripleFault,
+    /// It lived longer than its limit.
+    Timeout,
+    /// Loader or kernel left with a code of their own.
+    Code(ExitCode),
+    /// Any other status.
+    Other(i32),
+}
+
+impl End {
+    /// The meaning of an exit status of `qemu-run.sh`; its `--help` has the list.
+    #[must_use]
+    pub fn from_status(status: i32) -> End {
+        match status {
+            0 => End::PowerOff,
+            2 => End::Refused,
+            3 => End::TripleFault,
+            124 => End::Timeout,
+            _ => u8::try_from(status)
+                .ok()
+                .and_then(ExitCode::from_qemu_status)
+                .map_or(End::Other(status), End::Code),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::PowerOff => f.write_str("clean power-off"),
+            End::Refused => f.write_str("refused by qemu-run.sh"),
+            End::TripleFault => f.write_str("triple fault"),
+            End::Timeout => f.write_str("timeout"),
+            End::Code(code) => code.fmt(f),
+            End::Other(status) => write!(f, "status {status}"),
+        }
+    }
+}
+
+/// A machine that was booted. Dropping it ends it.
+pub struct Machine {
+    child: Child,
+    port: u16,
+    /// The latest moment at which the machine may still run.
+    deadline: Instant,
+    /// What came over the serial port.
+    pub serial: Arc<Transcript>,
+    /// What `qemu-run.sh` said itself, symbolised backtraces among it.
+    pub report: Arc<Transcript>,
+}
+
+impl Machine {
+    /// Starts `qemu-run.sh`; the host's `port` leads to the machine's first tenant.
+    ///
+    /// # Errors
+    /// The script cannot be started.
+    pub(crate) fn start(mut qemu_run: Command, port: u16, limit: Duration) -> Result<Machine> {
+        let mut child = qemu_run
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("starting qemu-run.sh")?;
+        let serial = Transcript::follow(child.stdout.take().context("a piped output")?);
+        let report = Transcript::follow(child.stderr.take().context("a piped output")?);
+        Ok(Machine {
+            child,
+            port,
+            deadline: Instant::now() + limit + GRACE,
+            serial,
+            report,
+        })
+    }
+
+    /// The host's port that leads to the first tenant.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A client of the first tenant.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.port)
+    }
+
+    /// Waits for a line of the serial log of which `wanted` is true.
+    ///
+    /// # Errors
+    /// It did not come while the machine lived; `what` says in the error what was waited for.
+    pub fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let found = self.serial.wait_for(self.deadline, wanted);
+        found.with_context(|| format!("the machine did not say {what}"))
+    }
+
+    /// Waits until the machine says that it is ready.
+    ///
+    /// # Errors
+    /// It did not say so while it lived.
+    pub fn ready(&self) -> Result<()> {
+        self.line("ready", is_ready).map(drop)
+    }
+
+    /// Waits until the machine ends by itself.
+    ///
+    /// # Errors
+    /// It still runs after its limit, although `qemu-run.sh` should have ended it.
+    pub fn end(&mut self) -> Result<End> {
+        let Some(status) = process::wait(&mut self.child, self.deadline)? else {
+            bail!("qemu-run.sh did not end the machine at its timeout");
+        };
+        let soon = Instant::now() + GRACE;
+        self.serial.wait_closed(soon);
+        self.report.wait_closed(soon);
+        Ok(status.code().map_or(End::Other(-1), End::from_status))
+    }
+
+    /// Waits until the machine ends by itself, and checks how.
+    ///
+    /// # Errors
+    /// It ended in another way.
+    pub fn ends_with(&mut self, expected: End) -> Result<()> {
+        let end = self.end()?;
+        if end == expected {
+            Ok(())
+        } else {
+            bail!("the machine ended with: {end}; expected: {expected}")
+        }
+    }
+
+    /// Sends a signal to `qemu-run.sh`.
+    ///
+    /// # Errors
+    /// The machine has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        process::signal(&self.child, signal)
+    }
+
+    /// The process id of QEMU.
+    ///
+    /// # Errors
+    /// It has not been started yet, or has ended.
+    pub fn qemu(&self) -> Result<u32> {
+        process::children(self.child.id())?
+            .into_iter()
+            .find(|&pid| process::name(pid).is_ok_and(|name| name.starts_with("qemu-system")))
+            .context("QEMU is not running")
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        let _ = process::signal(&self.child, Signal::SIGTERM);
+        if !matches!(
+            process::wait(&mut self.child, Instant::now() + GRACE),
+            Ok(Some(_))
+        ) {
+            // QEMU asked to be killed when its parent ends, so it goes too.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Does a line of the log say that the machine is ready to serve? The word has to stand alone: the
+/// route table names `/readyz`.
+fn is_ready(line: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '/')
+        .any(|word| word == "ready")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_loader_and_kernel_is_recognised() {
+        for code in ExitCode::ALL {
+            assert_eq!(End::from_status(code.qemu_status().into()), End::Code(code));
+        }
+    }
+
+    #[test]
+    fn qemu_run_has_words_for_every_code_of_loader_and_kernel() {
+        let script = include_str!("../../../qemu-run.sh");
+        for code in ExitCode::ALL {
+            let status = code.qemu_status();
+            assert!(
+                script.contains(&format!("    {status}) ")),
+                "no words for {status}, {code}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_word_itself_means_ready() {
+        assert!(is_ready("[    0.012345 cpu0 main ] ready: 3 functions"));
+        assert!(!is_ready("  GET /readyz"));
+        assert!(!is_ready("already there"));
+    }
+}

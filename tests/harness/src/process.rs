@@ -1,0 +1,107 @@
+//! Processes of the host: ending them, waiting for them, and what they have used.
+
+use std::fs;
+use std::io;
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How often a process that is waited for is looked at.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Waits for the end of `child`, at most until `deadline`; `None` if it still runs then.
+///
+/// # Errors
+/// Whatever waiting fails with.
+pub fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+/// Sends a signal to a process that this one started.
+///
+/// # Errors
+/// The process is gone.
+pub fn signal(child: &Child, signal: Signal) -> Result<()> {
+    kill(Pid::from_raw(child.id().try_into()?), signal).context("sending a signal")
+}
+
+/// The processes that `parent` has started and that still run.
+///
+/// # Errors
+/// There is no such process.
+pub fn children(parent: u32) -> Result<Vec<u32>> {
+    let mut all = Vec::new();
+    // Linux keeps a list for each thread of the parent.
+    for thread in fs::read_dir(format!("/proc/{parent}/task"))? {
+        let list = fs::read_to_string(thread?.path().join("children"))?;
+        for pid in list.split_whitespace() {
+            all.push(pid.parse().context("a process id")?);
+        }
+    }
+    Ok(all)
+}
+
+/// The name of a process's program, at most 15 characters of it.
+///
+/// # Errors
+/// There is no such process.
+pub fn name(pid: u32) -> Result<String> {
+    Ok(fs::read_to_string(format!("/proc/{pid}/comm"))?
+        .trim_end()
+        .to_owned())
+}
+
+/// CPU time that a process has used so far, in user and system mode, all threads together. The host
+/// counts it in hundredths of a second (`proc(5)`, "/proc/pid/stat", fields 14 and 15).
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_time(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the program's name in brackets and may have blanks in it.
+    let (_, fields) = stat.rsplit_once(')').context("a name in brackets")?;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let user = ticks.next().context("field 14")??;
+    let system = ticks.next().context("field 15")??;
+    Ok(Duration::from_millis((user + system) * 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_process_that_does_not_end_is_not_waited_for_beyond_the_deadline() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_millis(50);
+        assert!(wait(&mut child, deadline).unwrap().is_none());
+        signal(&child, Signal::SIGTERM).unwrap();
+        assert!(
+            wait(&mut child, Instant::now() + Duration::from_secs(5))
+                .unwrap()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_process_that_sleeps_uses_no_cpu_time() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(children(std::process::id()).unwrap().contains(&child.id()));
+        assert!(cpu_time(child.id()).unwrap() < Duration::from_millis(100));
+        signal(&child, Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
+    }
+}

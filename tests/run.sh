@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Runs all tests: set-up, format, clippy, host tests, guests, and the scenarios under QEMU.
+#
+#     tests/run.sh            everything
+#     tests/run.sh PART…      only some parts, by the names that stand below
+#
+# Each part prints one line; its log is shown only if it fails, and stays in `target/test-logs`. The last
+# line is `N passed, M failed`: the tests that cargo and the scenario runner counted, and one for each
+# part that has no tests of its own. The exit status is 0 only if nothing failed.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 2
+# shellcheck source=.cargo/setup.sh
+. .cargo/setup.sh
+
+logs=${CARGO_TARGET_DIR:-$root/target}/test-logs
+passed=0 failed=0
+
+# count LOG WORD — the sum of the numbers before WORD in the result lines of cargo and the scenarios.
+count() {
+    awk -v word="$2" '/^test result: / {
+        for (i = 2; i <= NF; i++) if ($i ~ "^" word) sum += $(i - 1)
+    } END { print sum + 0 }' "$1"
+}
+
+# part NAME COMMAND… — runs a part and reports it.
+part() {
+    local name=$1 log=$logs/$1.log start=$SECONDS status=0 good bad
+    shift
+    printf '%-16s' "$name"
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    good=$(count "$log" passed)
+    bad=$(count "$log" failed)
+    # A part without tests of its own is one test; and a failure counts even if no test saw it.
+    if [ "$status" = 0 ] && [ "$((good + bad))" = 0 ]; then good=1; fi
+    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    printf '%4d passed, %d failed  (%d s)\n' "$good" "$bad" $((SECONDS - start))
+    [ "$status" = 0 ] || sed 's/^/    /' "$log"
+}
+
+bare_clippy() {
+    RUSTC_BOOTSTRAP=1 cargo bare-clippy -p luge-pvh -- -D warnings &&
+        RUSTC_BOOTSTRAP=1 cargo bare-clippy -p luge-kernel -- -D warnings &&
+        RUSTC_BOOTSTRAP=1 cargo bare-clippy -p luge-kernel --features scenarios -- -D warnings
+}
+
+run_part() {
+    case $1 in
+    format) part format cargo fmt --check -- --color=never ;;
+    clippy) part clippy cargo clippy --all-targets -- -D warnings ;;
+    clippy-bare) part clippy-bare bare_clippy ;;
+    host) part host cargo test --no-fail-fast ;;
+    guests) part guests tests/guests/build.sh "${CARGO_TARGET_DIR:-$root/target}/guests" ;;
+    scenarios) part scenarios cargo run -q -p luge-harness --bin luge-scenarios ;;
+    *)
+        echo "tests/run.sh: there is no part '$1'" >&2
+        exit 2
+        ;;
+    esac
+}
+
+mkdir -p "$logs"
+setup rust lint guests qemu disk gdb
+[ $# -gt 0 ] || set -- format clippy clippy-bare host guests scenarios
+for name in "$@"; do
+    run_part "$name"
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,56 @@
+//! One scenario for each way in which a running machine must behave, or can go wrong.
+//!
+//! `cargo run -p luge-harness --bin luge-scenarios -- [FILTER]` runs those whose name contains FILTER;
+//! `--list` names them all. Two machines run at the same time at most.
+//!
+//! A scenario is a function, named as the rule that it checks. It boots what it needs in its [`Lab`] and
+//! returns an error if the machine does anything but what the rule says.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Failed, Trial};
+use luge_harness::Lab;
+use luge_harness::lab::Workshop;
+
+/// A scenario: its name and its check.
+type Scenario = (&'static str, fn(&Lab) -> Result<()>);
+
+/// Lists the scenarios of a file.
+macro_rules! scenarios {
+    ($($name:ident,)*) => {
+        pub const SCENARIOS: &[crate::Scenario] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+mod controls;
+
+/// How many machines may run at once.
+const MACHINES: usize = 2;
+
+fn main() -> Result<ExitCode> {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(
+        arguments
+            .test_threads
+            .map_or(MACHINES, |wanted| wanted.min(MACHINES)),
+    );
+    let workshop = Workshop::open()?;
+    let groups = [("control", controls::SCENARIOS)];
+    let trials = groups.into_iter().flat_map(|(kind, scenarios)| {
+        scenarios
+            .iter()
+            .map(|scenario| trial(&workshop, scenario).with_kind(kind))
+            .collect::<Vec<_>>()
+    });
+    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+}
+
+fn trial(workshop: &Arc<Workshop>, &(name, check): &Scenario) -> Trial {
+    let workshop = Arc::clone(workshop);
+    Trial::test(name, move || {
+        let lab = Lab::new(workshop, name);
+        check(&lab).map_err(|error| Failed::from(format!("{error:#}\n{}", lab.last_words())))
+    })
+}
