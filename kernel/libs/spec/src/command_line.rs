@@ -29,6 +29,7 @@ use core::ops::RangeInclusive;
 
 use log::LevelFilter;
 
+pub use crate::model::Engine;
 use crate::nearest::nearest;
 
 /// Every key that [`parse`] knows.
@@ -91,13 +92,6 @@ impl Default for Options {
             virtio_mmio: Vec::new(),
         }
     }
-}
-
-/// What runs a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The interpreter.
-    Wasmi,
 }
 
 /// A window of registers behind which there may be a virtio device.

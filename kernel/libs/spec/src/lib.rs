@@ -1,13 +1,89 @@
 //! What people write for this host: the spec of the functions and the kernel's command line.
 //!
+//! [`Spec::parse`] reads `functions.json`: Sledge's JSON, an array of tenants with their routes, and
+//! a few keys of ours. [`Spec::from_modules`] stands in for it where a disk has none.
 //! [`command_line::parse`] reads the kernel's parameters.
 //!
+//! # The spec
+//!
+//! ```json
+//! [
+//!   {
+//!     "name": "gwu",
+//!     "port": 10000,
+//!     "routes": [
+//!       { "route": "/fib", "path": "fib.wasm", "relative-deadline-us": 50000 }
+//!     ]
+//!   }
+//! ]
+//! ```
+//!
+//! A file that Sledge takes is taken unchanged. The keys of a tenant, with types and ranges:
+//!
+//! | key | value | default |
+//! |---|---|---|
+//! | `name` | text, not empty, one of its kind | required |
+//! | `port` | 1 to 65535, one of its kind | required |
+//! | `routes` | array of routes, not empty | required |
+//! | `replenishment-period-us` | 0 to 3600000000; 0: no reservation | 0 |
+//! | `max-budget-us` | 0 to 3600000000 | 0 |
+//!
+//! The keys of a route:
+//!
+//! | key | value | default |
+//! |---|---|---|
+//! | `route` | path of the URL, from `/` on, one of its kind in the tenant | required |
+//! | `path` | the module's file, relative to the spec | required |
+//! | `relative-deadline-us` | 0 to 3600000000 after arrival | required |
+//! | `http-resp-content-type` | a header's value | `text/plain` |
+//! | `stack-size` | bytes, 32 KiB to 8 MiB; 0: the default | 512 KiB |
+//! | `admissions-percentile` | 50 to 99; others are warned of and read as 70 | 70 |
+//! | `path_preprocess` | text, not empty | none |
+//! | `model-bias`, `model-scale`, `model-num-of-param`, `model-beta1`, `model-beta2` | 0 to 2³²-1 | none |
+//! | `expected-execution-us` | a number; Sledge itself passes it over | none |
+//!
+//! And ours, in a route too:
+//!
+//! | key | value | default |
+//! |---|---|---|
+//! | `max-memory` | bytes that a sandbox may allocate in all, 128 KiB to 4 GiB | 64 MiB |
+//! | `max-request-bytes` | longest body of a request, up to 1 GiB; longer is 413 | 4 MiB |
+//! | `max-response-bytes` | longest body of a response, up to 4 GiB | 64 MiB |
+//! | `max-exec-us` | CPU time of a request, 1 to 3600000000 | no limit |
+//! | `on-miss` | what to do at the deadline: `kill` or `run` | `kill` |
+//! | `engine` | `wasmi` or `wasmtime` | the command line's |
+//! | `environ` | object of texts: the environment variables | empty |
+//!
+//! Sledge's modules are shared objects that its compiler made, called `NAME.wasm.so`. Here the
+//! module itself runs, so a `path` that ends in `.wasm.so` means `NAME.wasm`.
+//!
+//! A request goes to the route that *equals* the path of its URL. (Sledge takes the first route that
+//! the path begins with, so that `/fib` there also answers for `/fibonacci`.)
+//!
 //! Invariant: nothing that a person wrote is passed over in silence. It is acted on, or it comes
-//! back as an error or a warning that names it.
+//! back as an error or a warning that names it and says where it stands.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 pub mod command_line;
+mod error;
+mod fields;
+mod json;
+mod model;
+mod module_path;
+mod modules;
 mod nearest;
+mod parse;
+mod route_path;
+mod warning;
+
+pub use error::{Expected, Found, Label, Place, Position, Problem, SpecError};
+pub use model::{Engine, Limits, OnMiss, Route, Spec, Tenant};
+pub use module_path::{ModulePath, PathProblem};
+pub use modules::Unroutable;
+pub use warning::{Warning, WarningKind};
+
+/// Name of the spec in the top folder of a disk.
+pub const FILE_NAME: &str = "functions.json";

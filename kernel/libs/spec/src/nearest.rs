@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 /// The word of `known` that is nearest to `word`, if it is near enough to be a slip of the pen: at
-/// most a third of its letters differ.
+/// most a third of its letters differ, or two letters of a short word, and not all of them.
 pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let (distance, best) = known.iter().map(|k| (distance(word, k), *k)).min()?;
-    (distance <= best.len().max(3) / 3).then_some(best)
+    let near = distance <= (best.len() / 3).max(2);
+    (near && distance < best.len().min(word.len())).then_some(best)
 }
 
 /// Levenshtein's distance: how many letters must be put in, taken out or changed.
@@ -45,6 +46,8 @@ mod tests {
         );
         assert_eq!(nearest("rute", &known), Some("route"));
         assert_eq!(nearest("colour", &known), None);
+        assert_eq!(nearest("paht", &known), Some("path"));
+        assert_eq!(nearest("x", &["ip"]), None);
         assert_eq!(nearest("colour", &[]), None);
     }
 }

@@ -1,0 +1,257 @@
+//! The routes of a spec.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+use super::{DURATION_US, Reader};
+use crate::error::{Expected, Place, Problem, SpecError};
+use crate::fields::{Fields, found, refuse_duplicates};
+use crate::json::{Entry, Kind, Source, Value};
+use crate::model::{Engine, Limits, OnMiss, Route};
+use crate::module_path::ModulePath;
+use crate::route_path::{self, NoRoute};
+use crate::warning::WarningKind;
+
+const ROUTE_KEYS: [&str; 20] = [
+    "route",
+    "path",
+    "admissions-percentile",
+    "relative-deadline-us",
+    "path_preprocess",
+    "model-bias",
+    "model-scale",
+    "model-num-of-param",
+    "model-beta1",
+    "model-beta2",
+    "http-resp-content-type",
+    "stack-size",
+    "expected-execution-us",
+    "max-memory",
+    "max-request-bytes",
+    "max-response-bytes",
+    "max-exec-us",
+    "on-miss",
+    "engine",
+    "environ",
+];
+
+/// Numbers for Sledge's prediction of execution times; checked, then dropped.
+const MODEL_KEYS: [&str; 5] = [
+    "model-bias",
+    "model-scale",
+    "model-num-of-param",
+    "model-beta1",
+    "model-beta2",
+];
+
+const ANY_U32: RangeInclusive<u64> = 0..=u32::MAX as u64;
+
+impl<'a> Reader<'_, 'a> {
+    /// One route, and where its path stands.
+    pub(super) fn route(
+        &mut self,
+        number: usize,
+        value: Value<'a>,
+        tenant: &Place,
+    ) -> Result<(Route, usize), SpecError> {
+        let place = |label| Place::Route(label, Box::new(tenant.clone()));
+        let fields = self.object(value, number, "route", &ROUTE_KEYS, place)?;
+        let offset = fields.required("route")?.offset;
+        let route = Route {
+            route: url_path(&fields)?,
+            module: module(&fields)?,
+            relative_deadline_us: self.relative_deadline(&fields)?,
+            content_type: content_type(&fields)?,
+            admissions_percentile: self.percentile(&fields)?,
+            limits: limits(&fields)?,
+            max_exec_us: self.max_exec(&fields)?,
+            on_miss: self.on_miss(&fields)?,
+            engine: self.engine(&fields)?,
+            environ: environ(&fields)?,
+        };
+        self.prediction(&fields)?;
+        Ok((route, offset))
+    }
+
+    fn relative_deadline(&mut self, fields: &Fields) -> Result<u32, SpecError> {
+        fields.required("relative-deadline-us")?;
+        let deadline = fields.integer_or("relative-deadline-us", DURATION_US, 0)?;
+        if deadline == 0 {
+            self.warn(
+                fields,
+                "relative-deadline-us",
+                WarningKind::NoTime(fields.place.clone()),
+            );
+        }
+        Ok(deadline)
+    }
+
+    fn percentile(&mut self, fields: &Fields) -> Result<u8, SpecError> {
+        let key = "admissions-percentile";
+        let default = Route::DEFAULT_PERCENTILE;
+        self.note(fields, key);
+        let value = fields.integer_or(key, 0..=u64::from(u8::MAX), default.into())?;
+        let value = u8::try_from(value).unwrap_or(default);
+        if (50..=99).contains(&value) {
+            return Ok(value);
+        }
+        let place = fields.place.clone();
+        self.warn(fields, key, WarningKind::Percentile { value, place });
+        Ok(default)
+    }
+
+    fn max_exec(&mut self, fields: &Fields) -> Result<Option<u32>, SpecError> {
+        self.note(fields, "max-exec-us");
+        match fields.integer_or("max-exec-us", 1..=Route::LONGEST_US, 0)? {
+            0 => Ok(None),
+            time => Ok(Some(time)),
+        }
+    }
+
+    fn on_miss(&mut self, fields: &Fields) -> Result<OnMiss, SpecError> {
+        let word = fields.word("on-miss", &["kill", "run"], "\"kill\" or \"run\"")?;
+        if word == Some(1) {
+            self.note(fields, "on-miss");
+            return Ok(OnMiss::Run);
+        }
+        Ok(OnMiss::Kill)
+    }
+
+    fn engine(&mut self, fields: &Fields) -> Result<Option<Engine>, SpecError> {
+        let words = ["wasmi", "wasmtime"];
+        let word = fields.word("engine", &words, "\"wasmi\" or \"wasmtime\"")?;
+        if word == Some(1) {
+            self.note(fields, "engine");
+        }
+        Ok(word.map(|_| Engine::Wasmi))
+    }
+
+    /// Checks what Sledge predicts execution times with. Nothing of it is kept.
+    fn prediction(&mut self, fields: &Fields) -> Result<(), SpecError> {
+        for key in MODEL_KEYS {
+            fields.integer_or(key, ANY_U32, 0)?;
+            self.note(fields, key);
+        }
+        if let Some(value) = fields.get("path_preprocess") {
+            fields.text(
+                "path_preprocess",
+                value,
+                "a path, or \"0\" for none",
+                |_| true,
+            )?;
+            self.note(fields, "path_preprocess");
+        }
+        if let Some(value) = fields.get("expected-execution-us") {
+            if !matches!(value.kind(), Kind::Number | Kind::Word) {
+                let expected = Expected::Words("a number");
+                return Err(fields.bad_value("expected-execution-us", value, expected));
+            }
+            self.note(fields, "expected-execution-us");
+        }
+        Ok(())
+    }
+}
+
+/// The path of the URL.
+fn url_path(fields: &Fields) -> Result<String, SpecError> {
+    let value = fields.required("route")?;
+    let route = fields.text("route", value, "a path from \"/\" on", |_| true)?;
+    match route_path::check(&route) {
+        Ok(()) => Ok(route),
+        Err(NoRoute::Malformed(expected)) => Err(fields.bad_value("route", value, expected)),
+        Err(NoRoute::HostPage) => Err(fields.source.error(value.offset, Problem::HostRoute(route))),
+    }
+}
+
+fn module(fields: &Fields) -> Result<ModulePath, SpecError> {
+    let value = fields.required("path")?;
+    let path = fields.text("path", value, "the path of a module", |_| true)?;
+    ModulePath::new(&path).map_err(|problem| {
+        let place = fields.place.clone();
+        fields.source.error(
+            value.offset,
+            Problem::BadPath {
+                place,
+                path,
+                problem,
+            },
+        )
+    })
+}
+
+/// A value for a header: no line break can smuggle another header in.
+fn content_type(fields: &Fields) -> Result<String, SpecError> {
+    let key = "http-resp-content-type";
+    let Some(value) = fields.get(key) else {
+        return Ok(Route::DEFAULT_CONTENT_TYPE.into());
+    };
+    let sound = |text: &str| {
+        text.len() <= 255 && text.trim() == text && text.bytes().all(|b| matches!(b, b' '..=b'~'))
+    };
+    fields.text(key, value, "a content type like \"text/plain\"", sound)
+}
+
+fn limits(fields: &Fields) -> Result<Limits, SpecError> {
+    let default = Limits::default();
+    // Sledge takes 0 as "not given".
+    let stack = match fields.get("stack-size") {
+        Some(value) if value.raw == "0" => default.stack,
+        _ => fields.bytes_or("stack-size", Limits::STACK, default.stack)?,
+    };
+    Ok(Limits {
+        stack,
+        memory: fields.bytes_or("max-memory", Limits::MEMORY, default.memory)?,
+        request: fields.bytes_or("max-request-bytes", Limits::REQUEST, default.request)?,
+        response: fields.bytes_or("max-response-bytes", Limits::RESPONSE, default.response)?,
+    })
+}
+
+/// Environment variables, as WASI hands them over: `NAME=value` with a NUL at the end.
+fn environ(fields: &Fields) -> Result<Vec<(String, String)>, SpecError> {
+    let Some(object) = fields.get("environ") else {
+        return Ok(Vec::new());
+    };
+    if object.kind() != Kind::Object {
+        let expected = Expected::Words("an object of texts");
+        return Err(fields.bad_value("environ", object, expected));
+    }
+    let place = Place::Environ(Box::new(fields.place.clone()));
+    let entries = fields.source.entries(object)?;
+    refuse_duplicates(fields.source, &place, &entries)?;
+    entries
+        .into_iter()
+        .map(|entry| variable(fields.source, &place, entry))
+        .collect()
+}
+
+fn variable(
+    source: &Source<'_>,
+    place: &Place,
+    Entry { key, offset, value }: Entry<'_>,
+) -> Result<(String, String), SpecError> {
+    let refuse = |offset, expected| {
+        let problem = Problem::BadValue {
+            key: key.clone(),
+            place: place.clone(),
+            expected: Expected::Words(expected),
+            found: found(value),
+        };
+        source.error(offset, problem)
+    };
+    if key.is_empty() || key.contains(['=', '\0']) {
+        return Err(refuse(
+            offset,
+            "a variable whose name has a letter and no = or NUL",
+        ));
+    }
+    if value.kind() != Kind::Text {
+        return Err(refuse(value.offset, "a text"));
+    }
+    let text = source.text(value)?;
+    if text.contains('\0') {
+        return Err(refuse(value.offset, "a text without NUL"));
+    }
+    Ok((key, text))
+}

@@ -1,0 +1,34 @@
+//! What a route may be called.
+
+use crate::error::Expected;
+
+/// Pages of the host; no tenant may have them.
+const HOST_PAGES: [&str; 8] = [
+    "/", "/healthz", "/readyz", "/metrics", "/trace", "/faults", "/records", "/logs",
+];
+
+/// Longest route in bytes; a request's line has to hold it.
+const LONGEST: usize = 255;
+
+/// Why text is no route.
+pub enum NoRoute {
+    /// It is not a path of a URL.
+    Malformed(Expected),
+    /// It is a page of the host.
+    HostPage,
+}
+
+/// Checks that `route` can be the path of a request and is free.
+pub fn check(route: &str) -> Result<(), NoRoute> {
+    let sound = |byte: u8| byte.is_ascii_graphic() && !b"?#\"\\<>".contains(&byte);
+    if !route.starts_with('/') || route.len() > LONGEST || !route.bytes().all(sound) {
+        return Err(NoRoute::Malformed(Expected::Words(
+            "a path from \"/\" on, at most 255 letters, digits and signs, no blanks, ? or #",
+        )));
+    }
+    if HOST_PAGES.contains(&route) {
+        Err(NoRoute::HostPage)
+    } else {
+        Ok(())
+    }
+}
