@@ -307,18 +307,18 @@ run_machine() {
 
 # --- What its end means -------------------------------------------------------------------------
 
-# symbolise — says which lines of the source the addresses of the last backtrace belong to. They are
-# return addresses, so the call is one byte before.
+# symbolise — says which lines of the source the addresses of the kernel's backtrace belong to. Only the
+# one marked `(here)` is exact; the others are return addresses, and the call lies before them.
 symbolise() {
+    local address mark file
     setup_has addr2line || return 0
-    local address file
-    grep -aE '^ *#[0-9]+ 0x[0-9a-f]+|backtrace: ' "$run/serial.log" | grep -aoE '0x[0-9a-f]{6,16}' |
-        while read -r address; do
-            file=$kernel
-            [ ${#address} -eq 18 ] || file=$loader
-            printf '  %s %s\n' "$address" \
-                "$(addr2line -e "$file" -f -C -i -p "$(printf '0x%x' $((address - 1)))" | sed 's/^ (inlined by)/    inlined by/')"
-        done >&2 || true
+    while read -r _ address mark; do
+        # The kernel lies in the upper half of the address space, whose addresses are negative numbers.
+        file=$loader
+        if ((address < 0)); then file=$kernel; fi
+        if [ "$mark" != "(here)" ]; then address=$(printf '0x%x' $((address - 1))); fi
+        printf '  %s  %s\n' "$address" "$(addr2line -e "$file" -fCip "$address" | sed '2,$s/^/    /')"
+    done < <(grep -aoE '^backtrace: 0x[0-9a-f]+.*' "$run/serial.log" | tr -d '\r') >&2
 }
 
 machine_reset_itself() { grep -qs '^Triple fault' "$run/resets.log"; }
@@ -348,11 +348,20 @@ report_end() {
     exit "$qemu_status"
 }
 
+# What belongs to this run alone, the disk among it. Runs that were killed could not clean up.
+make_run_directory() {
+    local other
+    for other in "$target"/run.*; do
+        [ -d "/proc/${other##*.}" ] || rm -rf "$other"
+    done
+    run=$target/run.$$
+    mkdir -p "$run"
+}
+
 main() {
     parse_options "$@"
     check_port_is_free "$port" "with --port"
-    mkdir -p "$target"
-    run=$(mktemp -d "$target/run.XXXXXX")
+    make_run_directory
     trap end_machine EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM

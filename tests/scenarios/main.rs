@@ -25,6 +25,7 @@ macro_rules! scenarios {
 }
 
 mod controls;
+mod script;
 
 /// How many machines may run at once.
 const MACHINES: usize = 2;
@@ -37,7 +38,10 @@ fn main() -> Result<ExitCode> {
             .map_or(MACHINES, |wanted| wanted.min(MACHINES)),
     );
     let workshop = Workshop::open()?;
-    let groups = [("control", controls::SCENARIOS)];
+    let groups = [
+        ("control", controls::SCENARIOS),
+        ("script", script::SCENARIOS),
+    ];
     let trials = groups.into_iter().flat_map(|(kind, scenarios)| {
         scenarios
             .iter()

@@ -58,6 +58,14 @@ impl Workshop {
         &self.root
     }
 
+    /// `qemu-run.sh`, without options.
+    #[must_use]
+    pub fn qemu_run(&self) -> Command {
+        let mut command = Command::new(self.root.join("qemu-run.sh"));
+        command.current_dir(&self.root);
+        command
+    }
+
     /// The loader.
     ///
     /// # Errors

@@ -13,6 +13,11 @@ use nix::unistd::Pid;
 /// How often a process that is waited for is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
 
+/// Sleeps until it is worth looking again at what is waited for.
+pub fn pause() {
+    thread::sleep(GLANCE);
+}
+
 /// Waits for the end of `child`, at most until `deadline`; `None` if it still runs then.
 ///
 /// # Errors
@@ -25,7 +30,7 @@ pub fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatu
         if Instant::now() >= deadline {
             return Ok(None);
         }
-        thread::sleep(GLANCE);
+        pause();
     }
 }
 

@@ -1,0 +1,113 @@
+//! What `qemu-run.sh` promises to whoever starts it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use luge_harness::{Boot, Kernel, Lab, Machine, process, stub};
+use nix::sys::signal::Signal;
+
+scenarios![
+    an_unknown_option_is_named_and_refused,
+    what_is_not_there_yet_is_refused_and_not_ignored,
+    a_value_that_makes_no_sense_is_refused,
+    a_port_that_is_taken_is_an_error_before_anything_is_built,
+    an_interrupt_ends_the_machine_too,
+    a_termination_ends_the_machine_too,
+    even_a_killed_script_leaves_no_machine_behind,
+];
+
+/// Longest time that QEMU may outlive the script.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Runs the script with `options`; it must refuse, and say all of `words`.
+fn refuses(lab: &Lab, options: &[&str], words: &[&str]) -> Result<()> {
+    let output = lab.workshop().qemu_run().args(options).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(
+        output.status.code() == Some(2),
+        "{options:?}: {:?}: {said}",
+        output.status
+    );
+    for word in words {
+        ensure!(said.contains(word), "{options:?}: no {word:?} in: {said}");
+    }
+    Ok(())
+}
+
+fn an_unknown_option_is_named_and_refused(lab: &Lab) -> Result<()> {
+    refuses(lab, &["--fast"], &["unknown option", "--fast"])?;
+    refuses(lab, &["--fast=yes"], &["unknown option", "--fast"])?;
+    refuses(lab, &["fast"], &["unknown option", "fast"])
+}
+
+fn what_is_not_there_yet_is_refused_and_not_ignored(lab: &Lab) -> Result<()> {
+    refuses(lab, &["--smp", "2"], &["--smp 2", "not yet"])?;
+    refuses(lab, &["--engine", "wasmtime"], &["wasmtime", "not yet"])
+}
+
+fn a_value_that_makes_no_sense_is_refused(lab: &Lab) -> Result<()> {
+    refuses(lab, &["--port", "66000"], &["66000", "port"])?;
+    refuses(lab, &["--port"], &["--port needs a value"])?;
+    refuses(lab, &["--memory", "much"], &["much", "512M"])?;
+    refuses(lab, &["--engine", "v8"], &["v8"])?;
+    refuses(lab, &["--accel", "warp"], &["warp"])?;
+    refuses(lab, &["--smp", "none"], &["none"])?;
+    refuses(lab, &["--timeout", "-1"], &["-1"])?;
+    refuses(lab, &["--modules", "no/such/folder"], &["no/such/folder"])?;
+    refuses(lab, &["--image", "no.img"], &["no.img"])
+}
+
+fn a_port_that_is_taken_is_an_error_before_anything_is_built(lab: &Lab) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port().to_string();
+    let start = Instant::now();
+    refuses(lab, &["--port", &port], &[&port, "taken", "--port"])?;
+    ensure!(
+        start.elapsed() < SOON,
+        "it took {:?} to say so",
+        start.elapsed()
+    );
+    Ok(())
+}
+
+/// A machine that hangs, and its QEMU's process id.
+fn hanging(lab: &Lab) -> Result<(Machine, u32)> {
+    let code = stub::saying("hanging\n", stub::HANG);
+    let loader = lab
+        .folder("stub")?
+        .file("stub", stub::image(&code))?
+        .path()
+        .join("stub");
+    let machine = lab.boot(&Boot::new(Kernel::File(loader.clone())).loader(loader))?;
+    machine.line("that it hangs", |line| line == "hanging")?;
+    let qemu = machine.qemu()?;
+    Ok((machine, qemu))
+}
+
+fn ends_by(lab: &Lab, signal: Signal) -> Result<()> {
+    let (machine, qemu) = hanging(lab)?;
+    machine.signal(signal)?;
+    let deadline = Instant::now() + SOON;
+    while Path::new(&format!("/proc/{qemu}")).exists() {
+        ensure!(
+            Instant::now() < deadline,
+            "QEMU outlives the script by {SOON:?}"
+        );
+        process::pause();
+    }
+    Ok(())
+}
+
+fn an_interrupt_ends_the_machine_too(lab: &Lab) -> Result<()> {
+    ends_by(lab, Signal::SIGINT)
+}
+
+fn a_termination_ends_the_machine_too(lab: &Lab) -> Result<()> {
+    ends_by(lab, Signal::SIGTERM)
+}
+
+fn even_a_killed_script_leaves_no_machine_behind(lab: &Lab) -> Result<()> {
+    ends_by(lab, Signal::SIGKILL)
+}
