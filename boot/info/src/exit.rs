@@ -60,7 +60,9 @@ impl ExitCode {
     /// The code behind an exit status of QEMU, if it is one of ours.
     #[must_use]
     pub fn from_qemu_status(status: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.qemu_status() == status)
+        Self::ALL
+            .into_iter()
+            .find(|code| code.qemu_status() == status)
     }
 }
 
