@@ -1,19 +1,131 @@
-//! Placeholder.
+//! Luge: WebAssembly functions on bare x86_64.
+//!
+//! What comes up, in order. Each step needs those above it; the last never returns.
+
 #![no_std]
 #![no_main]
+#![feature(alloc_error_handler)]
+
 extern crate alloc;
-use {acpi as _, bitflags as _, bootloader_api as _, ext4_view as _, smoltcp as _, wasmi as _};
-struct A;
-// SAFETY: placeholder.
-unsafe impl core::alloc::GlobalAlloc for A {
-    unsafe fn alloc(&self, _: core::alloc::Layout) -> *mut u8 {
-        core::ptr::null_mut()
-    }
-    unsafe fn dealloc(&self, _: *mut u8, _: core::alloc::Layout) {}
+
+mod arch;
+mod mm;
+mod observe;
+mod sandbox;
+mod sched;
+
+use bootloader_api::config::{BootloaderConfig, Mapping};
+use bootloader_api::{BootInfo, entry_point};
+use log::{info, warn};
+use luge_spec::command_line::{self, Options};
+
+use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
+use mm::{dma, frames, stacks};
+use observe::{last_words, logger};
+
+/// What the kernel asks of the loader.
+static CONFIG: BootloaderConfig = {
+    let mut config = BootloaderConfig::new_default();
+    config.mappings.physical_memory = Some(Mapping::Dynamic);
+    config.kernel_stack_size = 256 << 10;
+    config
+};
+
+entry_point!(kernel_main, config = &CONFIG);
+
+/// The kernel's first line of Rust.
+fn kernel_main(boot: &'static mut BootInfo) -> ! {
+    start_cpu();
+    start_memory(boot);
+    start_faults();
+    let options = read_command_line(boot);
+    start_clocks(boot);
+    start_sandboxes(&options);
+    power::off()
 }
-#[global_allocator]
-static G: A = A;
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
+
+fn start_cpu() {
+    per_cpu::install(0);
+    cpu::enable();
+    serial::init();
+    time::init();
+    logger::init();
+    info!("Luge {} on x86_64", env!("CARGO_PKG_VERSION"));
+}
+
+fn start_memory(boot: &BootInfo) {
+    let offset = boot
+        .physical_memory_offset
+        .into_option()
+        .expect("the loader maps physical memory, as the kernel's configuration asks");
+    // SAFETY: the loader says so, and the kernel has nothing in the lower half.
+    unsafe { paging::init(offset) };
+    frames::init(&boot.memory_regions);
+    let (free, _) = frames::counts();
+    info!("memory: {} MiB free", free * 4 / 1024);
+}
+
+/// From here on every fault has a stack to arrive on.
+fn start_faults() {
+    traps::on_kernel_fault(last_words::on_kernel_fault);
+    let tops = [(); gdt::FAULT_STACKS].map(|()| {
+        let stack = stacks::take(FAULT_STACK_BYTES).expect("there is memory at boot");
+        x86_64::VirtAddr::new(stack.top())
+    });
+    gdt::init(&tops);
+    interrupts::init();
+}
+
+/// Fault handlers format text when the kernel ends, which takes a few KiB.
+const FAULT_STACK_BYTES: u64 = 32 << 10;
+
+/// The loader passes the command line as the boot information's RAM disk.
+fn read_command_line(boot: &BootInfo) -> Options {
+    let bytes = match boot.ramdisk_addr.into_option() {
+        // SAFETY: the loader maps the RAM disk there, and nobody writes to it.
+        Some(address) if boot.ramdisk_len > 0 => unsafe {
+            core::slice::from_raw_parts(address as *const u8, boot.ramdisk_len as usize)
+        },
+        _ => &[],
+    };
+    let text = alloc::string::String::from_utf8_lossy(bytes);
+    let (options, warnings) = command_line::parse(&text);
+    logger::set_levels(options.log, options.log_modules.clone());
+    for warning in warnings {
+        warn!("command line: {warning}");
+    }
+    options
+}
+
+fn start_clocks(boot: &BootInfo) {
+    let platform = acpi::discover(boot.rsdp_addr.into_option(), dma::map_mmio);
+    let local = dma::map_mmio(platform.local_apic, 4096).as_ptr();
+    let (io_address, first_gsi) = platform.io_apic;
+    let io = apic::IoApic {
+        registers: dma::map_mmio(io_address, 4096).as_ptr(),
+        first_gsi,
+    };
+    // SAFETY: the tables, or the PC's custom, say that these pages are the controllers' registers.
+    unsafe { apic::init(local, io) };
+    if let Some(register) = platform.sleep_control {
+        // SAFETY: the tables say that this is the register; the mapping stays.
+        unsafe { power::set_sleep_control(dma::map_mmio(register, 1).as_ptr()) };
+    }
+    let rates = time::calibrate();
+    let kind = if apic::uses_tsc_deadline() {
+        "TSC deadline"
+    } else {
+        "one-shot count"
+    };
+    info!(
+        "clock: TSC {} MHz, timer {} MHz ({kind})",
+        rates.tsc_hz / 1_000_000,
+        rates.timer_hz / 1_000_000
+    );
+    random::init();
+}
+
+fn start_sandboxes(options: &Options) {
+    sandbox::init();
+    sched::set_quantum(u64::from(options.quantum_us) * 1_000);
 }

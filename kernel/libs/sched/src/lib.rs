@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod queue;
+pub mod slice;
 pub mod timer;
 
 pub use queue::{Entry, Queue, TaskId, should_preempt};

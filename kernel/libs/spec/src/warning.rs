@@ -49,10 +49,7 @@ pub(crate) const NOT_ACTED_ON: [(&str, &str); 12] = [
     ("replenishment-period-us", "tenants have no budgets yet"),
     ("max-budget-us", "tenants have no budgets yet"),
     ("admissions-percentile", "there is no admission control yet"),
-    (
-        "expected-execution-us",
-        "Sledge passes it over too",
-    ),
+    ("expected-execution-us", "Sledge passes it over too"),
     ("path_preprocess", "execution times are not predicted"),
     ("model-bias", "execution times are not predicted"),
     ("model-scale", "execution times are not predicted"),

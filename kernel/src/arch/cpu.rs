@@ -1,0 +1,49 @@
+//! What the processor can do, and the control bits that the kernel wants.
+
+use raw_cpuid::CpuId;
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
+
+/// What the kernel uses if it is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Features {
+    /// The local APIC's timer can be told a TSC value to fire at.
+    pub tsc_deadline: bool,
+    /// `rdrand` gives random numbers.
+    pub rdrand: bool,
+    /// The local APIC is in the x2APIC mode's reach.
+    pub x2apic: bool,
+    /// The TSC runs at one rate whatever the power state.
+    pub invariant_tsc: bool,
+}
+
+/// Asks the processor.
+#[must_use]
+pub fn features() -> Features {
+    let id = CpuId::new();
+    let basic = id.get_feature_info();
+    let has = |f: fn(&raw_cpuid::FeatureInfo) -> bool| basic.as_ref().is_some_and(f);
+    Features {
+        tsc_deadline: has(raw_cpuid::FeatureInfo::has_tsc_deadline),
+        rdrand: has(raw_cpuid::FeatureInfo::has_rdrand),
+        x2apic: has(raw_cpuid::FeatureInfo::has_x2apic),
+        invariant_tsc: id
+            .get_advanced_power_mgmt_info()
+            .is_some_and(|info| info.has_invariant_tsc()),
+    }
+}
+
+/// Sets the control bits that the kernel counts on: no-execute, write protection in ring 0, SSE.
+pub fn enable() {
+    // SAFETY: the loader has mapped all data with NX already, so turning the check on changes the
+    // meaning of no mapping; write protection only takes rights away; SSE is what the kernel is
+    // compiled for.
+    unsafe {
+        Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE));
+        Cr0::update(|flags| {
+            flags.insert(Cr0Flags::WRITE_PROTECT | Cr0Flags::NUMERIC_ERROR);
+            flags.insert(Cr0Flags::MONITOR_COPROCESSOR);
+            flags.remove(Cr0Flags::EMULATE_COPROCESSOR | Cr0Flags::TASK_SWITCHED);
+        });
+        Cr4::update(|flags| flags.insert(Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE));
+    }
+}

@@ -1,0 +1,230 @@
+//! Page tables: mapping, unmapping and looking into them, a range at a time.
+//!
+//! Key types: [`Access`] and [`Caching`]; key functions: [`map`], [`unmap`], [`wipe_dirty`],
+//! [`translate`]. Only 4 KiB pages are made here; the loader's map of physical memory uses larger
+//! ones and is never changed.
+//!
+//! Invariant: no page that this file maps is both writable and executable ([`Access`] cannot say
+//! it), and every table that it walks lies in the map of physical memory.
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use x86_64::VirtAddr;
+use x86_64::instructions::tlb;
+use x86_64::registers::control::Cr3;
+use x86_64::structures::paging::page_table::PageTableEntry;
+use x86_64::structures::paging::{PageTable, PageTableFlags as Flags, PageTableIndex};
+
+/// The size of a page and of a frame, in bytes.
+pub const PAGE_BYTES: u64 = 4096;
+/// How much one last-level table maps, in bytes.
+const TABLE_SPAN: u64 = 512 * PAGE_BYTES;
+
+/// What a mapping allows. Writable and executable at once cannot be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Data that nobody changes.
+    ReadOnly,
+    /// Data.
+    ReadWrite,
+}
+
+/// How a mapping is cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Memory.
+    WriteBack,
+    /// Device registers.
+    Uncached,
+}
+
+/// No frame could be had; the range is mapped only up to `mapped_to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfFrames {
+    /// The first address that is not mapped.
+    pub mapped_to: u64,
+}
+
+/// Where physical memory is mapped: virtual = physical + this.
+static PHYSICAL_OFFSET: AtomicU64 = AtomicU64::new(0);
+
+/// Tells where the loader mapped physical memory, and drops what it left in the lower half.
+///
+/// # Safety
+/// All RAM must be mapped writable from `physical_offset` on, in the tables that CR3 names, and
+/// nothing in use may lie in the lower half.
+pub unsafe fn init(physical_offset: u64) {
+    PHYSICAL_OFFSET.store(physical_offset, Relaxed);
+    // SAFETY: the root table is in RAM and nobody else holds a reference to it at boot.
+    let root = unsafe { &mut *table_at(Cr3::read().0.start_address().as_u64()) };
+    for entry in root.iter_mut().take(256) {
+        entry.set_unused();
+    }
+    tlb::flush_all();
+}
+
+/// Where a physical address in RAM is to be seen. For RAM only: devices are mapped on their own.
+#[inline]
+#[must_use]
+pub fn physical_to_virtual(physical: u64) -> *mut u8 {
+    (physical + PHYSICAL_OFFSET.load(Relaxed)) as *mut u8
+}
+
+fn table_at(physical: u64) -> *mut PageTable {
+    physical_to_virtual(physical).cast()
+}
+
+/// Maps every page of `range`, which must be page-aligned and unmapped.
+///
+/// `frame_for` gives the frame of a page by its address; `new_table` gives a zeroed frame for a
+/// page table.
+///
+/// # Errors
+/// [`OutOfFrames`] when either has none; what was mapped until then stays mapped.
+///
+/// # Safety
+/// Nobody may count on `range` being unmapped, the frames must be unused otherwise (or be device
+/// registers, uncached), and those of `new_table` must be RAM, zeroed and given away for good.
+pub unsafe fn map(
+    range: Range<u64>,
+    access: Access,
+    caching: Caching,
+    frame_for: &mut dyn FnMut(u64) -> Option<u64>,
+    new_table: &mut dyn FnMut() -> Option<u64>,
+) -> Result<(), OutOfFrames> {
+    let flags = flags_of(access, caching);
+    let mut page = range.start;
+    while page < range.end {
+        let table = leaf_table(page, Some(new_table)).ok_or(OutOfFrames { mapped_to: page })?;
+        let end = range.end.min(end_of_table(page));
+        while page < end {
+            let frame = frame_for(page).ok_or(OutOfFrames { mapped_to: page })?;
+            // SAFETY: `leaf_table` gives a table in RAM; the entry is this page's own.
+            let entry = unsafe { entry_of(table, page) };
+            debug_assert!(entry.is_unused(), "the range is unmapped");
+            entry.set_addr(x86_64::PhysAddr::new(frame), flags);
+            page += PAGE_BYTES;
+        }
+    }
+    Ok(())
+}
+
+/// Unmaps every mapped page of `range` and hands its frame to `release`. Tables stay.
+///
+/// # Safety
+/// Nobody may touch `range` afterwards.
+pub unsafe fn unmap(range: Range<u64>, release: &mut dyn FnMut(u64)) {
+    for_each_mapped(range, &mut |page, entry| {
+        let frame = entry.addr().as_u64();
+        entry.set_unused();
+        tlb::flush(VirtAddr::new(page));
+        release(frame);
+    });
+}
+
+/// Zeroes every page of `range` that was written to since it was last clean, and marks it clean.
+/// Returns how many there were.
+///
+/// # Safety
+/// `range` must be mapped writable wherever it is mapped at all, and nobody may count on its bytes.
+pub unsafe fn wipe_dirty(range: Range<u64>) -> u64 {
+    let mut wiped = 0;
+    for_each_mapped(range, &mut |page, entry| {
+        if entry.flags().contains(Flags::DIRTY) {
+            // SAFETY: the page is mapped writable, as the caller promises.
+            unsafe { core::ptr::write_bytes(page as *mut u8, 0, PAGE_BYTES as usize) };
+            entry.set_flags(entry.flags() - Flags::DIRTY);
+            // The processor sets the bit again only once it has forgotten that it was set.
+            tlb::flush(VirtAddr::new(page));
+            wiped += 1;
+        }
+    });
+    wiped
+}
+
+/// The physical address behind a virtual one, if it is mapped.
+#[must_use]
+pub fn translate(address: u64) -> Option<u64> {
+    let mut table = table_at(Cr3::read().0.start_address().as_u64());
+    for level in (0..4).rev() {
+        // SAFETY: present entries of tables in RAM name tables in RAM.
+        let entry = unsafe { &(&(*table))[index_at(address, level)] };
+        if !entry.flags().contains(Flags::PRESENT) {
+            return None;
+        }
+        let span = PAGE_BYTES << (9 * level);
+        if level == 0 || entry.flags().contains(Flags::HUGE_PAGE) {
+            let base = entry.addr().as_u64() & !(span - 1);
+            return Some(base + (address & (span - 1)));
+        }
+        table = table_at(entry.addr().as_u64());
+    }
+    None
+}
+
+fn for_each_mapped(range: Range<u64>, f: &mut dyn FnMut(u64, &mut PageTableEntry)) {
+    let mut page = range.start;
+    while page < range.end {
+        let end = range.end.min(end_of_table(page));
+        if let Some(table) = leaf_table(page, None) {
+            for page in (page..end).step_by(PAGE_BYTES as usize) {
+                // SAFETY: `leaf_table` gives a table in RAM; the entry is this page's own.
+                let entry = unsafe { entry_of(table, page) };
+                if entry.flags().contains(Flags::PRESENT) {
+                    f(page, entry);
+                }
+            }
+        }
+        page = end;
+    }
+}
+
+/// The last-level table that maps `page`, made if `new_table` is given.
+fn leaf_table(
+    page: u64,
+    mut new_table: Option<&mut dyn FnMut() -> Option<u64>>,
+) -> Option<*mut PageTable> {
+    let mut table = table_at(Cr3::read().0.start_address().as_u64());
+    for level in (1..4).rev() {
+        // SAFETY: the table is in RAM; the reference ends within this turn of the loop.
+        let entry = unsafe { &mut (&mut (*table))[index_at(page, level)] };
+        if entry.is_unused() {
+            let frame = new_table.as_mut()?()?;
+            let flags = Flags::PRESENT | Flags::WRITABLE;
+            entry.set_addr(x86_64::PhysAddr::new(frame), flags);
+        }
+        debug_assert!(
+            !entry.flags().contains(Flags::HUGE_PAGE),
+            "only 4 KiB pages are made here"
+        );
+        table = table_at(entry.addr().as_u64());
+    }
+    Some(table)
+}
+
+/// # Safety
+/// `table` must be the last-level table of `page`, and the entry must not be borrowed elsewhere.
+unsafe fn entry_of<'a>(table: *mut PageTable, page: u64) -> &'a mut PageTableEntry {
+    // SAFETY: as the caller promises.
+    unsafe { &mut (&mut (*table))[index_at(page, 0)] }
+}
+
+fn index_at(address: u64, level: u32) -> PageTableIndex {
+    PageTableIndex::new_truncate((address >> (12 + 9 * level)) as u16)
+}
+
+fn end_of_table(page: u64) -> u64 {
+    (page & !(TABLE_SPAN - 1)) + TABLE_SPAN
+}
+
+fn flags_of(access: Access, caching: Caching) -> Flags {
+    let mut flags = Flags::PRESENT | Flags::NO_EXECUTE | Flags::GLOBAL;
+    if access == Access::ReadWrite {
+        flags |= Flags::WRITABLE;
+    }
+    if caching == Caching::Uncached {
+        flags |= Flags::NO_CACHE | Flags::WRITE_THROUGH;
+    }
+    flags
+}

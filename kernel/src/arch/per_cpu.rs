@@ -1,0 +1,104 @@
+//! What belongs to one CPU, found through the GS base.
+//!
+//! Key types: [`PerCpu`]; [`this`] gives the running CPU's. There is one CPU now; nothing outside
+//! this file counts on that.
+//!
+//! Invariant: once [`install`] has run on a CPU, its GS base points to its own `PerCpu` until
+//! power-off, in guest code as well (no guest can execute `wrgsbase` or `swapgs`).
+
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use x86_64::VirtAddr;
+use x86_64::registers::model_specific::GsBase;
+
+use super::traps::FaultFrame;
+
+/// How many CPUs the kernel has room for.
+pub const MAX_CPUS: usize = 1;
+
+/// One CPU's own data.
+///
+/// Every field is an atomic because interrupt handlers on the same CPU read it too; `Relaxed` is
+/// enough, since no other CPU does.
+#[repr(C)]
+pub struct PerCpu {
+    /// The address of this very structure, so that `gs:0` gives a pointer.
+    this: AtomicU64,
+    /// This CPU's number, from 0.
+    pub number: AtomicU32,
+    /// Kernel locks held on this CPU.
+    pub locks_held: AtomicU32,
+    /// Host calls under way for the running sandbox.
+    pub host_calls: AtomicU32,
+    /// A fault is being handled; another one now is last words.
+    pub in_fault: AtomicBool,
+    /// The dispatcher's saved stack pointer while a sandbox runs.
+    pub dispatcher_rsp: AtomicU64,
+    /// Whether a sandbox runs on this CPU.
+    pub running: AtomicBool,
+    /// Where the running sandbox's context is stored when it leaves.
+    pub context: AtomicPtr<super::switch::Context>,
+    /// The running sandbox's stack, lowest address.
+    pub stack_low: AtomicU64,
+    /// The running sandbox's stack, one past the highest address.
+    pub stack_high: AtomicU64,
+    /// Where the guard below the running sandbox's stack begins.
+    pub guard_low: AtomicU64,
+    /// The arena that allocations go to; null means the kernel's heap.
+    pub arena: AtomicPtr<()>,
+    /// The sandbox that runs; null while the dispatcher does.
+    pub sandbox: AtomicPtr<()>,
+    /// The fault that ended the last sandbox, for the dispatcher to read.
+    pub last_fault: spin::Mutex<Option<FaultFrame>>,
+}
+
+impl PerCpu {
+    const fn new() -> Self {
+        Self {
+            this: AtomicU64::new(0),
+            number: AtomicU32::new(0),
+            locks_held: AtomicU32::new(0),
+            host_calls: AtomicU32::new(0),
+            in_fault: AtomicBool::new(false),
+            dispatcher_rsp: AtomicU64::new(0),
+            running: AtomicBool::new(false),
+            context: AtomicPtr::new(core::ptr::null_mut()),
+            stack_low: AtomicU64::new(0),
+            stack_high: AtomicU64::new(0),
+            guard_low: AtomicU64::new(0),
+            arena: AtomicPtr::new(core::ptr::null_mut()),
+            sandbox: AtomicPtr::new(core::ptr::null_mut()),
+            last_fault: spin::Mutex::new(None),
+        }
+    }
+}
+
+static CPUS: [PerCpu; MAX_CPUS] = [const { PerCpu::new() }; MAX_CPUS];
+
+/// Points the GS base of the running CPU at its data. Must run before anything else of the kernel.
+///
+/// # Panics
+/// When `number` is not below [`MAX_CPUS`].
+pub fn install(number: usize) {
+    let cpu = &CPUS[number];
+    cpu.this.store(core::ptr::from_ref(cpu) as u64, Relaxed);
+    cpu.number.store(number as u32, Relaxed);
+    GsBase::write(VirtAddr::from_ptr(cpu));
+}
+
+/// The running CPU's own data.
+#[inline]
+#[must_use]
+pub fn this() -> &'static PerCpu {
+    let pointer: *const PerCpu;
+    // SAFETY: `install` has pointed the GS base at an element of `CPUS`, whose first field is its
+    // own address; the read has no other effect.
+    unsafe {
+        core::arch::asm!(
+            "mov {}, gs:[0]", out(reg) pointer,
+            options(nostack, preserves_flags, readonly)
+        );
+    }
+    // SAFETY: the pointer is that of an element of a static array of atomics.
+    unsafe { &*pointer }
+}

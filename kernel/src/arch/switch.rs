@@ -1,0 +1,193 @@
+//! Moving the CPU from one context to another.
+//!
+//! A context is a stack pointer: everything else it needs lies on its stack. There are two kinds:
+//! the dispatcher (one per CPU) and sandboxes. The CPU only ever goes from the dispatcher to a
+//! sandbox ([`enter`]) and back ([`leave`], or [`abandon`] when the sandbox is to be ended).
+//!
+//! Invariant: the dispatcher runs with interrupts off; a sandbox is entered with the interrupt flag
+//! off and turns it on itself (first entry) or gets it back from its own interrupt frame.
+
+use core::arch::naked_asm;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::per_cpu;
+
+/// A context that is not running: where its stack is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Context {
+    rsp: u64,
+}
+
+/// Why [`enter`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// The sandbox called [`leave`]; it can be entered again.
+    Left,
+    /// A fault ended it; its stack is dead.
+    Faulted,
+}
+
+/// The processor's default SSE control word: all exceptions masked, round to nearest. SDM Vol. 1,
+/// "MXCSR Control and Status Register".
+const MXCSR_DEFAULT: u64 = 0x1f80;
+/// The x87 control word after `fninit`. SDM Vol. 1, "x87 FPU Control Word".
+const X87_DEFAULT: u64 = 0x37f;
+
+/// What [`switch_stacks`] leaves on a stack, lowest address first.
+#[repr(C)]
+struct Saved {
+    /// MXCSR in the lower half, the x87 control word in the upper.
+    float_control: u64,
+    r15: u64,
+    r14: u64,
+    r13: u64,
+    r12: u64,
+    rbx: u64,
+    rbp: u64,
+    return_address: u64,
+}
+
+impl Context {
+    /// A context that will call `entry(argument)` on the stack that ends at `top`.
+    ///
+    /// # Safety
+    /// The stack below `top` must be mapped, unused, and large enough; `top` must be 16-byte
+    /// aligned; `entry` must never return.
+    #[must_use]
+    pub unsafe fn new(top: u64, entry: extern "C" fn(*mut ()) -> !, argument: *mut ()) -> Self {
+        // Above the record: a zero return address, so that a backtrace ends there, and padding
+        // that keeps the stack aligned as a call would.
+        let rsp = top - 16 - size_of::<Saved>() as u64;
+        let saved = Saved {
+            float_control: MXCSR_DEFAULT | (X87_DEFAULT << 32),
+            r15: 0,
+            r14: 0,
+            r13: argument as u64,
+            r12: entry as usize as u64,
+            rbx: 0,
+            rbp: 0,
+            return_address: first_entry as *const () as u64,
+        };
+        // SAFETY: the caller promises that the memory below `top` is mapped and unused.
+        unsafe { (rsp as *mut Saved).write(saved) };
+        Self { rsp }
+    }
+}
+
+/// Runs `context` until it leaves or faults. Called by the dispatcher, interrupts off.
+///
+/// # Safety
+/// `context` must be live: made by [`Context::new`] or stored by a [`leave`] and not entered since.
+pub unsafe fn enter(context: &mut Context) -> Return {
+    let cpu = per_cpu::this();
+    debug_assert_eq!(
+        cpu.locks_held.load(Relaxed),
+        0,
+        "no lock is held across a switch"
+    );
+    let from = cpu.dispatcher_rsp.as_ptr();
+    cpu.context.store(context, Relaxed);
+    cpu.running.store(true, Relaxed);
+    // SAFETY: `from` is this CPU's own slot; the caller promises a live context.
+    let faulted = unsafe { switch_stacks(from, &raw const context.rsp, 0) };
+    cpu.running.store(false, Relaxed);
+    if faulted == 0 {
+        Return::Left
+    } else {
+        Return::Faulted
+    }
+}
+
+/// Goes back to the dispatcher, which may [`enter`] the context again later; then this returns.
+///
+/// # Safety
+/// Must be called by a sandbox, with interrupts off and no lock held.
+pub unsafe fn leave() {
+    let cpu = per_cpu::this();
+    let context = cpu.context.load(Relaxed);
+    debug_assert_eq!(
+        cpu.locks_held.load(Relaxed),
+        0,
+        "no lock is held across a switch"
+    );
+    // SAFETY: `dispatcher_rsp` was stored by the `enter` that started this sandbox.
+    let _ = unsafe { switch_stacks(context.cast(), cpu.dispatcher_rsp.as_ptr(), 0) };
+}
+
+/// Goes back to the dispatcher for good: the running sandbox's stack is dead after this.
+///
+/// # Safety
+/// A sandbox must be running on this CPU, with interrupts off, and nothing may ever enter it again.
+pub unsafe fn abandon() -> ! {
+    let mut nowhere = 0;
+    // SAFETY: as in `leave`; what is saved in `nowhere` is never used.
+    let _ = unsafe { switch_stacks(&raw mut nowhere, per_cpu::this().dispatcher_rsp.as_ptr(), 1) };
+    unreachable!("an abandoned context is never entered")
+}
+
+/// Saves what the System V ABI wants kept on the current stack, stores the stack pointer to `from`,
+/// loads it from `to`, and restores what lies there. Returns `answer` on the other side.
+///
+/// Entry: rdi = where to store the stack pointer, rsi = where to load it from, rdx = the answer.
+/// Exit: on the other stack, rax = the answer, all callee-saved registers as that side left them.
+#[unsafe(naked)]
+unsafe extern "C" fn switch_stacks(from: *mut u64, to: *const u64, answer: u64) -> u64 {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "stmxcsr [rsp]",
+        "fnstcw [rsp + 4]",
+        "mov [rdi], rsp",
+        "mov rsp, [rsi]",
+        "ldmxcsr [rsp]",
+        "fldcw [rsp + 4]",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "mov rax, rdx",
+        "ret",
+    )
+}
+
+/// The first instructions of every context: clears what the CPU still holds of others, turns
+/// interrupts on and calls `entry(argument)`.
+///
+/// Entry: from [`switch_stacks`]; r12 = entry, r13 = argument, rsp 16-byte aligned, interrupts off.
+/// Exit: never.
+#[unsafe(naked)]
+unsafe extern "C" fn first_entry() -> ! {
+    naked_asm!(
+        "pxor xmm0, xmm0",
+        "pxor xmm1, xmm1",
+        "pxor xmm2, xmm2",
+        "pxor xmm3, xmm3",
+        "pxor xmm4, xmm4",
+        "pxor xmm5, xmm5",
+        "pxor xmm6, xmm6",
+        "pxor xmm7, xmm7",
+        "pxor xmm8, xmm8",
+        "pxor xmm9, xmm9",
+        "pxor xmm10, xmm10",
+        "pxor xmm11, xmm11",
+        "pxor xmm12, xmm12",
+        "pxor xmm13, xmm13",
+        "pxor xmm14, xmm14",
+        "pxor xmm15, xmm15",
+        "fninit",
+        "xor ebp, ebp",
+        "mov rdi, r13",
+        "sti",
+        "call r12",
+        "ud2",
+    )
+}

@@ -1,0 +1,306 @@
+//! Exceptions: from the IDT to a verdict, and the verdict carried out.
+//!
+//! Every exception's stub builds a [`FaultFrame`] on an interrupt stack of its own and calls
+//! [`on_fault`] with interrupts off. What a fault *means* is decided by the `luge-trap` crate, which
+//! is tested on the host; this file reads registers and carries the verdict out.
+//!
+//! Invariant: `on_fault` never returns to the code that faulted. Either the sandbox is abandoned
+//! and the dispatcher goes on, or the kernel ends.
+
+use core::arch::naked_asm;
+use core::ops::Range;
+use core::sync::atomic::Ordering::Relaxed;
+
+use luge_trap::{Fault, Reason, Running, Verdict, judge, vector};
+use x86_64::VirtAddr;
+use x86_64::registers::control::Cr2;
+use x86_64::structures::idt::{EntryOptions, InterruptDescriptorTable};
+
+use super::gdt::FaultStack;
+use super::{apic, per_cpu, switch};
+
+/// What a fault left behind. The stub pushes it in this order, last field first.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct FaultFrame {
+    /// The address that was touched, for #PF; put there by [`on_fault`].
+    pub cr2: u64,
+    /// General-purpose registers.
+    pub r15: u64,
+    /// See `r15`.
+    pub r14: u64,
+    /// See `r15`.
+    pub r13: u64,
+    /// See `r15`.
+    pub r12: u64,
+    /// See `r15`.
+    pub r11: u64,
+    /// See `r15`.
+    pub r10: u64,
+    /// See `r15`.
+    pub r9: u64,
+    /// See `r15`.
+    pub r8: u64,
+    /// See `r15`.
+    pub rdi: u64,
+    /// See `r15`.
+    pub rsi: u64,
+    /// See `r15`.
+    pub rbp: u64,
+    /// See `r15`.
+    pub rdx: u64,
+    /// See `r15`.
+    pub rcx: u64,
+    /// See `r15`.
+    pub rbx: u64,
+    /// See `r15`.
+    pub rax: u64,
+    /// The exception's vector.
+    pub vector: u64,
+    /// The error code, 0 where the vector has none.
+    pub error_code: u64,
+    /// What the processor pushed: SDM Vol. 3A, "64-Bit Mode Stack Frame".
+    pub rip: u64,
+    /// See `rip`.
+    pub cs: u64,
+    /// See `rip`.
+    pub rflags: u64,
+    /// See `rip`.
+    pub rsp: u64,
+    /// See `rip`.
+    pub ss: u64,
+}
+
+const _: () = assert!(
+    size_of::<FaultFrame>() == 23 * 8,
+    "23 words, as the stub pushes them"
+);
+
+/// Called for a fault that is the kernel's own: says its last words and ends the machine.
+/// The last argument says that it happened while a fault was being handled.
+pub type KernelFault = fn(&FaultFrame, &'static str, bool) -> !;
+
+static KERNEL_FAULT: spin::Once<KernelFault> = spin::Once::new();
+
+/// Tells whom to call when a fault is the kernel's own.
+pub fn on_kernel_fault(handler: KernelFault) {
+    KERNEL_FAULT.call_once(|| handler);
+}
+
+/// The addresses of the code that runs for guests (gathered by the linker script).
+#[must_use]
+pub fn guest_code() -> Range<u64> {
+    unsafe extern "C" {
+        static __guest_code_start: u8;
+        static __guest_code_end: u8;
+    }
+    (&raw const __guest_code_start) as u64..(&raw const __guest_code_end) as u64
+}
+
+/// Fills the exceptions' entries of an IDT.
+pub fn install(idt: &mut InterruptDescriptorTable) {
+    macro_rules! with_stub {
+        ($entry:ident, $number:expr, $stack:expr) => {
+            // SAFETY: the stub is made for this vector and for whether it has an error code; its
+            // interrupt stack is the one that `gdt::init` set up for it.
+            unsafe {
+                place(
+                    idt.$entry
+                        .set_handler_addr(VirtAddr::new(stub::<$number> as *const () as u64)),
+                    $stack,
+                );
+            }
+        };
+    }
+    use FaultStack::{DoubleFault, Exception, MachineCheck, NonMaskable, PageFault};
+    with_stub!(divide_error, 0, Exception);
+    with_stub!(debug, 1, Exception);
+    with_stub!(non_maskable_interrupt, 2, NonMaskable);
+    with_stub!(breakpoint, 3, Exception);
+    with_stub!(overflow, 4, Exception);
+    with_stub!(bound_range_exceeded, 5, Exception);
+    with_stub!(invalid_opcode, 6, Exception);
+    with_stub!(device_not_available, 7, Exception);
+    with_stub!(double_fault, 8, DoubleFault);
+    with_stub!(invalid_tss, 10, Exception);
+    with_stub!(segment_not_present, 11, Exception);
+    with_stub!(stack_segment_fault, 12, Exception);
+    with_stub!(general_protection_fault, 13, Exception);
+    with_stub!(page_fault, 14, PageFault);
+    with_stub!(x87_floating_point, 16, Exception);
+    with_stub!(alignment_check, 17, Exception);
+    with_stub!(machine_check, 18, MachineCheck);
+    with_stub!(simd_floating_point, 19, Exception);
+}
+
+/// # Safety
+/// The stack must belong to the vector of `options`.
+unsafe fn place(options: &mut EntryOptions, stack: FaultStack) {
+    // SAFETY: as the caller promises.
+    unsafe { options.set_stack_index(stack as u16) };
+}
+
+/// Vectors for which the processor pushes an error code. SDM Vol. 3A, "Error Code".
+const fn has_error_code(number: u64) -> bool {
+    matches!(number, 8 | 10..=14 | 17 | 21 | 29 | 30)
+}
+
+/// The first instructions of the exception `VECTOR`.
+///
+/// Entry: on the vector's interrupt stack, which is 16-byte aligned before the processor's frame:
+///   [rsp + 0] error code, for vectors that have one
+///   [rsp + 0 or 8] rip, cs, rflags, rsp, ss
+/// Exit: never; jumps on with the vector and an error code pushed.
+#[unsafe(naked)]
+unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
+    naked_asm!(
+        ".if {has_error_code} == 0",
+        "push 0",
+        ".endif",
+        "push {vector}",
+        "jmp {save}",
+        has_error_code = const has_error_code(VECTOR) as u64,
+        vector = const VECTOR,
+        save = sym save_and_judge,
+    )
+}
+
+/// Entry: [rsp] vector, error code, rip, cs, rflags, rsp, ss. Exit: never.
+///
+/// Seven words are on a stack that was 16-byte aligned; sixteen more make 23, so one word of
+/// padding below them aligns it for the call.
+#[unsafe(naked)]
+unsafe extern "C" fn save_and_judge() -> ! {
+    naked_asm!(
+        "push rax", "push rbx", "push rcx", "push rdx", "push rbp", "push rsi", "push rdi",
+        "push r8", "push r9", "push r10", "push r11", "push r12", "push r13", "push r14",
+        "push r15",
+        "push 0",
+        "mov rdi, rsp",
+        "sub rsp, 8",
+        "xor ebp, ebp",
+        "cld",
+        "call {on_fault}",
+        "ud2",
+        on_fault = sym on_fault,
+    )
+}
+
+extern "C" fn on_fault(frame: &mut FaultFrame) -> ! {
+    frame.cr2 = Cr2::read_raw();
+    let cpu = per_cpu::this();
+    if cpu.in_fault.swap(true, Relaxed) {
+        kernel_fault(frame, "a fault while a fault was being handled", true);
+    }
+    scenario::inside_the_handler();
+    let fault = Fault {
+        vector: frame.vector as u8,
+        error_code: frame.error_code,
+        rip: frame.rip,
+        rsp: frame.rsp,
+        cr2: if frame.vector == u64::from(vector::PAGE_FAULT) {
+            frame.cr2
+        } else {
+            0
+        },
+    };
+    match judge(&fault, running(cpu).as_ref()) {
+        Verdict::Panic(reason) => {
+            kernel_fault(frame, reason.as_str(), reason == Reason::NeverAGuests);
+        }
+        Verdict::End(_) => {
+            *cpu.last_fault.lock() = Some(*frame);
+            // An interrupt whose frame did not fit on the stack is in service and will never be
+            // handled; left so, the local APIC would hold all others back for ever.
+            apic::finish_in_service();
+            cpu.in_fault.store(false, Relaxed);
+            // SAFETY: the verdict is given only with a sandbox running; we are on an interrupt
+            // stack with interrupts off, and the dispatcher never enters a faulted sandbox again.
+            unsafe { switch::abandon() }
+        }
+    }
+}
+
+/// Judges a fault that the dispatcher was handed, for its name.
+#[must_use]
+pub fn trap_of(frame: &FaultFrame, running: &Running) -> Verdict {
+    let fault = Fault {
+        vector: frame.vector as u8,
+        error_code: frame.error_code,
+        rip: frame.rip,
+        rsp: frame.rsp,
+        cr2: frame.cr2,
+    };
+    judge(&fault, Some(running))
+}
+
+/// What the CPU knows of the sandbox that it runs.
+#[must_use]
+pub fn running(cpu: &per_cpu::PerCpu) -> Option<Running> {
+    cpu.running.load(Relaxed).then(|| Running {
+        guest_code: guest_code(),
+        stack: cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed),
+        guard: cpu.guard_low.load(Relaxed)..cpu.stack_low.load(Relaxed),
+        host_calls: cpu.host_calls.load(Relaxed),
+        locks_held: cpu.locks_held.load(Relaxed),
+    })
+}
+
+fn kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> ! {
+    match KERNEL_FAULT.get() {
+        Some(handler) => handler(frame, why, nested),
+        None => super::power::exit(luge_boot_info::exit::ExitCode::LastWords.value()),
+    }
+}
+
+/// An exception's name, as the manual has it.
+pub struct Name(pub u64);
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        const NAMES: [&str; 20] = [
+            "#DE",
+            "#DB",
+            "NMI",
+            "#BP",
+            "#OF",
+            "#BR",
+            "#UD",
+            "#NM",
+            "#DF",
+            "vector 9",
+            "#TS",
+            "#NP",
+            "#SS",
+            "#GP",
+            "#PF",
+            "vector 15",
+            "#MF",
+            "#AC",
+            "#MC",
+            "#XM",
+        ];
+        f.write_str(NAMES.get(self.0 as usize).unwrap_or(&"an unknown vector"))
+    }
+}
+
+/// A hook for scenarios: makes the fault handler itself fault, once armed.
+pub mod scenario {
+    use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    static ARMED: AtomicBool = AtomicBool::new(false);
+
+    /// The next fault's handler will touch an unmapped address.
+    #[cfg(feature = "scenarios")]
+    pub fn arm() {
+        ARMED.store(true, Relaxed);
+    }
+
+    pub(super) fn inside_the_handler() {
+        if cfg!(feature = "scenarios") && ARMED.load(Relaxed) {
+            // SAFETY: on purpose not safe: address 8 is never mapped, and the fault that this
+            // causes is what the scenario is about.
+            unsafe { core::ptr::read_volatile(8 as *const u64) };
+        }
+    }
+}

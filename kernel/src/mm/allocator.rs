@@ -1,0 +1,123 @@
+//! The global allocator: routes every request to the kernel's heap or to an arena.
+//!
+//! Allocation goes by context (the arena of the running sandbox, none for the kernel), release by
+//! address. So a sandbox may release what the kernel made, and what it makes itself is gone with its
+//! arena.
+//!
+//! Invariant: `PerCpu::arena` is null, or points to the arena of the sandbox that runs on this CPU.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::arena::{self, Arena};
+use super::heap;
+use crate::arch::per_cpu;
+
+/// What a sandbox ran out of, in the middle of an allocation that cannot fail in Rust's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exhausted {
+    /// Its memory limit, or the machine's memory.
+    Memory,
+    /// Its native stack.
+    Stack,
+}
+
+/// Ends the running sandbox.
+pub type EndSandbox = fn(Exhausted) -> !;
+
+static END_SANDBOX: spin::Once<EndSandbox> = spin::Once::new();
+
+/// What an allocation on a sandbox's stack may need of it, in bytes. Below this the sandbox ends
+/// before the allocator takes a lock on a stack that may run out under it.
+const STACK_NEEDED: u64 = 8 << 10;
+
+struct Router;
+
+#[global_allocator]
+static ROUTER: Router = Router;
+
+/// Tells how a sandbox is ended that ran out of something.
+pub fn on_exhaustion(end: EndSandbox) {
+    END_SANDBOX.call_once(|| end);
+}
+
+fn current_arena() -> Option<&'static Arena> {
+    let arena = per_cpu::this().arena.load(Relaxed).cast::<Arena>();
+    // SAFETY: null or the running sandbox's arena, which lives as long as the sandbox runs.
+    unsafe { arena.as_ref() }
+}
+
+fn check_stack() {
+    let cpu = per_cpu::this();
+    let here = NonNull::from(&cpu).as_ptr() as u64;
+    let low = cpu.stack_low.load(Relaxed);
+    if cpu.running.load(Relaxed) && here < low + STACK_NEEDED {
+        end(Exhausted::Stack);
+    }
+}
+
+fn end(what: Exhausted) -> ! {
+    match END_SANDBOX.get() {
+        Some(end) => end(what),
+        None => panic!("a sandbox ran out of {what:?} before sandboxes were set up"),
+    }
+}
+
+// SAFETY: both allocators hand out blocks of at least the layout's size and alignment that nobody
+// else has, and blocks go back to the one that they came from, told by their address.
+unsafe impl GlobalAlloc for Router {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match current_arena() {
+            None => heap::allocate(layout),
+            Some(arena) => {
+                check_stack();
+                // SAFETY: the running sandbox is the one that calls.
+                unsafe { arena.allocate(layout) }
+            }
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let Some(block) = NonNull::new(block) else {
+            return;
+        };
+        match arena::owner_of(block.as_ptr() as u64) {
+            // SAFETY: the caller's promise about the block is handed on.
+            None => unsafe { heap::release(block, layout) },
+            // SAFETY: as above; an arena's blocks are released by its own sandbox only.
+            Some(arena) => unsafe { arena.release(block, layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if let Some(old) = NonNull::new(block)
+            && let Some(arena) = arena::owner_of(block as u64)
+            // SAFETY: the caller's promise about the block is handed on.
+            && unsafe { arena.grow_in_place(old, new_size) }
+        {
+            return block;
+        }
+        // SAFETY: the caller promises that the new size, rounded up to the alignment, is a size.
+        let new_layout = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+        // SAFETY: the layout is not empty, as the caller promises.
+        let new = unsafe { self.alloc(new_layout) };
+        if !new.is_null() {
+            // SAFETY: both are at least this long, and a new block overlaps no live one.
+            unsafe { new.copy_from_nonoverlapping(block, layout.size().min(new_size)) };
+            // SAFETY: the caller gives the old block up.
+            unsafe { self.dealloc(block, layout) };
+        }
+        new
+    }
+}
+
+/// An allocation that Rust takes to be infallible failed. In a sandbox that ends the sandbox; in the
+/// kernel it is a panic.
+#[alloc_error_handler]
+fn on_error(layout: Layout) -> ! {
+    if current_arena().is_some() {
+        end(Exhausted::Memory);
+    }
+    panic!("out of kernel memory: {} bytes wanted", layout.size())
+}

@@ -1,0 +1,244 @@
+//! What one sandbox allocates: a heap in virtual memory of its own, dropped whole.
+//!
+//! Ending a sandbox jumps away from its frames, so no destructor of it may matter: all of its memory
+//! comes from here and goes at once. Small objects lie in a `linked_list_allocator` heap that grows
+//! with demand; large ones (linear memories above all) each have a range of their own, so that they
+//! can grow in place and never leave holes.
+//!
+//! Invariant: an arena is touched only by the sandbox that runs on it, or, when that will never run
+//! again, by the dispatcher that drops it. So it needs no lock.
+
+use alloc::boxed::Box;
+use core::alloc::Layout;
+use core::cell::UnsafeCell;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use linked_list_allocator::Heap;
+use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_SLOTS};
+use luge_memory::slots::SlotMap;
+
+use super::frames;
+use crate::arch::lock::Lock;
+use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
+
+/// Requests from this size on, in bytes, get a range of their own.
+const LARGE: usize = 64 << 10;
+/// How much the heap of small objects grows by, in bytes.
+const GROWTH: u64 = 32 << 10;
+
+static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(ARENA_SLOTS));
+
+/// Which arena is in which slot, for releases by address.
+static BY_SLOT: [AtomicPtr<Arena>; ARENA_SLOTS as usize] =
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; ARENA_SLOTS as usize];
+
+/// One sandbox's memory.
+pub struct Arena {
+    slot: u32,
+    limit: u64,
+    inner: UnsafeCell<Inner>,
+}
+
+struct Inner {
+    heap: Heap,
+    /// How much of the heap's range is mapped.
+    heap_bytes: u64,
+    /// How much of each large range is mapped; 0 means free.
+    large_bytes: [u64; ARENA_LARGE_RANGES as usize],
+    /// The most that each large range ever had mapped, in this arena's life.
+    mapped: u64,
+}
+
+// SAFETY: an arena is used by one context at a time, as the module's invariant says.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// A new arena that maps at most `limit` bytes. None when there is no slot for it.
+    #[must_use]
+    pub fn new(limit: u64) -> Option<Box<Self>> {
+        let slot = SLOTS.lock().take()?;
+        let inner = Inner {
+            heap: Heap::empty(),
+            heap_bytes: 0,
+            large_bytes: [0; ARENA_LARGE_RANGES as usize],
+            mapped: 0,
+        };
+        let arena = Box::new(Self {
+            slot,
+            limit,
+            inner: UnsafeCell::new(inner),
+        });
+        BY_SLOT[slot as usize].store(core::ptr::from_ref(&*arena).cast_mut(), Relaxed);
+        Some(arena)
+    }
+
+    /// Bytes that are mapped now.
+    #[must_use]
+    pub fn mapped_bytes(&self) -> u64 {
+        // SAFETY: see the module's invariant.
+        unsafe { (*self.inner.get()).mapped }
+    }
+
+    /// Allocates. Memory of large requests is zeroed. Null when the limit or memory is reached.
+    ///
+    /// # Safety
+    /// Only the sandbox that runs on this arena may call.
+    pub(super) unsafe fn allocate(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller is the only one that touches the arena.
+        let inner = unsafe { &mut *self.inner.get() };
+        if layout.size() >= LARGE
+            && let Some(block) = self.allocate_large(inner, layout.size())
+        {
+            return block;
+        }
+        self.allocate_small(inner, layout)
+            .map_or(core::ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    /// Takes a block back.
+    ///
+    /// # Safety
+    /// As [`Self::allocate`]; `block` must be from this arena with this layout and unused.
+    pub(super) unsafe fn release(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: as in `allocate`.
+        let inner = unsafe { &mut *self.inner.get() };
+        match self.large_at(block) {
+            Some(index) => {
+                let range = layout::arena_large_range(self.slot, index);
+                let bytes = core::mem::take(&mut inner.large_bytes[index as usize]);
+                unmap(range.start..range.start + bytes);
+                inner.mapped -= bytes;
+            }
+            // SAFETY: what is in no large range is from the heap, with this layout.
+            None => unsafe { inner.heap.deallocate(block, layout) },
+        }
+    }
+
+    /// Grows a large block in place. False if it is a small one, or cannot grow.
+    ///
+    /// # Safety
+    /// As [`Self::release`], but the block stays in use.
+    pub(super) unsafe fn grow_in_place(&self, block: NonNull<u8>, new_size: usize) -> bool {
+        // SAFETY: as in `allocate`.
+        let inner = unsafe { &mut *self.inner.get() };
+        let Some(index) = self.large_at(block) else {
+            return false;
+        };
+        self.extend_large(inner, index, new_size).is_some()
+    }
+
+    fn allocate_large(&self, inner: &mut Inner, size: usize) -> Option<*mut u8> {
+        let index = inner.large_bytes.iter().position(|bytes| *bytes == 0)? as u32;
+        self.extend_large(inner, index, size)?;
+        Some(layout::arena_large_range(self.slot, index).start as *mut u8)
+    }
+
+    fn extend_large(&self, inner: &mut Inner, index: u32, size: usize) -> Option<()> {
+        let range = layout::arena_large_range(self.slot, index);
+        let old = inner.large_bytes[index as usize];
+        let new = (size as u64).next_multiple_of(PAGE_BYTES);
+        if new <= old {
+            return Some(());
+        }
+        if new > range.end - range.start {
+            return None;
+        }
+        self.map(inner, range.start + old..range.start + new)?;
+        inner.large_bytes[index as usize] = new;
+        Some(())
+    }
+
+    fn allocate_small(&self, inner: &mut Inner, layout: Layout) -> Option<NonNull<u8>> {
+        if let Ok(block) = inner.heap.allocate_first_fit(layout) {
+            return Some(block);
+        }
+        let wanted = (layout.size() + layout.align()) as u64;
+        let growth = wanted.max(GROWTH).next_multiple_of(PAGE_BYTES);
+        let range = layout::arena_heap_range(self.slot);
+        let start = range.start + inner.heap_bytes;
+        if growth > range.end - start {
+            return None;
+        }
+        self.map(inner, start..start + growth)?;
+        inner.heap_bytes += growth;
+        if start == range.start {
+            // SAFETY: the range was just mapped for this heap alone.
+            unsafe { inner.heap.init(start as *mut u8, growth as usize) };
+        } else {
+            // SAFETY: the range was just mapped and follows what the heap has.
+            unsafe { inner.heap.extend(growth as usize) };
+        }
+        inner.heap.allocate_first_fit(layout).ok()
+    }
+
+    /// Maps all of `range`, or nothing.
+    fn map(&self, inner: &mut Inner, range: Range<u64>) -> Option<()> {
+        let bytes = range.end - range.start;
+        if inner.mapped + bytes > self.limit {
+            return None;
+        }
+        // SAFETY: the range lies in this arena's slot and is not mapped.
+        let result = unsafe {
+            paging::map(
+                range.clone(),
+                Access::ReadWrite,
+                Caching::WriteBack,
+                &mut |_| frames::allocate_for_guest(),
+                &mut frames::allocate_zeroed,
+            )
+        };
+        if let Err(error) = result {
+            unmap(range.start..error.mapped_to);
+            return None;
+        }
+        inner.mapped += bytes;
+        Some(())
+    }
+
+    fn large_at(&self, block: NonNull<u8>) -> Option<u32> {
+        let address = block.as_ptr() as u64;
+        (0..ARENA_LARGE_RANGES)
+            .find(|index| layout::arena_large_range(self.slot, *index).start == address)
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        BY_SLOT[self.slot as usize].store(core::ptr::null_mut(), Relaxed);
+        let inner = self.inner.get_mut();
+        let heap = layout::arena_heap_range(self.slot);
+        unmap(heap.start..heap.start + inner.heap_bytes);
+        for (index, bytes) in inner.large_bytes.iter().enumerate() {
+            let range = layout::arena_large_range(self.slot, index as u32);
+            unmap(range.start..range.start + bytes);
+        }
+        SLOTS
+            .lock()
+            .give_back(self.slot)
+            .expect("the slot was taken for this arena");
+    }
+}
+
+/// Unmaps a range of an arena and frees its frames. The range must be unused: it is called for
+/// released blocks and for dropped arenas only.
+fn unmap(range: Range<u64>) {
+    // SAFETY: nobody uses the range any more, so nobody uses its frames.
+    unsafe { paging::unmap(range, &mut |frame| frames::release(frame)) };
+}
+
+/// The arena that `address` belongs to, if it belongs to one that exists.
+pub(super) fn owner_of(address: u64) -> Option<&'static Arena> {
+    let slot = layout::arena_of(address)?;
+    // SAFETY: the pointer is null or that of a boxed arena that has not been dropped.
+    unsafe { BY_SLOT[slot as usize].load(Relaxed).as_ref() }
+}
+
+/// Arenas that exist.
+#[must_use]
+pub fn in_use() -> u32 {
+    SLOTS.lock().in_use()
+}

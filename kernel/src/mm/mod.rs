@@ -1,0 +1,43 @@
+//! Memory: frames, the kernel's heap, guarded stacks, arenas, and what devices share.
+//!
+//! Built in this order at boot: [`frames`] over the loader's memory map, then [`heap`] on frames,
+//! then everything else on both. [`allocator`] routes every Rust allocation to the kernel's heap or
+//! to the arena of the sandbox that is running.
+//!
+//! Invariant: every frame belongs to exactly one of: the loader's leavings, a page table, the
+//! kernel's heap, a stack, an arena, a device's memory, or the free list.
+
+pub mod allocator;
+pub mod arena;
+pub mod dma;
+pub mod frames;
+pub mod heap;
+pub mod stacks;
+
+/// Figures that must come back to their level when all sandboxes are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// Frames of RAM that the kernel manages.
+    pub frames_total: usize,
+    /// Frames that nobody has.
+    pub frames_free: usize,
+    /// Bytes handed out by the kernel's heap.
+    pub heap_bytes_in_use: usize,
+    /// Arenas that exist.
+    pub arenas_in_use: u32,
+    /// Stacks that exist, pooled ones included.
+    pub stacks_in_use: u32,
+}
+
+/// Counts as they are now.
+#[must_use]
+pub fn statistics() -> Statistics {
+    let (frames_free, frames_total) = frames::counts();
+    Statistics {
+        frames_total,
+        frames_free,
+        heap_bytes_in_use: heap::bytes_in_use(),
+        arenas_in_use: arena::in_use(),
+        stacks_in_use: stacks::in_use(),
+    }
+}

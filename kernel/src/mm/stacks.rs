@@ -1,0 +1,128 @@
+//! Stacks with nothing mapped below them.
+//!
+//! Every stack lies at the top of a slot of virtual memory of its own (`luge_memory::layout`); the
+//! rest of the slot, at least 64 KiB, is never mapped. Stacks of sandboxes are pooled: what was
+//! written to is zeroed when a stack comes back, found by the dirty bits of its page table entries,
+//! so that a sandbox that used little of it costs little.
+//!
+//! Invariant: a pooled stack is all zero and clean.
+
+use core::ops::Range;
+
+use luge_memory::layout::{self, MAX_STACK_BYTES, MIN_STACK_BYTES, STACK_SLOTS};
+use luge_memory::slots::SlotMap;
+
+use super::frames;
+use crate::arch::lock::Lock;
+use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
+
+/// How many stacks are kept mapped while nobody uses them.
+const POOLED: usize = 64;
+
+static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(STACK_SLOTS));
+static POOL: Lock<Pool> = Lock::new(Pool {
+    stacks: [const { None }; POOLED],
+});
+
+struct Pool {
+    stacks: [Option<Stack>; POOLED],
+}
+
+/// A mapped stack, zeroed when it was taken.
+#[derive(Debug)]
+pub struct Stack {
+    slot: u32,
+    bytes: u64,
+}
+
+impl Stack {
+    /// The mapped addresses, lowest first.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        layout::stack_range(self.slot, self.bytes)
+    }
+
+    /// The unmapped addresses below.
+    #[must_use]
+    pub fn guard(&self) -> Range<u64> {
+        layout::stack_guard(self.slot, self.bytes)
+    }
+
+    /// Where the stack begins to grow down from.
+    #[must_use]
+    pub fn top(&self) -> u64 {
+        self.range().end
+    }
+}
+
+/// Takes a stack of `bytes` bytes (rounded up to pages, kept within the layout's bounds), from the
+/// pool or newly mapped. None when there is no frame or slot for it.
+#[must_use]
+pub fn take(bytes: u64) -> Option<Stack> {
+    let bytes = bytes
+        .next_multiple_of(PAGE_BYTES)
+        .clamp(MIN_STACK_BYTES, MAX_STACK_BYTES);
+    let pooled = POOL
+        .lock()
+        .stacks
+        .iter_mut()
+        .find(|place| place.as_ref().is_some_and(|stack| stack.bytes == bytes))
+        .and_then(Option::take);
+    pooled.or_else(|| map_new(bytes))
+}
+
+/// Takes a stack back: wiped and pooled, or unmapped if the pool is full.
+///
+/// # Safety
+/// Nobody may run on the stack or hold a pointer into it.
+pub unsafe fn give_back(stack: Stack) {
+    // SAFETY: the stack's pages are writable, and nobody uses them, as the caller promises.
+    unsafe { paging::wipe_dirty(stack.range()) };
+    let mut pool = POOL.lock();
+    match pool.stacks.iter_mut().find(|place| place.is_none()) {
+        Some(place) => *place = Some(stack),
+        None => {
+            drop(pool);
+            // SAFETY: as the caller promises.
+            unsafe { unmap(&stack) };
+        }
+    }
+}
+
+/// Stacks that exist, pooled ones included.
+#[must_use]
+pub fn in_use() -> u32 {
+    SLOTS.lock().in_use()
+}
+
+fn map_new(bytes: u64) -> Option<Stack> {
+    let slot = SLOTS.lock().take()?;
+    let stack = Stack { slot, bytes };
+    // SAFETY: the slot was free, so nothing in it is mapped or used.
+    let mapped = unsafe {
+        paging::map(
+            stack.range(),
+            Access::ReadWrite,
+            Caching::WriteBack,
+            &mut |_| frames::allocate_zeroed(),
+            &mut frames::allocate_zeroed,
+        )
+    };
+    if mapped.is_err() {
+        // SAFETY: nobody has seen the stack yet.
+        unsafe { unmap(&stack) };
+        return None;
+    }
+    Some(stack)
+}
+
+/// # Safety
+/// As for [`give_back`]; and the stack must be forgotten afterwards.
+unsafe fn unmap(stack: &Stack) {
+    // SAFETY: nobody uses the range, so its frames are nobody's once they are unmapped.
+    unsafe { paging::unmap(stack.range(), &mut |frame| frames::release(frame)) };
+    SLOTS
+        .lock()
+        .give_back(stack.slot)
+        .expect("the slot was taken for this stack");
+}

@@ -1,0 +1,160 @@
+//! How the kernel ends when it finds itself broken: what, where, registers, backtrace, exit code.
+//!
+//! Lines that begin with `backtrace:` carry return addresses; the test harness and `qemu-run.sh`
+//! turn them into functions and lines with the kernel's own debug information.
+
+use core::arch::asm;
+use core::fmt::Write;
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use luge_boot_info::exit::ExitCode;
+
+use super::logger::{Port, line};
+use crate::arch::traps::{FaultFrame, Name, guest_code};
+use crate::arch::{paging, per_cpu, power, serial};
+
+/// The longest backtrace, in frames.
+const DEPTH: usize = 32;
+
+static SPEAKING: AtomicBool = AtomicBool::new(false);
+
+#[panic_handler]
+fn on_panic(info: &PanicInfo<'_>) -> ! {
+    begin();
+    let place = info
+        .location()
+        .map_or("nowhere known", |place| place.file());
+    let number = info.location().map_or(0, core::panic::Location::line);
+    line(format_args!(
+        "panic   ] kernel panic at {place}:{number}: {}",
+        info.message()
+    ));
+    let (rsp, rbp, rflags): (u64, u64, u64);
+    // SAFETY: reads registers only.
+    unsafe {
+        asm!(
+            "mov {}, rsp", "mov {}, rbp", "pushfq", "pop {}",
+            out(reg) rsp, out(reg) rbp, out(reg) rflags,
+        );
+    }
+    line(format_args!(
+        "panic   ] rsp={rsp:#018x} rbp={rbp:#018x} rflags={rflags:#x}"
+    ));
+    context();
+    backtrace(None, rbp);
+    power::exit(ExitCode::Panic.value())
+}
+
+/// Ends the kernel over a fault that is its own.
+pub fn on_kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> ! {
+    begin();
+    let name = Name(frame.vector);
+    let what = if nested { "last words" } else { "kernel panic" };
+    line(format_args!(
+        "panic   ] {what}: {name} at rip={:#018x} cr2={:#x} error={:#x}: {why}",
+        frame.rip, frame.cr2, frame.error_code
+    ));
+    registers(frame);
+    context();
+    backtrace(Some(frame.rip), frame.rbp);
+    power::exit(
+        if nested {
+            ExitCode::LastWords
+        } else {
+            ExitCode::Panic
+        }
+        .value(),
+    )
+}
+
+/// A second panic while speaking says no more.
+fn begin() {
+    x86_64::instructions::interrupts::disable();
+    if SPEAKING.swap(true, Relaxed) {
+        power::exit(ExitCode::LastWords.value());
+    }
+    // A panic is no fault: one that happens from here on is.
+    per_cpu::this().in_fault.store(true, Relaxed);
+    // SAFETY: whoever held the port will not run again.
+    unsafe { serial::seize() };
+}
+
+fn registers(frame: &FaultFrame) {
+    let f = frame;
+    let rows = [
+        [
+            ("rax", f.rax),
+            ("rbx", f.rbx),
+            ("rcx", f.rcx),
+            ("rdx", f.rdx),
+        ],
+        [
+            ("rsi", f.rsi),
+            ("rdi", f.rdi),
+            ("rbp", f.rbp),
+            ("rsp", f.rsp),
+        ],
+        [("r8", f.r8), ("r9", f.r9), ("r10", f.r10), ("r11", f.r11)],
+        [
+            ("r12", f.r12),
+            ("r13", f.r13),
+            ("r14", f.r14),
+            ("r15", f.r15),
+        ],
+        [
+            ("rip", f.rip),
+            ("cs", f.cs),
+            ("rflags", f.rflags),
+            ("ss", f.ss),
+        ],
+    ];
+    for row in rows {
+        let _ = write!(Port, "panic:");
+        for (name, value) in row {
+            let _ = write!(Port, " {name}={value:#018x}");
+        }
+        let _ = writeln!(Port);
+    }
+}
+
+fn context() {
+    let cpu = per_cpu::this();
+    line(format_args!(
+        "panic   ] sandbox running: {}, host calls: {}, locks held: {}",
+        cpu.running.load(Relaxed),
+        cpu.host_calls.load(Relaxed),
+        cpu.locks_held.load(Relaxed),
+    ));
+}
+
+/// Follows frame pointers, as far as they lead through mapped memory.
+fn backtrace(rip: Option<u64>, mut rbp: u64) {
+    if let Some(rip) = rip {
+        let _ = writeln!(Port, "backtrace: {rip:#018x} (here)");
+    }
+    for _ in 0..DEPTH {
+        let readable = |address: u64| {
+            address % 8 == 0 && address >= 1 << 47 && paging::translate(address).is_some()
+        };
+        if !readable(rbp) || !readable(rbp.wrapping_add(8)) {
+            break;
+        }
+        // SAFETY: both words are mapped; whatever they hold is only looked at.
+        let (next, address) =
+            unsafe { (*(rbp as *const u64), *(rbp.wrapping_add(8) as *const u64)) };
+        if address == 0 {
+            break;
+        }
+        let whose = if guest_code().contains(&address) {
+            " (guest)"
+        } else {
+            ""
+        };
+        let _ = writeln!(Port, "backtrace: {address:#018x}{whose}");
+        if next <= rbp {
+            break;
+        }
+        rbp = next;
+    }
+}

@@ -1,0 +1,4 @@
+//! What the kernel says of itself: its log, and its last words.
+
+pub mod last_words;
+pub mod logger;

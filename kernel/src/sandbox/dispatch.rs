@@ -1,0 +1,215 @@
+//! Running sandboxes, from the dispatcher's side, and how they end.
+
+use alloc::sync::Arc;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::Relaxed;
+
+use log::{debug, warn};
+use luge_sandbox::{Event, Outcome, State, Wait};
+use luge_sched::TaskId;
+use luge_trap::{Running, Trap, Verdict};
+use x86_64::instructions::interrupts;
+
+use super::{Current, Departure, LIVE, Native, Sandbox, find};
+use crate::arch::switch::{self, Return};
+use crate::arch::time::Instant;
+use crate::arch::traps::{self, FaultFrame, Name};
+use crate::arch::{interrupts as irq, per_cpu};
+use crate::mm::allocator::{self, Exhausted};
+use crate::mm::stacks;
+use crate::sched;
+
+/// Registers what the lower layers call when a sandbox is to leave the CPU.
+pub fn init() {
+    allocator::on_exhaustion(|what| {
+        finish(Outcome::Trap(match what {
+            Exhausted::Memory => Trap::OutOfMemory,
+            Exhausted::Stack => Trap::StackOverflow,
+        }))
+    });
+    irq::on_preemption(|| {
+        // SAFETY: called on the sandbox's stack, interrupts off, while guest code was running, so
+        // no lock is held.
+        unsafe { switch::leave() }
+    });
+}
+
+/// The first function on a sandbox's stack.
+pub(super) extern "C" fn first(sandbox: *mut ()) -> ! {
+    let sandbox = Current(sandbox.cast());
+    let outcome = sandbox.request.workload.run(sandbox);
+    finish(outcome)
+}
+
+/// Ends the running sandbox from its own stack.
+fn finish(outcome: Outcome) -> ! {
+    interrupts::disable();
+    let sandbox = per_cpu::this().sandbox.load(Relaxed).cast::<Sandbox>();
+    // SAFETY: a sandbox is running, and it is alive.
+    *unsafe { &*sandbox }.departure.lock() = Some(Departure::Finished(outcome));
+    // SAFETY: interrupts are off and no lock is held.
+    unsafe { switch::leave() };
+    unreachable!("a finished sandbox is never entered again")
+}
+
+/// Runs a sandbox until it gives the CPU back, and does what follows from how it did.
+pub fn run(task: TaskId) {
+    let Some(sandbox) = find(task) else { return };
+    let started = Instant::now();
+    sandbox.happened(Event::Dispatched);
+    // SAFETY: this is the dispatcher.
+    let native = unsafe { sandbox.native() }.expect("a queued sandbox has its stack and arena");
+    let returned = enter(&sandbox, native);
+    sandbox.slice.lock().charge(Instant::now().since(started));
+    if returned == Return::Faulted {
+        let trap = judge_fault(&sandbox, native);
+        return end(&sandbox, Event::Finished(Outcome::Trap(trap)));
+    }
+    let departure = sandbox.departure.lock().take();
+    match departure {
+        Some(Departure::Finished(outcome)) => end(&sandbox, Event::Finished(outcome)),
+        Some(Departure::Blocked(wait)) => sandbox.block(wait),
+        None => {
+            sandbox.happened(Event::Preempted);
+            sandbox.end_if_doomed_or_queue();
+        }
+    }
+}
+
+/// A moment that the sandbox asked for, or its deadline, has come.
+pub fn wake(task: TaskId) {
+    let Some(sandbox) = find(task) else { return };
+    if Instant::now() >= sandbox.deadline {
+        sandbox.doom(Outcome::OverDeadline);
+    } else {
+        sandbox.wake_up();
+    }
+}
+
+fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
+    let cpu = per_cpu::this();
+    cpu.stack_low.store(native.stack.range().start, Relaxed);
+    cpu.stack_high.store(native.stack.range().end, Relaxed);
+    cpu.guard_low.store(native.stack.guard().start, Relaxed);
+    cpu.host_calls.store(native.host_calls, Relaxed);
+    cpu.arena.store(native.allocates_in, Relaxed);
+    cpu.sandbox
+        .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
+    // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
+    // torn down and never found again.
+    let returned = unsafe { switch::enter(&mut native.context) };
+    cpu.sandbox.store(null_mut(), Relaxed);
+    native.allocates_in = cpu.arena.swap(null_mut(), Relaxed);
+    native.host_calls = cpu.host_calls.swap(0, Relaxed);
+    returned
+}
+
+fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
+    let frame = per_cpu::this()
+        .last_fault
+        .lock()
+        .take()
+        .expect("the handler left its frame");
+    let running = Running {
+        guest_code: traps::guest_code(),
+        stack: native.stack.range(),
+        guard: native.stack.guard(),
+        host_calls: native.host_calls,
+        locks_held: 0,
+    };
+    let Verdict::End(trap) = traps::trap_of(&frame, &running) else {
+        unreachable!("the handler gave the same verdict on the same values")
+    };
+    report(sandbox, native, &frame, trap);
+    trap
+}
+
+fn report(sandbox: &Sandbox, native: &Native, frame: &FaultFrame, trap: Trap) {
+    let used = native.stack.range().end.saturating_sub(frame.rsp);
+    warn!(
+        "sandbox {} ({}) ended: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
+        sandbox.id,
+        sandbox.name(),
+        Name(frame.vector),
+        frame.rip,
+        frame.cr2,
+        frame.error_code,
+        frame.rsp,
+    );
+}
+
+/// Ends a sandbox for good: its arena and stack go whole, its client is told.
+fn end(sandbox: &Arc<Sandbox>, event: Event) {
+    sandbox.happened(event);
+    sched::forget(sandbox.task());
+    sched::forget_wake(sandbox.task(), sandbox.deadline);
+    LIVE.lock().remove(&sandbox.id);
+    // SAFETY: this is the dispatcher, and the sandbox will not run again.
+    if let Some(native) = unsafe { (*sandbox.native.get()).take() } {
+        drop(native.arena);
+        // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
+        unsafe { stacks::give_back(native.stack) };
+    }
+    if let Some(outcome) = sandbox.outcome() {
+        debug!(
+            "sandbox {} ({}) ended: {outcome}",
+            sandbox.id,
+            sandbox.name()
+        );
+    }
+    sched::want_attention();
+}
+
+impl Sandbox {
+    /// Ends the sandbox because nobody waits for its answer any more.
+    ///
+    /// Called by the dispatcher's side. In guest code it ends now, inside the gate when it leaves.
+    pub fn cancel(&self) {
+        if self.outcome().is_none() {
+            self.doom(Outcome::Cancelled);
+        }
+    }
+
+    fn doom(&self, outcome: Outcome) {
+        self.doom.lock().get_or_insert(outcome);
+        match self.state() {
+            State::Blocked(_) => self.wake_up(),
+            State::Queued => {
+                sched::forget(self.task());
+                self.end_if_doomed_or_queue();
+            }
+            State::Running | State::Ended(_) => {}
+        }
+    }
+
+    /// For a sandbox in the state `Queued` that is not in the queue.
+    fn end_if_doomed_or_queue(&self) {
+        let doom = *self.doom.lock();
+        // SAFETY: this is the dispatcher.
+        let in_gate = unsafe { self.native() }.is_some_and(|native| native.host_calls > 0);
+        let Some(me) = find(self.task()) else { return };
+        match doom {
+            Some(Outcome::OverDeadline) if !in_gate => end(&me, Event::DeadlinePassed),
+            Some(_) if !in_gate => end(&me, Event::Cancelled),
+            _ => self.queue(),
+        }
+    }
+
+    fn block(&self, wait: Wait) {
+        self.happened(Event::Blocked(wait));
+        let has_room = wait == Wait::Output && self.output_queued() == 0;
+        if self.doom.lock().is_some() || has_room {
+            return self.wake_up();
+        }
+        if let Wait::Until(moment) = wait {
+            sched::wake_at(self.task(), Instant::from_ns(moment));
+        }
+    }
+
+    pub(super) fn happened(&self, event: Event) {
+        let result = self.life.lock().apply(event, Instant::now().as_ns());
+        if let Err(error) = result {
+            panic!("sandbox {}: {error}", self.id);
+        }
+    }
+}

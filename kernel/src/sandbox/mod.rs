@@ -1,0 +1,269 @@
+//! Sandboxes: one request each, on a stack and in an arena of its own.
+//!
+//! Key types: [`Request`] is what a sandbox is made from, [`Sandbox`] what its client holds,
+//! [`Workload`] what runs in it, [`Current`] how the running one is spoken to. [`submit`] makes one;
+//! [`dispatch`] runs one and carries out how it ends; [`gate`] is the way into the kernel.
+//!
+//! Invariant: a sandbox's frames may be abandoned at any moment in guest code, and no destructor on
+//! them ever runs. So nothing of the kernel's may be owned by them: what they allocate is in the
+//! arena, and what they do to the kernel they do inside the gate, which is never abandoned.
+
+mod dispatch;
+mod gate;
+mod output;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::UnsafeCell;
+use core::ops::Deref;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use luge_sandbox::{Life, Outcome, State, Times, Wait};
+use luge_sched::TaskId;
+use luge_sched::slice::Slice;
+
+use crate::arch::lock::Lock;
+use crate::arch::switch::Context;
+use crate::arch::time::Instant;
+use crate::mm::arena::Arena;
+use crate::mm::{frames, stacks};
+use crate::sched;
+
+pub use dispatch::{init, run, wake};
+pub use gate::{EndNow, gate};
+use output::Output;
+
+/// What runs in a sandbox.
+pub trait Workload: Send + Sync {
+    /// Runs to the end, on the sandbox's stack, allocating in its arena.
+    ///
+    /// May be abandoned half-way; then nothing of it is ever dropped.
+    fn run(&self, sandbox: Current) -> Outcome;
+}
+
+/// What a sandbox is made from.
+pub struct Request {
+    /// The function's name, for the log.
+    pub name: Arc<str>,
+    /// What runs.
+    pub workload: Arc<dyn Workload>,
+    /// Size of the native stack, in bytes.
+    pub stack_bytes: u64,
+    /// The most that it may have of linear memory and tables, in bytes.
+    pub memory_bytes: u64,
+    /// The most that it may ever write to its output, in bytes.
+    pub output_bytes: u64,
+    /// `argv`, the name first.
+    pub arguments: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+    /// Standard input.
+    pub body: Vec<u8>,
+    /// How long after its arrival it is to be done, in nanoseconds.
+    pub relative_deadline_ns: u64,
+}
+
+/// Why a request gets no sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No memory or no slot for another one now.
+    NoRoom,
+}
+
+/// What an arena may map beyond the guest's own limit: the engine's bookkeeping, and the slack of
+/// vectors that grow by doubling.
+const ENGINE_ALLOWANCE: u64 = 8 << 20;
+/// What must be free, beside the stack, for a sandbox to start.
+const ROOM_TO_START: u64 = 256 << 10;
+/// How much CPU time a sandbox gets before its deadline in the queue is postponed.
+const SLICE_NS: u64 = 20_000_000;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+static LIVE: Lock<BTreeMap<u64, Arc<Sandbox>>> = Lock::new(BTreeMap::new());
+
+/// One request's sandbox.
+pub struct Sandbox {
+    id: u64,
+    request: Request,
+    deadline: Instant,
+    life: Lock<Life>,
+    slice: Lock<Slice>,
+    output: Lock<Output>,
+    departure: Lock<Option<Departure>>,
+    doom: Lock<Option<Outcome>>,
+    native: UnsafeCell<Option<Native>>,
+}
+
+// SAFETY: `native` is touched by the dispatcher alone; everything else is locked or never changes.
+unsafe impl Sync for Sandbox {}
+// SAFETY: what `native` points to belongs to the sandbox alone.
+unsafe impl Send for Sandbox {}
+
+/// What a sandbox has of the machine while it lives.
+struct Native {
+    context: Context,
+    stack: stacks::Stack,
+    arena: Box<Arena>,
+    /// `PerCpu::host_calls` and `PerCpu::arena`, kept while it does not run.
+    host_calls: u32,
+    allocates_in: *mut (),
+}
+
+/// Why a sandbox gave the CPU back by itself.
+#[derive(Clone, Copy, Debug)]
+enum Departure {
+    Blocked(Wait),
+    Finished(Outcome),
+}
+
+/// The sandbox that runs, as its own code sees it.
+///
+/// It counts no reference, since the frames that hold it are abandoned without a destructor.
+#[derive(Clone, Copy)]
+pub struct Current(*const Sandbox);
+
+// SAFETY: it only gives out shared references to a `Sync` type.
+unsafe impl Send for Current {}
+// SAFETY: as above.
+unsafe impl Sync for Current {}
+
+impl Deref for Current {
+    type Target = Sandbox;
+    fn deref(&self) -> &Sandbox {
+        // SAFETY: made for a sandbox by the dispatcher, which keeps it alive as long as any of its
+        // frames can run; the value lives in those frames and their arena only.
+        unsafe { &*self.0 }
+    }
+}
+
+/// Makes a sandbox for `request` and queues it.
+///
+/// # Errors
+/// [`Refused::NoRoom`] when there is no memory or slot for it; then nothing has happened.
+pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
+    if !frames::has_room_for_guest(request.stack_bytes + ROOM_TO_START) {
+        return Err(Refused::NoRoom);
+    }
+    let stack = stacks::take(request.stack_bytes).ok_or(Refused::NoRoom)?;
+    let Some(arena) = Arena::new(2 * request.memory_bytes + ENGINE_ALLOWANCE) else {
+        // SAFETY: nobody has run on the stack yet.
+        unsafe { stacks::give_back(stack) };
+        return Err(Refused::NoRoom);
+    };
+    let relative = request.relative_deadline_ns;
+    let sandbox = Arc::new(Sandbox {
+        id: NEXT_ID.fetch_add(1, Relaxed),
+        deadline: now.plus_ns(relative),
+        life: Lock::new(Life::new(now.as_ns())),
+        slice: Lock::new(Slice::new(now.as_ns(), relative, SLICE_NS)),
+        output: Lock::new(Output::new(request.output_bytes)),
+        departure: Lock::new(None),
+        doom: Lock::new(None),
+        native: UnsafeCell::new(None),
+        request,
+    });
+    let argument = Arc::as_ptr(&sandbox).cast_mut().cast();
+    // SAFETY: the stack is new, page-aligned and at least 32 KiB; `first` never returns.
+    let context = unsafe { Context::new(stack.top(), dispatch::first, argument) };
+    let allocates_in = core::ptr::from_ref(&*arena).cast_mut().cast();
+    let native = Native {
+        context,
+        stack,
+        arena,
+        host_calls: 0,
+        allocates_in,
+    };
+    // SAFETY: nobody else knows of the sandbox yet.
+    unsafe { *sandbox.native.get() = Some(native) };
+    LIVE.lock().insert(sandbox.id, sandbox.clone());
+    sched::wake_at(sandbox.task(), sandbox.deadline);
+    sandbox.queue();
+    Ok(sandbox)
+}
+
+/// How many sandboxes live.
+#[must_use]
+pub fn live() -> usize {
+    LIVE.lock().len()
+}
+
+fn find(task: TaskId) -> Option<Arc<Sandbox>> {
+    LIVE.lock().get(&task.0).cloned()
+}
+
+impl Sandbox {
+    /// A number that no other sandbox of this boot has.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The function's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.request.name
+    }
+
+    /// `argv`.
+    #[must_use]
+    pub fn arguments(&self) -> &[String] {
+        &self.request.arguments
+    }
+
+    /// Environment variables.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.request.environment
+    }
+
+    /// Standard input.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.request.body
+    }
+
+    /// The most that it may have of linear memory and tables, in bytes.
+    #[must_use]
+    pub fn memory_limit(&self) -> u64 {
+        self.request.memory_bytes
+    }
+
+    /// How it ended, once it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.life.lock().outcome()
+    }
+
+    /// How long it has been in each state.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        self.life.lock().times(Instant::now().as_ns())
+    }
+
+    fn task(&self) -> TaskId {
+        TaskId(self.id)
+    }
+
+    fn queue(&self) {
+        let deadline = Instant::from_ns(self.slice.lock().deadline_ns());
+        sched::make_ready(self.task(), deadline, self.id);
+    }
+
+    fn state(&self) -> State {
+        self.life.lock().state()
+    }
+
+    /// # Safety
+    /// Only the dispatcher may call, and only one of these may live at a time.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the dispatcher is the only one to touch it"
+    )]
+    unsafe fn native(&self) -> Option<&mut Native> {
+        // SAFETY: as the caller promises.
+        unsafe { (*self.native.get()).as_mut() }
+    }
+}

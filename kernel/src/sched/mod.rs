@@ -1,0 +1,128 @@
+//! Who runs next: the run queue, the timer and idleness.
+//!
+//! The policy (earliest deadline first) is `luge_sched::Queue`, tested on the host. This file is the
+//! glue: [`run_forever`] is the dispatcher's loop, which polls the devices, enters the task with the
+//! earliest deadline, and halts the CPU when there is none.
+//!
+//! Invariant: only the dispatcher touches the queue, or a sandbox inside its gate; both run with no
+//! other kernel code beside them.
+
+#![deny(unsafe_code)]
+
+use alloc::collections::BTreeSet;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use luge_sched::{Queue, TaskId};
+use x86_64::instructions::interrupts;
+
+use crate::arch::apic;
+use crate::arch::lock::Lock;
+use crate::arch::time::Instant;
+
+/// The longest that the CPU sleeps when nothing is due, in nanoseconds.
+const LONGEST_SLEEP_NS: u64 = 1_000_000_000;
+
+static READY: Lock<Queue> = Lock::new(Queue::new());
+static SLEEPERS: Lock<BTreeSet<(Instant, u64)>> = Lock::new(BTreeSet::new());
+static ATTENTION: AtomicBool = AtomicBool::new(true);
+static QUANTUM_NS: AtomicU64 = AtomicU64::new(1_000_000);
+
+/// What the dispatcher calls up to.
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    /// Lets devices and connections go on; says when it wants to be called again at the latest.
+    pub poll: fn(Instant) -> Option<Instant>,
+    /// Runs a task until it gives the CPU back.
+    pub run: fn(TaskId),
+    /// Tells a task that a moment it asked for has come.
+    pub wake: fn(TaskId),
+    /// Called when nothing is ready, before the CPU is halted.
+    pub idle: fn(),
+}
+
+/// How long a task may run before the dispatcher looks around, in nanoseconds.
+pub fn set_quantum(ns: u64) {
+    QUANTUM_NS.store(ns, Relaxed);
+}
+
+/// Puts a task into the queue.
+pub fn make_ready(task: TaskId, deadline: Instant, arrival: u64) {
+    READY.lock().insert(task, deadline.as_ns(), arrival);
+}
+
+/// Takes a task out of the queue, if it is there.
+pub fn forget(task: TaskId) {
+    READY.lock().remove(task);
+}
+
+/// Takes back what [`wake_at`] asked for.
+pub fn forget_wake(task: TaskId, moment: Instant) {
+    SLEEPERS.lock().remove(&(moment, task.0));
+}
+
+/// Has `task` woken at `moment`.
+pub fn wake_at(task: TaskId, moment: Instant) {
+    SLEEPERS.lock().insert((moment, task.0));
+}
+
+/// Asks the dispatcher to poll soon. For interrupt handlers, and for tasks that made progress.
+pub fn want_attention() {
+    ATTENTION.store(true, Relaxed);
+}
+
+/// The dispatcher. Interrupts are off here, except while the CPU is halted.
+pub fn run_forever(hooks: Hooks) -> ! {
+    let mut poll_at = Instant::now();
+    loop {
+        let now = Instant::now();
+        wake_sleepers(now, hooks.wake);
+        if ATTENTION.swap(false, Relaxed) || poll_at <= now {
+            let next = (hooks.poll)(now);
+            poll_at = next.unwrap_or(now.plus_ns(LONGEST_SLEEP_NS));
+        }
+        let ready = READY.lock().pop_earliest();
+        match ready {
+            Some(entry) => {
+                arm(Instant::now()
+                    .plus_ns(QUANTUM_NS.load(Relaxed))
+                    .min(poll_at));
+                (hooks.run)(entry.task);
+                // A timer that fires now must not cost the next one its quantum.
+                apic::disarm_timer();
+            }
+            None => idle(poll_at, hooks.idle),
+        }
+    }
+}
+
+fn wake_sleepers(now: Instant, wake: fn(TaskId)) {
+    loop {
+        let mut sleepers = SLEEPERS.lock();
+        let due = sleepers
+            .first()
+            .copied()
+            .filter(|(moment, _)| *moment <= now);
+        let Some(sleeper) = due else { return };
+        sleepers.remove(&sleeper);
+        drop(sleepers);
+        wake(TaskId(sleeper.1));
+    }
+}
+
+/// Halts the CPU until an interrupt, unless there is something to do.
+fn idle(poll_at: Instant, before: fn()) {
+    before();
+    let first_sleeper = SLEEPERS.lock().first().map(|(moment, _)| *moment);
+    let until = first_sleeper.map_or(poll_at, |moment| moment.min(poll_at));
+    if ATTENTION.load(Relaxed) || until <= Instant::now() {
+        return;
+    }
+    arm(until);
+    // Interrupts are off up to `hlt` itself, so what happens after the check above still ends it.
+    interrupts::enable_and_hlt();
+    interrupts::disable();
+}
+
+fn arm(moment: Instant) {
+    apic::arm_timer_in(moment.since(Instant::now()));
+}
