@@ -23,6 +23,8 @@ pub struct FrameBitmap<'a> {
     roots: &'a mut [u64],
     /// The leaf to look into first: the one that was touched last.
     hint: usize,
+    /// How many frames there are bits for.
+    frames: usize,
     free: usize,
     total: usize,
 }
@@ -71,8 +73,9 @@ impl<'a> FrameBitmap<'a> {
             summaries,
             roots,
             hint: 0,
+            frames,
             free: 0,
-            total: frames,
+            total: 0,
         }
     }
 
@@ -82,7 +85,8 @@ impl<'a> FrameBitmap<'a> {
         self.free
     }
 
-    /// How many frames the bitmap knows, free or not.
+    /// How many frames [`Self::release_range`] has freed: those that the machine has for us. Holes
+    /// of the memory map and what the firmware keeps are in use for ever, and not counted.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.total
@@ -123,7 +127,7 @@ impl<'a> FrameBitmap<'a> {
             start = self
                 .next_free(start)?
                 .checked_next_multiple_of(align_frames)?;
-            let end = start.checked_add(count).filter(|end| *end <= self.total)?;
+            let end = start.checked_add(count).filter(|end| *end <= self.frames)?;
             match self.first_used(start..end) {
                 Some(used) => start = used + 1,
                 None => {
@@ -140,7 +144,7 @@ impl<'a> FrameBitmap<'a> {
     /// [`NotAllocated`] if it is free already or does not exist; nothing has changed then.
     pub fn release(&mut self, frame: usize) -> Result<(), NotAllocated> {
         let (leaf, bit) = (frame / BITS, 1 << (frame % BITS));
-        let known = frame < self.total;
+        let known = frame < self.frames;
         let word = match self.leaves.get_mut(leaf) {
             Some(word) if known && *word & bit == 0 => word,
             _ => return Err(NotAllocated { frame }),
@@ -160,9 +164,11 @@ impl<'a> FrameBitmap<'a> {
     /// overlap themselves and speak of more than there is. Returns how many frames it freed.
     pub fn release_range(&mut self, frames: Range<usize>) -> usize {
         let before = self.free;
-        let end = frames.end.min(self.total);
+        let end = frames.end.min(self.frames);
         self.for_each_leaf(frames.start..end, Self::free_bits);
-        self.free - before
+        let freed = self.free - before;
+        self.total += freed;
+        freed
     }
 
     /// Calls `change` with every leaf that the range touches and the bits of it that are meant.
