@@ -9,6 +9,7 @@
 extern crate alloc;
 
 mod arch;
+mod bench;
 mod mm;
 mod observe;
 mod sandbox;
@@ -41,6 +42,9 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     let options = read_command_line(boot);
     start_clocks(boot);
     start_sandboxes(&options);
+    if options.bench {
+        bench::native();
+    }
     power::off()
 }
 
@@ -92,7 +96,7 @@ fn read_command_line(boot: &BootInfo) -> Options {
     let (options, warnings) = command_line::parse(&text);
     logger::set_levels(options.log, options.log_modules.clone());
     for warning in warnings {
-        warn!("command line: {warning}");
+        warn!("{warning}");
     }
     options
 }

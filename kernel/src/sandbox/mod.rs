@@ -32,7 +32,7 @@ use crate::mm::arena::Arena;
 use crate::mm::{frames, stacks};
 use crate::sched;
 
-pub use dispatch::{init, run, wake};
+pub use dispatch::{init, run, run_next, wake};
 pub use gate::{EndNow, gate};
 use output::Output;
 

@@ -80,19 +80,27 @@ pub fn run_forever(hooks: Hooks) -> ! {
             let next = (hooks.poll)(now);
             poll_at = next.unwrap_or(now.plus_ns(LONGEST_SLEEP_NS));
         }
-        let ready = READY.lock().pop_earliest();
-        match ready {
-            Some(entry) => {
-                arm(Instant::now()
-                    .plus_ns(QUANTUM_NS.load(Relaxed))
-                    .min(poll_at));
-                (hooks.run)(entry.task);
-                // A timer that fires now must not cost the next one its quantum.
-                apic::disarm_timer();
-            }
-            None => idle(poll_at, hooks.idle),
+        if !run_until(poll_at, hooks.run) {
+            idle(poll_at, hooks.idle);
         }
     }
+}
+
+/// Runs the task with the earliest deadline for a quantum at most. False when none is ready.
+pub fn run_one(run: fn(TaskId)) -> bool {
+    run_until(Instant::from_ns(u64::MAX), run)
+}
+
+fn run_until(limit: Instant, run: fn(TaskId)) -> bool {
+    let Some(entry) = READY.lock().pop_earliest() else {
+        return false;
+    };
+    let quantum = Instant::now().plus_ns(QUANTUM_NS.load(Relaxed));
+    arm(quantum.min(limit));
+    run(entry.task);
+    // A timer that fires now must not cost the next one its quantum.
+    apic::disarm_timer();
+    true
 }
 
 fn wake_sleepers(now: Instant, wake: fn(TaskId)) {

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `log` | a level, or levels by module: `info,net=debug` | `info` |
 //! | `batch` | none, or `on`, `off`: run every function once, then power off | `off` |
+//! | `bench` | none, or `on`, `off`: measure the kernel's own work, then power off | `off` |
+//! | `memory_report` | none, or `on`, `off`: log memory in use when idle, when it changed | `off` |
 //! | `engine` | `wasmi` | `wasmi` |
 //! | `ip` | address and prefix of the network card | `10.0.2.15/24` |
 //! | `gateway` | address of the router | `10.0.2.2` |
@@ -33,9 +35,11 @@ pub use crate::model::Engine;
 use crate::nearest::nearest;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "log",
     "batch",
+    "bench",
+    "memory_report",
     "engine",
     "ip",
     "gateway",
@@ -55,6 +59,10 @@ pub struct Options {
     pub log_modules: Vec<(String, LevelFilter)>,
     /// Run every function of the disk once, report, and power off.
     pub batch: bool,
+    /// Measure the kernel's own work, print the figures, and power off.
+    pub bench: bool,
+    /// Log the memory in use whenever the kernel is idle and it changed.
+    pub memory_report: bool,
     /// The engine that runs what the spec does not assign to one.
     pub engine: Engine,
     /// This machine's address.
@@ -81,6 +89,8 @@ impl Default for Options {
             log: LevelFilter::Info,
             log_modules: Vec::new(),
             batch: false,
+            bench: false,
+            memory_report: false,
             engine: Engine::Wasmi,
             ip: Ipv4Addr::new(10, 0, 2, 15),
             prefix: 24,
@@ -178,7 +188,9 @@ impl Options {
     fn set(&mut self, key: &str, word: &str, value: &str) -> Result<(), Expected> {
         match key {
             "log" => (self.log, self.log_modules) = log_levels(value)?,
-            "batch" => self.batch = if word == key { true } else { switch(value)? },
+            "batch" => self.batch = flag(word, key, value)?,
+            "bench" => self.bench = flag(word, key, value)?,
+            "memory_report" => self.memory_report = flag(word, key, value)?,
             "engine" => self.engine = engine(value)?,
             "ip" => (self.ip, self.prefix) = network(value)?,
             "gateway" => self.gateway = value.parse().map_err(|_| "an IPv4 address")?,
@@ -215,6 +227,11 @@ fn log_levels(value: &str) -> Result<(LevelFilter, Vec<(String, LevelFilter)>), 
         }
     }
     Ok((general, modules))
+}
+
+/// A bare word is a yes; with a value, the value counts.
+fn flag(word: &str, key: &str, value: &str) -> Result<bool, Expected> {
+    if word == key { Ok(true) } else { switch(value) }
 }
 
 fn switch(value: &str) -> Result<bool, Expected> {

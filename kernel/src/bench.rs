@@ -1,0 +1,146 @@
+//! What the kernel's own work costs: `bench` on the command line.
+//!
+//! Each figure is a line `bench: NAME TICKS`, in TSC ticks. Under QEMU's `-icount shift=0,sleep=off` a
+//! tick is an instruction, and the figures repeat exactly; `tests/bench` runs it so.
+//!
+//! The workloads here are native and stand for guest code: they lie where the executor's handlers
+//! do, so that they can be preempted and may fault.
+
+use alloc::sync::Arc;
+use core::arch::asm;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use luge_sandbox::Outcome;
+
+use crate::arch::time::{Instant, ticks};
+use crate::observe::logger::line;
+use crate::sandbox::{self, Current, Request, Sandbox, Workload};
+
+/// How often each thing is done; the least counts, since the first pays for page tables.
+const TURNS: usize = 16;
+
+static FAULTED_AT: AtomicU64 = AtomicU64::new(0);
+
+/// Ends at once.
+struct Nothing;
+
+impl Workload for Nothing {
+    fn run(&self, _: Current) -> Outcome {
+        Outcome::Exit(0)
+    }
+}
+
+/// Divides by zero.
+struct Divide;
+
+impl Workload for Divide {
+    fn run(&self, _: Current) -> Outcome {
+        FAULTED_AT.store(ticks(), Relaxed);
+        Outcome::Exit(divide(1, 0))
+    }
+}
+
+/// Sleeps until a moment that has passed, so that it leaves the CPU and comes back at once.
+struct ComeBack;
+
+impl Workload for ComeBack {
+    fn run(&self, sandbox: Current) -> Outcome {
+        for _ in 0..TURNS {
+            sandbox.step_aside();
+        }
+        Outcome::Exit(0)
+    }
+}
+
+/// A division as a guest's would be: in guest code, by the processor.
+#[unsafe(link_section = ".text.guest")]
+#[inline(never)]
+fn divide(dividend: u32, divisor: u32) -> u32 {
+    let quotient;
+    // SAFETY: the instruction touches the named registers only. It may fault; a fault of guest code
+    // ends the sandbox.
+    unsafe {
+        asm!("div {:e}", in(reg) divisor, inout("eax") dividend => quotient, inout("edx") 0 => _);
+    }
+    quotient
+}
+
+/// Measures and prints everything that needs no disk and no network.
+pub fn native() {
+    report(
+        "sandbox-native",
+        least(|| {
+            let start = ticks();
+            let _ = finish(&submit(Arc::new(Nothing)));
+            ticks() - start
+        }),
+    );
+    report(
+        "fault-to-recovered",
+        least(|| {
+            let outcome = finish(&submit(Arc::new(Divide)));
+            let recovered = ticks();
+            assert!(!outcome.is_success(), "a division by zero is no success");
+            recovered - FAULTED_AT.load(Relaxed)
+        }),
+    );
+    report("context-switch", switches());
+}
+
+/// Prints the figures of one function: build, run and teardown of its sandbox.
+pub fn function(name: &str, workload: &Arc<dyn Workload>) {
+    let whole = least(|| {
+        let start = ticks();
+        let _ = finish(&submit(workload.clone()));
+        ticks() - start
+    });
+    line(format_args!("bench: sandbox-{name} {whole}"));
+}
+
+/// The cost of one switch into a sandbox or out of it, with what the dispatcher does around it.
+fn switches() -> u64 {
+    let sandbox = submit(Arc::new(ComeBack));
+    let _ = sandbox::run_next();
+    let one = least(|| {
+        let start = ticks();
+        let _ = sandbox::run_next();
+        (ticks() - start) / 2
+    });
+    let _ = finish(&sandbox);
+    one
+}
+
+fn least(mut once: impl FnMut() -> u64) -> u64 {
+    (0..TURNS - 2)
+        .map(|_| once())
+        .min()
+        .expect("there is more than one turn")
+}
+
+fn submit(workload: Arc<dyn Workload>) -> Arc<Sandbox> {
+    let request = Request {
+        name: "bench".into(),
+        workload,
+        stack_bytes: 512 << 10,
+        memory_bytes: 64 << 20,
+        output_bytes: 1 << 20,
+        arguments: alloc::vec!["bench".into()],
+        environment: alloc::vec![],
+        body: alloc::vec![],
+        relative_deadline_ns: 1_000_000_000,
+    };
+    sandbox::submit(request, Instant::now()).expect("there is room for one sandbox")
+}
+
+fn finish(sandbox: &Sandbox) -> Outcome {
+    loop {
+        if let Some(outcome) = sandbox.outcome() {
+            return outcome;
+        }
+        assert!(sandbox::run_next(), "a sandbox that has not ended is ready");
+    }
+}
+
+fn report(name: &str, figure: u64) {
+    line(format_args!("bench: {name} {figure}"));
+}
