@@ -13,6 +13,8 @@ mod bench;
 mod mm;
 mod observe;
 mod sandbox;
+#[cfg(feature = "scenarios")]
+mod scenario;
 mod sched;
 
 use bootloader_api::config::{BootloaderConfig, Mapping};
@@ -22,7 +24,8 @@ use luge_spec::command_line::{self, Options};
 
 use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
 use mm::{dma, frames, stacks};
-use observe::{last_words, logger};
+use observe::{last_words, logger, memory_report};
+use sched::Hooks;
 
 /// What the kernel asks of the loader.
 static CONFIG: BootloaderConfig = {
@@ -44,8 +47,20 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     start_sandboxes(&options);
     if options.bench {
         bench::native();
+        power::off()
     }
-    power::off()
+    play_scenario(&options);
+    info!("ready");
+    sched::run_forever(Hooks {
+        poll: |_| None,
+        run: sandbox::run,
+        wake: sandbox::wake,
+        idle: if options.memory_report {
+            memory_report::when_changed
+        } else {
+            || ()
+        },
+    })
 }
 
 fn start_cpu() {
@@ -132,4 +147,15 @@ fn start_clocks(boot: &BootInfo) {
 fn start_sandboxes(options: &Options) {
     sandbox::init();
     sched::set_quantum(u64::from(options.quantum_us) * 1_000);
+}
+
+fn play_scenario(options: &Options) {
+    let Some(name) = &options.scenario else {
+        return;
+    };
+    #[cfg(feature = "scenarios")]
+    if scenario::at_boot(name) {
+        return;
+    }
+    warn!("no scenario \"{name}\" in this kernel");
 }

@@ -32,6 +32,8 @@ pub struct PerCpu {
     pub host_calls: AtomicU32,
     /// A fault is being handled; another one now is last words.
     pub in_fault: AtomicBool,
+    /// Where the fault that is being handled happened.
+    pub fault_rip: AtomicU64,
     /// The dispatcher's saved stack pointer while a sandbox runs.
     pub dispatcher_rsp: AtomicU64,
     /// Whether a sandbox runs on this CPU.
@@ -60,6 +62,7 @@ impl PerCpu {
             locks_held: AtomicU32::new(0),
             host_calls: AtomicU32::new(0),
             in_fault: AtomicBool::new(false),
+            fault_rip: AtomicU64::new(0),
             dispatcher_rsp: AtomicU64::new(0),
             running: AtomicBool::new(false),
             context: AtomicPtr::new(core::ptr::null_mut()),

@@ -28,6 +28,7 @@ pub unsafe fn set_sleep_control(register: *mut u8) {
 
 /// Powers the machine off. Without ACPI it stops the CPU and says so.
 pub fn off() -> ! {
+    log::info!("power off");
     let register = SLEEP_CONTROL.load(Relaxed) as *mut u8;
     if register.is_null() {
         log::error!("power-off: no ACPI sleep control register; halting instead");

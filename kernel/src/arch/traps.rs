@@ -192,6 +192,7 @@ extern "C" fn on_fault(frame: &mut FaultFrame) -> ! {
     if cpu.in_fault.swap(true, Relaxed) {
         kernel_fault(frame, "a fault while a fault was being handled", true);
     }
+    cpu.fault_rip.store(frame.rip, Relaxed);
     scenario::inside_the_handler();
     let fault = Fault {
         vector: frame.vector as u8,

@@ -55,6 +55,12 @@ pub fn on_kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> !
         "panic   ] {what}: {name} at rip={:#018x} cr2={:#x} error={:#x}: {why}",
         frame.rip, frame.cr2, frame.error_code
     ));
+    if nested {
+        let first = per_cpu::this().fault_rip.load(Relaxed);
+        line(format_args!(
+            "panic   ] the fault that was being handled: rip={first:#018x}"
+        ));
+    }
     registers(frame);
     context();
     backtrace(Some(frame.rip), frame.rbp);

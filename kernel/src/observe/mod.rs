@@ -2,3 +2,4 @@
 
 pub mod last_words;
 pub mod logger;
+pub mod memory_report;
