@@ -65,6 +65,11 @@ fn divide(dividend: u32, divisor: u32) -> u32 {
     quotient
 }
 
+/// Prints how long it took from power-on to here.
+pub fn boot() {
+    report("boot-to-ready", ticks());
+}
+
 /// Measures and prints everything that needs no disk and no network.
 pub fn native() {
     report(

@@ -46,6 +46,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     start_clocks(boot);
     start_sandboxes(&options);
     if options.bench {
+        bench::boot();
         bench::native();
         power::off()
     }

@@ -47,7 +47,7 @@ struct Inner {
     heap_bytes: u64,
     /// How much of each large range is mapped; 0 means free.
     large_bytes: [u64; ARENA_LARGE_RANGES as usize],
-    /// The most that each large range ever had mapped, in this arena's life.
+    /// The sum of all that is mapped.
     mapped: u64,
 }
 
@@ -76,13 +76,6 @@ impl Arena {
         Some(arena)
     }
 
-    /// Bytes that are mapped now.
-    #[must_use]
-    pub fn mapped_bytes(&self) -> u64 {
-        // SAFETY: see the module's invariant.
-        unsafe { (*self.inner.get()).mapped }
-    }
-
     /// Allocates. Memory of large requests is zeroed. Null when the limit or memory is reached.
     ///
     /// # Safety
@@ -97,6 +90,12 @@ impl Arena {
         }
         self.allocate_small(inner, layout)
             .map_or(core::ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    /// Whether a block that was just allocated is known to be zero: large ones are, being freshly
+    /// mapped.
+    pub(super) fn is_fresh(&self, block: NonNull<u8>) -> bool {
+        self.large_at(block).is_some()
     }
 
     /// Takes a block back.

@@ -1,15 +1,23 @@
-//! Memory in use, logged when the kernel is idle and the figures changed: `memory_report` on the
-//! command line. Tests compare the figures before and after a load.
+//! Memory in use and work done, logged when the kernel is idle and the figures changed:
+//! `memory_report` on the command line. Tests compare the figures before and after a load.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use log::info;
 
 use crate::arch::lock::Lock;
 use crate::mm::{self, Statistics};
+use crate::{sandbox, sched};
 
+static ENDED: AtomicU64 = AtomicU64::new(0);
 static LAST: Lock<Option<Statistics>> = Lock::new(None);
 
 /// Logs the figures if they are not those of the last line.
 pub fn when_changed() {
+    let ended = sandbox::ended();
+    if ENDED.swap(ended, Relaxed) != ended {
+        info!("load: sandboxes={ended} busy_ticks={}", sched::busy_ticks());
+    }
     let now = mm::statistics();
     let last = LAST.lock().replace(now);
     if last != Some(now) {

@@ -10,7 +10,7 @@ use luge_sched::TaskId;
 use luge_trap::{Running, Trap, Verdict};
 use x86_64::instructions::interrupts;
 
-use super::{Current, Departure, LIVE, Native, Sandbox, find};
+use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, find};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::Instant;
 use crate::arch::traps::{self, FaultFrame, Name};
@@ -150,6 +150,7 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     sched::forget(sandbox.task());
     sched::forget_wake(sandbox.task(), sandbox.deadline);
     LIVE.lock().remove(&sandbox.id);
+    ENDED.fetch_add(1, Relaxed);
     // SAFETY: this is the dispatcher, and the sandbox will not run again.
     if let Some(native) = unsafe { (*sandbox.native.get()).take() } {
         drop(native.arena);

@@ -82,6 +82,7 @@ const ROOM_TO_START: u64 = 256 << 10;
 const SLICE_NS: u64 = 20_000_000;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+static ENDED: AtomicU64 = AtomicU64::new(0);
 static LIVE: Lock<BTreeMap<u64, Arc<Sandbox>>> = Lock::new(BTreeMap::new());
 
 /// One request's sandbox.
@@ -148,7 +149,7 @@ pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
         return Err(Refused::NoRoom);
     }
     let stack = stacks::take(request.stack_bytes).ok_or(Refused::NoRoom)?;
-    let Some(arena) = Arena::new(2 * request.memory_bytes + ENGINE_ALLOWANCE) else {
+    let Some(arena) = Arena::new(arena_limit(request.memory_bytes)) else {
         // SAFETY: nobody has run on the stack yet.
         unsafe { stacks::give_back(stack) };
         return Err(Refused::NoRoom);
@@ -184,10 +185,22 @@ pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
     Ok(sandbox)
 }
 
+const fn arena_limit(guest_bytes: u64) -> u64 {
+    guest_bytes
+        .saturating_mul(2)
+        .saturating_add(ENGINE_ALLOWANCE)
+}
+
 /// How many sandboxes live.
 #[must_use]
 pub fn live() -> usize {
     LIVE.lock().len()
+}
+
+/// How many sandboxes have ended since boot.
+#[must_use]
+pub fn ended() -> u64 {
+    ENDED.load(Relaxed)
 }
 
 fn find(task: TaskId) -> Option<Arc<Sandbox>> {

@@ -17,7 +17,7 @@ use x86_64::instructions::interrupts;
 
 use crate::arch::apic;
 use crate::arch::lock::Lock;
-use crate::arch::time::Instant;
+use crate::arch::time::{Instant, ticks};
 
 /// The longest that the CPU sleeps when nothing is due, in nanoseconds.
 const LONGEST_SLEEP_NS: u64 = 1_000_000_000;
@@ -25,6 +25,8 @@ const LONGEST_SLEEP_NS: u64 = 1_000_000_000;
 static READY: Lock<Queue> = Lock::new(Queue::new());
 static SLEEPERS: Lock<BTreeSet<(Instant, u64)>> = Lock::new(BTreeSet::new());
 static ATTENTION: AtomicBool = AtomicBool::new(true);
+static BUSY_TICKS: AtomicU64 = AtomicU64::new(0);
+static WOKE_AT: AtomicU64 = AtomicU64::new(0);
 static QUANTUM_NS: AtomicU64 = AtomicU64::new(1_000_000);
 
 /// What the dispatcher calls up to.
@@ -86,6 +88,12 @@ pub fn run_forever(hooks: Hooks) -> ! {
     }
 }
 
+/// TSC ticks that the CPU was not halted, up to when it last was.
+#[must_use]
+pub fn busy_ticks() -> u64 {
+    BUSY_TICKS.load(Relaxed)
+}
+
 /// Runs the task with the earliest deadline for a quantum at most. False when none is ready.
 pub fn run_one(run: fn(TaskId)) -> bool {
     run_until(Instant::from_ns(u64::MAX), run)
@@ -119,16 +127,17 @@ fn wake_sleepers(now: Instant, wake: fn(TaskId)) {
 
 /// Halts the CPU until an interrupt, unless there is something to do.
 fn idle(poll_at: Instant, before: fn()) {
+    BUSY_TICKS.fetch_add(ticks() - WOKE_AT.load(Relaxed), Relaxed);
     before();
     let first_sleeper = SLEEPERS.lock().first().map(|(moment, _)| *moment);
     let until = first_sleeper.map_or(poll_at, |moment| moment.min(poll_at));
-    if ATTENTION.load(Relaxed) || until <= Instant::now() {
-        return;
+    if !ATTENTION.load(Relaxed) && until > Instant::now() {
+        arm(until);
+        // Interrupts are off up to `hlt` itself, so what happens after the check still ends it.
+        interrupts::enable_and_hlt();
+        interrupts::disable();
     }
-    arm(until);
-    // Interrupts are off up to `hlt` itself, so what happens after the check above still ends it.
-    interrupts::enable_and_hlt();
-    interrupts::disable();
+    WOKE_AT.store(ticks(), Relaxed);
 }
 
 fn arm(moment: Instant) {
