@@ -3,8 +3,8 @@
 //! All exceptions run on a stack of their own, so that even an overflow of the loader's stack can
 //! be told. No handler returns.
 
+use core::arch::global_asm;
 use core::cell::UnsafeCell;
-use core::fmt;
 
 use luge_boot_info::exit::ExitCode;
 use spin::Once;
@@ -13,7 +13,7 @@ use x86_64::instructions::segmentation::{CS, Segment};
 use x86_64::instructions::tables::load_tss;
 use x86_64::registers::control::Cr2;
 use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable};
-use x86_64::structures::idt::{InterruptDescriptorTable, InterruptStackFrame, PageFaultErrorCode};
+use x86_64::structures::idt::InterruptDescriptorTable;
 use x86_64::structures::tss::TaskStateSegment;
 
 use crate::console::{leave, say};
@@ -62,86 +62,121 @@ pub fn install() {
     IDT.call_once(idt).load();
 }
 
-macro_rules! exceptions {
-    ($idt:ident: $($name:ident = $title:literal),* $(,)?) => {
-        $({
-            extern "x86-interrupt" fn handler(frame: InterruptStackFrame) {
-                end($title, &frame, format_args!(""));
-            }
-            // SAFETY: the IST entry is set by `install` and used by nothing but exceptions.
-            unsafe { $idt.$name.set_handler_fn(handler).set_stack_index(IST) };
-        })*
-    };
+// One stub for each exception, 16 bytes apart.
+//
+// Entry: as the CPU pushed it on the fault stack, with or without an error code.
+// Exit: `fault` is called with RDI = a whole [`Frame`], RSP a multiple of 16 before the call, RBP = 0.
+// It never returns, so no register is kept. (Handlers of the ABI "x86-interrupt" are no choice: with
+// an error code, Rust 1.95 calls on from them with a stack that is off by 8.)
+//
+//     RSP + 0   vector
+//     RSP + 8   error code, or 0
+//     RSP + 16  RIP, CS, RFLAGS, RSP, SS
+global_asm!(
+    ".pushsection .text.loader_faults, \"ax\", @progbits",
+    ".balign 16",
+    "loader_faults:",
+    ".set loader_fault_vector, 0",
+    ".rept {vectors}",
+    ".balign 16",
+    ".if (({with_error_code} >> loader_fault_vector) & 1) == 0",
+    "push 0",
+    ".endif",
+    "push loader_fault_vector",
+    "jmp loader_faults_common",
+    ".set loader_fault_vector, loader_fault_vector + 1",
+    ".endr",
+    "loader_faults_common:",
+    "cld",
+    "mov rdi, rsp",
+    "and rsp, -16",
+    "xor ebp, ebp",
+    "call {fault}",
+    "ud2",
+    ".popsection",
+    vectors = const VECTORS,
+    with_error_code = const WITH_ERROR_CODE,
+    fault = sym fault,
+);
+
+unsafe extern "C" {
+    static loader_faults: u8;
 }
 
-macro_rules! exceptions_with_code {
-    ($idt:ident: $($name:ident = $title:literal),* $(,)?) => {
-        $({
-            extern "x86-interrupt" fn handler(frame: InterruptStackFrame, code: u64) {
-                end($title, &frame, format_args!(", error code {code:#x}"));
-            }
-            // SAFETY: the IST entry is set by `install` and used by nothing but exceptions.
-            unsafe { $idt.$name.set_handler_fn(handler).set_stack_index(IST) };
-        })*
-    };
+/// How many vectors are exceptions.
+const VECTORS: usize = 32;
+
+/// The exceptions that push an error code (SDM Vol. 3A, "Exception and Interrupt Reference").
+const WITH_ERROR_CODE: u32 =
+    1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21;
+
+/// What a stub leaves on the stack.
+#[repr(C)]
+struct Frame {
+    vector: u64,
+    error_code: u64,
+    rip: u64,
+    cs: u64,
+    rflags: u64,
+    rsp: u64,
+    ss: u64,
 }
+
+const _: () = assert!(size_of::<Frame>() == 7 * 8);
+
+const PAGE_FAULT: u64 = 14;
 
 fn idt() -> InterruptDescriptorTable {
     let mut idt = InterruptDescriptorTable::new();
-    exceptions! { idt:
-        divide_error = "divide error",
-        non_maskable_interrupt = "non-maskable interrupt",
-        breakpoint = "breakpoint",
-        invalid_opcode = "invalid opcode",
-        device_not_available = "device not available",
-        x87_floating_point = "x87 floating point",
-        simd_floating_point = "SIMD floating point",
+    macro_rules! exceptions {
+        ($($vector:literal $name:ident)*) => {
+            $(
+                let stub = (&raw const loader_faults).addr() + 16 * $vector;
+                // SAFETY: the stub of this vector is at this address and never returns; the IST
+                // entry is set by `install` and used by nothing but exceptions.
+                unsafe { idt.$name.set_handler_addr(VirtAddr::new(stub as u64)).set_stack_index(IST) };
+            )*
+        };
     }
-    exceptions_with_code! { idt:
-        invalid_tss = "invalid TSS",
-        segment_not_present = "segment not present",
-        stack_segment_fault = "stack segment fault",
-        general_protection_fault = "general protection fault",
-        alignment_check = "alignment check",
-    }
-    // SAFETY: the IST entry is set by `install` and used by nothing but exceptions.
-    unsafe {
-        idt.page_fault
-            .set_handler_fn(page_fault)
-            .set_stack_index(IST);
-        idt.double_fault
-            .set_handler_fn(double_fault)
-            .set_stack_index(IST);
-        idt.machine_check
-            .set_handler_fn(machine_check)
-            .set_stack_index(IST);
+    exceptions! {
+        0 divide_error
+        1 debug
+        2 non_maskable_interrupt
+        3 breakpoint
+        4 overflow
+        5 bound_range_exceeded
+        6 invalid_opcode
+        7 device_not_available
+        8 double_fault
+        10 invalid_tss
+        11 segment_not_present
+        12 stack_segment_fault
+        13 general_protection_fault
+        14 page_fault
+        16 x87_floating_point
+        17 alignment_check
+        18 machine_check
+        19 simd_floating_point
     }
     idt
 }
 
-extern "x86-interrupt" fn page_fault(frame: InterruptStackFrame, code: PageFaultErrorCode) {
-    let address = Cr2::read_raw();
-    end(
-        "page fault",
-        &frame,
-        format_args!(" at {address:#x}, error code {:#x}", code.bits()),
-    );
-}
-
-extern "x86-interrupt" fn double_fault(frame: InterruptStackFrame, _code: u64) -> ! {
-    end("double fault", &frame, format_args!(""))
-}
-
-extern "x86-interrupt" fn machine_check(frame: InterruptStackFrame) -> ! {
-    end("machine check", &frame, format_args!(""))
-}
-
-fn end(title: &str, frame: &InterruptStackFrame, detail: fmt::Arguments<'_>) -> ! {
-    let (rip, rsp) = (
-        frame.instruction_pointer.as_u64(),
-        frame.stack_pointer.as_u64(),
-    );
-    say!("fault: {title}{detail}, rip {rip:#x}, rsp {rsp:#x}");
+extern "C" fn fault(frame: &Frame) -> ! {
+    let Frame {
+        vector,
+        error_code,
+        rip,
+        rsp,
+        ..
+    } = *frame;
+    if vector == PAGE_FAULT {
+        let address = Cr2::read_raw();
+        say!(
+            "fault: vector {vector} (page fault) at {address:#x}, error code {error_code:#x}, rip {rip:#x}, rsp {rsp:#x}"
+        );
+    } else {
+        say!("fault: vector {vector}, error code {error_code:#x}, rip {rip:#x}, rsp {rsp:#x}");
+    }
     leave(ExitCode::LoaderFault)
 }
 

@@ -6,7 +6,6 @@
 
 #![no_std]
 #![no_main]
-#![feature(abi_x86_interrupt)]
 
 mod boot_info;
 mod console;
