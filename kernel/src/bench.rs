@@ -7,11 +7,11 @@
 //! do, so that they can be preempted and may fault.
 
 use alloc::sync::Arc;
-use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use luge_sandbox::Outcome;
 
+use crate::arch::stand_in;
 use crate::arch::time::{Instant, ticks};
 use crate::observe::logger::line;
 use crate::sandbox::{self, Current, Request, Sandbox, Workload};
@@ -36,7 +36,7 @@ struct Divide;
 impl Workload for Divide {
     fn run(&self, _: Current) -> Outcome {
         FAULTED_AT.store(ticks(), Relaxed);
-        Outcome::Exit(divide(1, 0))
+        Outcome::Exit(stand_in::divide(1, 0))
     }
 }
 
@@ -50,19 +50,6 @@ impl Workload for ComeBack {
         }
         Outcome::Exit(0)
     }
-}
-
-/// A division as a guest's would be: in guest code, by the processor.
-#[unsafe(link_section = ".text.guest")]
-#[inline(never)]
-fn divide(dividend: u32, divisor: u32) -> u32 {
-    let quotient;
-    // SAFETY: the instruction touches the named registers only. It may fault; a fault of guest code
-    // ends the sandbox.
-    unsafe {
-        asm!("div {:e}", in(reg) divisor, inout("eax") dividend => quotient, inout("edx") 0 => _);
-    }
-    quotient
 }
 
 /// Prints how long it took from power-on to here.

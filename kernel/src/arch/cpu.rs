@@ -1,5 +1,7 @@
 //! What the processor can do, and the control bits that the kernel wants.
 
+use core::arch::asm;
+
 use raw_cpuid::CpuId;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 
@@ -46,4 +48,24 @@ pub fn enable() {
         });
         Cr4::update(|flags| flags.insert(Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE));
     }
+}
+
+/// The general-purpose registers as they are at the call: rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp,
+/// r8 to r15. For last words; rax is spent on the way.
+#[inline(always)]
+#[must_use]
+pub fn general_registers() -> [u64; 16] {
+    let mut values = [0_u64; 16];
+    // SAFETY: stores the registers to the array and changes none.
+    unsafe {
+        asm!(
+            "mov [rax], rax", "mov [rax + 8], rbx", "mov [rax + 16], rcx", "mov [rax + 24], rdx",
+            "mov [rax + 32], rsi", "mov [rax + 40], rdi", "mov [rax + 48], rbp",
+            "mov [rax + 56], rsp", "mov [rax + 64], r8", "mov [rax + 72], r9",
+            "mov [rax + 80], r10", "mov [rax + 88], r11", "mov [rax + 96], r12",
+            "mov [rax + 104], r13", "mov [rax + 112], r14", "mov [rax + 120], r15",
+            in("rax") values.as_mut_ptr(), options(nostack, preserves_flags)
+        );
+    }
+    values
 }

@@ -15,6 +15,7 @@ pub mod per_cpu;
 pub mod power;
 pub mod random;
 pub mod serial;
+pub mod stand_in;
 pub mod switch;
 pub mod time;
 pub mod traps;

@@ -163,6 +163,56 @@ pub fn translate(address: u64) -> Option<u64> {
     None
 }
 
+/// What an audit of all page tables found.
+#[cfg(feature = "scenarios")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Audit {
+    /// Leaf entries that are writable.
+    pub writable: u64,
+    /// Leaf entries that are executable.
+    pub executable: u64,
+    /// Leaf entries that are both, which must not be.
+    pub both: u64,
+    /// Present entries of the root table for the lower half, which must not be.
+    pub lower_half: u64,
+}
+
+/// Walks every page table there is.
+#[cfg(feature = "scenarios")]
+#[must_use]
+pub fn audit() -> Audit {
+    let mut audit = Audit::default();
+    let root = table_at(Cr3::read().0.start_address().as_u64());
+    // SAFETY: the root table is in RAM.
+    let present = unsafe { &*root }
+        .iter()
+        .take(256)
+        .filter(|entry| !entry.is_unused());
+    audit.lower_half = present.count() as u64;
+    audit_table(root, 3, &mut audit);
+    audit
+}
+
+#[cfg(feature = "scenarios")]
+fn audit_table(table: *mut PageTable, level: u32, audit: &mut Audit) {
+    // SAFETY: present entries of tables in RAM name tables in RAM.
+    for entry in unsafe { &*table }.iter() {
+        let flags = entry.flags();
+        if !flags.contains(Flags::PRESENT) {
+            continue;
+        }
+        if level > 0 && !flags.contains(Flags::HUGE_PAGE) {
+            audit_table(table_at(entry.addr().as_u64()), level - 1, audit);
+            continue;
+        }
+        let writable = flags.contains(Flags::WRITABLE);
+        let executable = !flags.contains(Flags::NO_EXECUTE);
+        audit.writable += u64::from(writable);
+        audit.executable += u64::from(executable);
+        audit.both += u64::from(writable && executable);
+    }
+}
+
 fn for_each_mapped(range: Range<u64>, f: &mut dyn FnMut(u64, &mut PageTableEntry)) {
     let mut page = range.start;
     while page < range.end {

@@ -3,7 +3,6 @@
 //! Lines that begin with `backtrace:` carry return addresses; the test harness and `qemu-run.sh`
 //! turn them into functions and lines with the kernel's own debug information.
 
-use core::arch::asm;
 use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,7 +11,7 @@ use luge_boot_info::exit::ExitCode;
 
 use super::logger::{Port, line};
 use crate::arch::traps::{FaultFrame, Name, guest_code};
-use crate::arch::{paging, per_cpu, power, serial};
+use crate::arch::{cpu, paging, per_cpu, power, serial};
 
 /// The longest backtrace, in frames.
 const DEPTH: usize = 32;
@@ -30,19 +29,10 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
         "panic   ] kernel panic at {place}:{number}: {}",
         info.message()
     ));
-    let (rsp, rbp, rflags): (u64, u64, u64);
-    // SAFETY: reads registers only.
-    unsafe {
-        asm!(
-            "mov {}, rsp", "mov {}, rbp", "pushfq", "pop {}",
-            out(reg) rsp, out(reg) rbp, out(reg) rflags,
-        );
-    }
-    line(format_args!(
-        "panic   ] rsp={rsp:#018x} rbp={rbp:#018x} rflags={rflags:#x}"
-    ));
+    let registers = cpu::general_registers();
+    print_registers(&named(&registers));
     context();
-    backtrace(None, rbp);
+    backtrace(None, registers[6]);
     power::exit(ExitCode::Panic.value())
 }
 
@@ -86,36 +76,36 @@ fn begin() {
     unsafe { serial::seize() };
 }
 
+type Register = (&'static str, u64);
+
+const NAMES: [&str; 16] = [
+    "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15",
+];
+
 fn registers(frame: &FaultFrame) {
     let f = frame;
-    let rows = [
-        [
-            ("rax", f.rax),
-            ("rbx", f.rbx),
-            ("rcx", f.rcx),
-            ("rdx", f.rdx),
-        ],
-        [
-            ("rsi", f.rsi),
-            ("rdi", f.rdi),
-            ("rbp", f.rbp),
-            ("rsp", f.rsp),
-        ],
-        [("r8", f.r8), ("r9", f.r9), ("r10", f.r10), ("r11", f.r11)],
-        [
-            ("r12", f.r12),
-            ("r13", f.r13),
-            ("r14", f.r14),
-            ("r15", f.r15),
-        ],
-        [
-            ("rip", f.rip),
-            ("cs", f.cs),
-            ("rflags", f.rflags),
-            ("ss", f.ss),
-        ],
+    let values = [
+        f.rax, f.rbx, f.rcx, f.rdx, f.rsi, f.rdi, f.rbp, f.rsp, f.r8, f.r9, f.r10, f.r11, f.r12,
+        f.r13, f.r14, f.r15,
     ];
-    for row in rows {
+    print_registers(&named(&values));
+    let special = [
+        ("rip", f.rip),
+        ("cs", f.cs),
+        ("rflags", f.rflags),
+        ("ss", f.ss),
+    ];
+    print_registers(&special);
+}
+
+fn named(values: &[u64; 16]) -> [Register; 16] {
+    core::array::from_fn(|index| (NAMES[index], values[index]))
+}
+
+fn print_registers(registers: &[Register]) {
+    for row in registers.chunks(4) {
+        // Writing to the port cannot fail.
         let _ = write!(Port, "panic:");
         for (name, value) in row {
             let _ = write!(Port, " {name}={value:#018x}");
