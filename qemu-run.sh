@@ -88,7 +88,9 @@ set_option() {
         [ "$2" -eq 1 ] || die 2 "--smp $2: more than one processor: not yet"
         ;;
     --memory)
-        [[ $2 =~ ^[0-9]{1,9}[MG]?$ ]] || die 2 "--memory: '$2' is not a size such as 512M"
+        [[ $2 =~ ^[1-9][0-9]{0,6}[MG]$ ]] || die 2 "--memory: '$2' is not a size such as 512M"
+        # Below, firmware, loader and kernel do not fit side by side.
+        [[ $2 =~ G$ ]] || [ "${2%M}" -ge 32 ] || die 2 "--memory: $2 is too little; at least 32M"
         memory=$2
         ;;
     --accel)

@@ -25,7 +25,19 @@ macro_rules! scenarios {
 }
 
 mod controls;
+mod debugger;
+mod kernel_faults;
+mod loader;
 mod script;
+
+/// All scenarios, by what they are about.
+const GROUPS: &[(&str, &[Scenario])] = &[
+    ("control", controls::SCENARIOS),
+    ("script", script::SCENARIOS),
+    ("loader", loader::SCENARIOS),
+    ("fault", kernel_faults::SCENARIOS),
+    ("debug", debugger::SCENARIOS),
+];
 
 /// How many machines may run at once.
 const MACHINES: usize = 2;
@@ -38,11 +50,7 @@ fn main() -> Result<ExitCode> {
             .map_or(MACHINES, |wanted| wanted.min(MACHINES)),
     );
     let workshop = Workshop::open()?;
-    let groups = [
-        ("control", controls::SCENARIOS),
-        ("script", script::SCENARIOS),
-    ];
-    let trials = groups.into_iter().flat_map(|(kind, scenarios)| {
+    let trials = GROUPS.iter().flat_map(|&(kind, scenarios)| {
         scenarios
             .iter()
             .map(|scenario| trial(&workshop, scenario).with_kind(kind))
