@@ -11,11 +11,13 @@ extern crate alloc;
 mod arch;
 mod bench;
 mod mm;
+mod net;
 mod observe;
 mod sandbox;
 #[cfg(feature = "scenarios")]
 mod scenario;
 mod sched;
+mod virtio;
 
 use bootloader_api::config::{BootloaderConfig, Mapping};
 use bootloader_api::{BootInfo, entry_point};
@@ -51,6 +53,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
         power::off()
     }
     play_scenario(&options);
+    start_devices(&options);
     info!("ready");
     sched::run_forever(Hooks {
         poll: |_| None,
@@ -148,6 +151,16 @@ fn start_clocks(boot: &BootInfo) {
 fn start_sandboxes(options: &Options) {
     sandbox::init();
     sched::set_quantum(u64::from(options.quantum_us) * 1_000);
+}
+
+/// Looks for devices where the command line says that they may be.
+fn start_devices(options: &Options) {
+    let windows = options.virtio_mmio.iter().map(|window| virtio::Window {
+        base: window.base,
+        size: window.size as usize,
+        gsi: window.gsi,
+    });
+    virtio::probe(windows);
 }
 
 fn play_scenario(options: &Options) {

@@ -13,18 +13,20 @@
 
 mod line;
 mod memory;
+mod network;
 
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
-use spin::Mutex;
 use virtio_drivers::transport::mmio::{MmioError, MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, DeviceTypeError, Transport};
 
+use crate::arch::lock::Lock;
 use crate::mm::dma;
 
 pub use line::acknowledge;
 pub use memory::Memory;
+pub use network::{FRAME_BYTES, Network, Transmitter};
 
 /// A range of physical addresses behind which a virtio device may sit, and the interrupt it raises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +45,14 @@ struct Found {
     gsi: u32,
 }
 
-static FOUND: Mutex<Vec<Found>> = Mutex::new(Vec::new());
+static FOUND: Lock<Vec<Found>> = Lock::new(Vec::new());
 
 /// Looks behind every window and keeps the devices for [`take`].
 ///
 /// An empty window is normal. A window with something else behind it is reported and left alone.
-pub fn probe(windows: &[Window]) {
+pub fn probe(windows: impl IntoIterator<Item = Window>) {
     for window in windows {
-        match open(window) {
+        match open(&window) {
             Ok(transport) => {
                 log::debug!(
                     "{:?} at {:#x}, GSI {}",

@@ -224,12 +224,17 @@ impl Connection {
         self.deadline_ns
     }
 
+    /// Whether no byte of a request has come since the last one was answered.
+    pub fn is_idle(&self) -> bool {
+        matches!(&self.state, State::Head { partial, .. } if partial.is_empty())
+    }
+
     /// Whether the client has run out of time. Says so once.
     pub fn expire(&mut self, now_ns: u64) -> Option<Expired> {
         self.deadline_ns
             .filter(|deadline_ns| *deadline_ns <= now_ns)?;
         let expired = match &self.state {
-            State::Head { partial, .. } if partial.is_empty() => Expired::Idle,
+            _ if self.is_idle() => Expired::Idle,
             State::Head { .. } => timeout("the head did not come in time"),
             _ => timeout("the body did not come in time"),
         };

@@ -1,0 +1,239 @@
+//! TCP over the network card: smoltcp behind a few verbs for whoever serves connections.
+//!
+//! [`Stack`] owns the card, the protocol stack and all sockets. A server calls
+//! [`Stack::receive_packets`], deals with its [`Link`]s, and calls [`Stack::send_packets`], which says
+//! when the stack wants to be called again. Between those calls nothing happens: the card's
+//! interrupt only asks the dispatcher for attention.
+//!
+//! Sockets and their buffers are allocated once, at boot. smoltcp has no backlog and looks at every
+//! socket for every packet, so just one socket listens per port; it is replaced the moment it is
+//! taken. When no socket is left, a connection request is not answered, as by a full backlog, and
+//! the client tries again.
+//!
+//! Invariant: every socket is in one place: on the shelf, listening, opening, with the server as a
+//! [`Link`], or closing.
+
+#![deny(unsafe_code)]
+
+mod card;
+mod pool;
+
+use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use luge_spec::command_line::Options;
+use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult};
+use smoltcp::socket::tcp::State;
+use smoltcp::time::Instant as StackInstant;
+use smoltcp::wire::{EthernetAddress, IpCidr};
+use virtio_drivers::transport::DeviceType;
+
+use crate::arch::time::Instant;
+use crate::arch::{interrupts, random};
+use crate::sched;
+use crate::virtio::{self, Network};
+use card::Card;
+use pool::Pool;
+
+pub use pool::Link;
+
+/// Packets taken in by one call, so that a flood of them cannot keep the dispatcher for ever.
+const PACKETS_AT_ONCE: usize = 256;
+
+/// The global system interrupt of the card, for its handler.
+static INTERRUPT: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// Why there is no network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoNetwork {
+    /// No window has a network card behind it.
+    NoCard,
+    /// The card could not be started.
+    Card(virtio_drivers::Error),
+    /// There is no interrupt vector left for the card.
+    NoInterrupt,
+}
+
+impl fmt::Display for NoNetwork {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCard => formatter.write_str("no network card was found"),
+            Self::Card(error) => write!(formatter, "the network card does not start: {error}"),
+            Self::NoInterrupt => formatter.write_str("no interrupt is left for the network card"),
+        }
+    }
+}
+
+/// What the peer of a link is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// It may send, and it is listening.
+    Open,
+    /// It has said that it will send nothing more. It may or may not be listening.
+    Finished,
+    /// The connection is broken.
+    Gone,
+}
+
+/// Card, protocol and sockets.
+pub struct Stack {
+    interface: Interface,
+    card: Card,
+    pool: Pool,
+}
+
+impl Stack {
+    /// Takes the network card and listens on these ports with the addresses of the command line.
+    ///
+    /// # Errors
+    /// [`NoNetwork`], with which the kernel can go on.
+    pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<Self, NoNetwork> {
+        let (transport, gsi) = virtio::take(DeviceType::Network).ok_or(NoNetwork::NoCard)?;
+        let mut card = Card::new(Network::start(transport).map_err(NoNetwork::Card)?);
+        let interface = start_interface(&mut card, options, now);
+        let mut pool = Pool::new(usize::from(options.max_connections), ports);
+        pool.replenish();
+        INTERRUPT.store(gsi, Relaxed);
+        interrupts::register(gsi, on_interrupt).map_err(|_| NoNetwork::NoInterrupt)?;
+        log::info!(
+            "{}/{} on {}, ports {ports:?}, {} connections at once",
+            options.ip,
+            options.prefix,
+            EthernetAddress(card.hardware_address()),
+            pool.connections(),
+        );
+        Ok(Self {
+            interface,
+            card,
+            pool,
+        })
+    }
+
+    /// Takes in what has arrived.
+    pub fn receive_packets(&mut self, now: Instant) {
+        let stack_now = stack_time(now);
+        for _ in 0..PACKETS_AT_ONCE {
+            self.card.refuse_connections_to(self.pool.deaf_ports());
+            let sockets = self.pool.sockets();
+            match self
+                .interface
+                .poll_ingress_single(stack_now, &mut self.card, sockets)
+            {
+                PollIngressSingleResult::None => break,
+                // A burst may hold several connection requests: each takes the listening socket.
+                _ => self.pool.notice_opening(now),
+            }
+        }
+        self.pool.notice_established(now);
+    }
+
+    /// Sends what is due, and says when to call both again at the latest.
+    pub fn send_packets(&mut self, now: Instant) -> Option<Instant> {
+        let stack_now = stack_time(now);
+        let close_at = self.pool.tidy(now);
+        let sockets = self.pool.sockets();
+        while self
+            .interface
+            .poll_egress(stack_now, &mut self.card, sockets)
+            != PollResult::None
+        {}
+        self.pool.replenish();
+        let stack_at = self.interface.poll_at(stack_now, self.pool.sockets());
+        let stack_at =
+            stack_at.map(|at| Instant::from_ns(at.total_micros().cast_unsigned() * 1_000));
+        [stack_at, close_at].into_iter().flatten().min()
+    }
+
+    /// The next connection that has come about, and the port it came to.
+    pub fn accept(&mut self) -> Option<(u16, Link)> {
+        self.pool.accept()
+    }
+
+    /// Whether a client was left without an answer since the last call, for want of a socket.
+    pub fn take_turned_away(&mut self) -> bool {
+        self.card.take_turned_away()
+    }
+
+    /// What the peer is doing.
+    pub fn peer(&mut self, link: &Link) -> Peer {
+        match self.pool.socket(link).state() {
+            State::Established => Peer::Open,
+            State::CloseWait => Peer::Finished,
+            _ => Peer::Gone,
+        }
+    }
+
+    /// Whether bytes have arrived that nobody has read.
+    pub fn can_read(&mut self, link: &Link) -> bool {
+        self.pool.socket(link).can_recv()
+    }
+
+    /// Shows `take` what has arrived, until it takes less than it is shown.
+    pub fn read(&mut self, link: &Link, mut take: impl FnMut(&[u8]) -> usize) {
+        let socket = self.pool.socket(link);
+        while socket.can_recv() {
+            let all = socket.recv(|bytes| {
+                let taken = take(bytes);
+                (taken, taken == bytes.len())
+            });
+            if all != Ok(true) {
+                break;
+            }
+        }
+    }
+
+    /// Queues bytes to be sent and says how many there was room for.
+    pub fn write(&mut self, link: &Link, bytes: &[u8]) -> usize {
+        // A broken connection takes nothing; `peer` tells.
+        self.pool.socket(link).send_slice(bytes).unwrap_or(0)
+    }
+
+    /// Bytes that were written and that the peer has not acknowledged.
+    pub fn unacknowledged(&mut self, link: &Link) -> usize {
+        self.pool.socket(link).send_queue()
+    }
+
+    /// Ends a connection properly: what was written is sent, then the end; what still comes is
+    /// read and dropped, since a reset could overtake what was written.
+    pub fn close(&mut self, link: Link, now: Instant) {
+        self.pool.close(link, now);
+    }
+
+    /// Breaks a connection off: the peer is told that it was reset.
+    pub fn abort(&mut self, link: Link, now: Instant) {
+        self.pool.abort(link, now);
+    }
+}
+
+fn start_interface(card: &mut Card, options: &Options, now: Instant) -> Interface {
+    let address = EthernetAddress(card.hardware_address());
+    let mut config = Config::new(address.into());
+    let mut seed = [0; 8];
+    random::fill(&mut seed);
+    // Initial sequence numbers come from this: they must not be guessed.
+    config.random_seed = u64::from_le_bytes(seed);
+    let mut interface = Interface::new(config, card, stack_time(now));
+    interface.update_ip_addrs(|addresses| {
+        let address = IpCidr::new(options.ip.into(), options.prefix);
+        addresses
+            .push(address)
+            .expect("there is room for one address");
+    });
+    interface
+        .routes_mut()
+        .add_default_ipv4_route(options.gateway)
+        .expect("there is room for one route");
+    interface
+}
+
+/// Quietens the card and asks the dispatcher to look at it.
+fn on_interrupt() {
+    if virtio::acknowledge(INTERRUPT.load(Relaxed)) {
+        sched::want_attention();
+    }
+}
+
+/// smoltcp counts microseconds.
+fn stack_time(now: Instant) -> StackInstant {
+    StackInstant::from_micros((now.as_ns() / 1_000).cast_signed())
+}
