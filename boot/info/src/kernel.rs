@@ -7,11 +7,11 @@
 use core::fmt;
 use core::ops;
 
+use elf::ElfBytes;
 use elf::abi;
 use elf::endian::LittleEndian;
 use elf::parse::ParseError;
 use elf::segment::ProgramHeader;
-use elf::{ElfBytes, file::Class};
 use heapless::Vec;
 
 use crate::config;
@@ -56,7 +56,9 @@ pub enum KernelError {
     },
     /// The entry point does not lie in an executable segment's bytes.
     Entry(u64),
-    /// The section lies outside the file.
+    /// The template of thread-local storage does not lie in a segment; carries its address.
+    Tls(u64),
+    /// The section with the configuration lies outside the file.
     Config,
 }
 
@@ -101,6 +103,7 @@ impl fmt::Display for KernelError {
             Self::TooManySegments => write!(f, "has more than {MAX_SEGMENTS} segments to load"),
             Self::Segment { header, fault } => write!(f, "program header {header}: {fault}"),
             Self::Entry(entry) => write!(f, "entry point {entry:#x} is no code of the kernel"),
+            Self::Tls(start) => write!(f, "TLS template at {start:#x} lies in no segment"),
             Self::Config => write!(f, "section {} lies outside the file", config::SECTION),
         }
     }
@@ -169,6 +172,7 @@ impl<'a> Kernel<'a> {
     /// # Errors
     /// See [`KernelError`].
     pub fn read(file: &'a [u8]) -> Result<Self, KernelError> {
+        check_identification(file)?;
         let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(KernelError::from)?;
         check_header(&elf)?;
         let mut kernel = Self {
@@ -195,6 +199,7 @@ impl<'a> Kernel<'a> {
         {
             return Err(KernelError::Entry(kernel.entry));
         }
+        kernel.check_tls()?;
         kernel.config = config_section(&elf)?;
         Ok(kernel)
     }
@@ -211,6 +216,20 @@ impl<'a> Kernel<'a> {
             .last()
             .map_or(0, |segment| segment.pages.end());
         VirtRange::between(start, end)
+    }
+
+    fn check_tls(&self) -> Result<(), KernelError> {
+        let Some(tls) = self.tls else { return Ok(()) };
+        let template = VirtRange::new(tls.start, tls.file_len);
+        let contains = |memory: &VirtRange, template: VirtRange| {
+            memory.start() <= template.start() && template.end() <= memory.end()
+        };
+        let segments = || self.segments.iter().map(|segment| segment.memory);
+        let lies_in_one = template.is_some_and(|t| segments().any(|memory| contains(&memory, t)));
+        let sizes_fit = tls.file_len <= tls.memory_len;
+        (lies_in_one && sizes_fit)
+            .then_some(())
+            .ok_or(KernelError::Tls(tls.start))
     }
 
     fn add(
@@ -295,10 +314,20 @@ fn tls(program: &ProgramHeader) -> Tls {
     }
 }
 
-fn check_header(elf: &ElfBytes<'_, LittleEndian>) -> Result<(), KernelError> {
-    if elf.ehdr.class != Class::ELF64 {
-        return Err(KernelError::Class(1));
+/// What every ELF file begins with (System V ABI, "ELF Identification").
+fn check_identification(file: &[u8]) -> Result<(), KernelError> {
+    let Some(&[m0, m1, m2, m3, class, encoding]) = file.first_chunk() else {
+        return Err(KernelError::NotElf);
+    };
+    match ([m0, m1, m2, m3], class, encoding) {
+        (magic, ..) if magic != abi::ELFMAGIC => Err(KernelError::NotElf),
+        (_, class, _) if class != abi::ELFCLASS64 => Err(KernelError::Class(class)),
+        (.., encoding) if encoding != abi::ELFDATA2LSB => Err(KernelError::Encoding(encoding)),
+        _ => Ok(()),
     }
+}
+
+fn check_header(elf: &ElfBytes<'_, LittleEndian>) -> Result<(), KernelError> {
     if elf.ehdr.e_machine != abi::EM_X86_64 {
         return Err(KernelError::Machine(elf.ehdr.e_machine));
     }
@@ -319,9 +348,6 @@ fn config_section<'a>(elf: &ElfBytes<'a, LittleEndian>) -> Result<Option<&'a [u8
 impl From<ParseError> for KernelError {
     fn from(error: ParseError) -> Self {
         match error {
-            ParseError::BadMagic(_) => Self::NotElf,
-            ParseError::UnsupportedElfClass(class) => Self::Class(class),
-            ParseError::UnsupportedElfEndianness(encoding) => Self::Encoding(encoding),
             ParseError::UnsupportedVersion((found, _)) => Self::Version(found),
             _ => Self::Headers,
         }

@@ -19,6 +19,7 @@ extern crate std;
 pub mod config;
 pub mod exit;
 pub mod failure;
+pub mod frames;
 pub mod kernel;
 pub mod memory_map;
 pub mod paging;
@@ -27,3 +28,6 @@ pub mod range;
 pub mod regions;
 mod space;
 pub mod start_info;
+
+#[cfg(test)]
+mod tests;

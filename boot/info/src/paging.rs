@@ -101,7 +101,7 @@ pub fn map(
     mapping: &Mapping,
     largest: LargestPage,
 ) -> Result<(), MapError> {
-    let aligned = mapping.virt % PAGE == 0 && mapping.phys.start() % PAGE == 0;
+    let aligned = mapping.virt.is_multiple_of(PAGE) && mapping.phys.start().is_multiple_of(PAGE);
     let range = mapping
         .range()
         .filter(|_| aligned)
@@ -127,7 +127,8 @@ fn level_for(addresses: u64, left: u64, largest: LargestPage) -> u32 {
         LargestPage::Mib2 => 2,
         LargestPage::Gib1 => 3,
     };
-    let fits = |level: &u32| addresses % page_size(*level) == 0 && left >= page_size(*level);
+    let fits =
+        |level: &u32| addresses.is_multiple_of(page_size(*level)) && left >= page_size(*level);
     (2..=highest).rev().find(fits).unwrap_or(1)
 }
 

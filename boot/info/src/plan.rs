@@ -14,13 +14,13 @@
 use core::fmt;
 use core::ops;
 
-use bootloader_api::BootInfo;
-use bootloader_api::BootloaderConfig;
 use bootloader_api::info::MemoryRegion;
+use bootloader_api::{BootInfo, BootloaderConfig};
 use heapless::Vec;
 
 use crate::config::ConfigError;
 use crate::failure::Failure;
+use crate::frames::Frames;
 use crate::kernel::{Kernel, MAX_SEGMENTS, Segment};
 use crate::memory_map::{Kind, MAX_RECORDS, MemoryMap, for_each_hole};
 use crate::paging::{Access, Mapping};
@@ -134,44 +134,6 @@ pub struct Area {
     pub frames: PhysRange,
 }
 
-/// Frames handed out from the bottom of one run of memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Frames {
-    run: PhysRange,
-    next: u64,
-}
-
-impl Frames {
-    /// Frames from `run`, which consists of whole pages.
-    #[must_use]
-    pub fn new(run: PhysRange) -> Self {
-        Self {
-            run,
-            next: run.start(),
-        }
-    }
-
-    /// Fresh frames for `len` bytes in one piece. What they hold is not known.
-    pub fn allocate(&mut self, len: u64) -> Option<PhysRange> {
-        let frames = PhysRange::new(self.next, len)?.pages_around()?;
-        if frames.end() > self.run.end() {
-            return None;
-        }
-        self.next = frames.end();
-        Some(frames)
-    }
-
-    /// The frames handed out so far.
-    #[must_use]
-    pub fn used(&self) -> PhysRange {
-        PhysRange::between(self.run.start(), self.next)
-    }
-
-    fn take(&mut self, len: u64) -> Result<PhysRange, PlanError> {
-        self.allocate(len).ok_or(PlanError::NoMemory { bytes: len })
-    }
-}
-
 /// What is to be done before the kernel can be entered.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -208,7 +170,7 @@ impl Plan {
         let mut area = |virt: VirtRange| -> Result<Area, PlanError> {
             Ok(Area {
                 virt,
-                frames: frames.take(virt.len())?,
+                frames: take(&mut frames, virt.len())?,
             })
         };
         let (stack, boot_info) = (area(stack)?, area(boot_info)?);
@@ -266,12 +228,13 @@ impl Plan {
     fn load(&mut self, segment: &Segment, module: PhysRange) -> Result<(), PlanError> {
         let offset = segment.memory.start() - segment.pages.start();
         let whole = segment.file.len() as u64 == segment.memory.len();
-        let in_place = segment.access != Access::ReadWrite && whole && module.start() % PAGE == 0;
+        let in_place =
+            segment.access != Access::ReadWrite && whole && module.start().is_multiple_of(PAGE);
         let frames = if in_place {
             let start = module.start() + segment.file.start as u64 - offset;
             PhysRange::between(start, start + segment.pages.len())
         } else {
-            let frames = self.frames.take(segment.pages.len())?;
+            let frames = take(&mut self.frames, segment.pages.len())?;
             let copy = Copy {
                 file: segment.file.clone(),
                 frames,
@@ -306,6 +269,10 @@ impl Plan {
         }
         result
     }
+}
+
+fn take(frames: &mut Frames, bytes: u64) -> Result<PhysRange, PlanError> {
+    frames.allocate(bytes).ok_or(PlanError::NoMemory { bytes })
 }
 
 /// The pages of the module, which must lie in memory.

@@ -8,7 +8,6 @@
 use core::arch::asm;
 use core::cell::UnsafeCell;
 
-use luge_boot_info::kernel::HIGHER_HALF;
 use luge_boot_info::paging::{Access, Mapping};
 use luge_boot_info::range::{PAGE, PhysRange};
 use x86_64::PhysAddr;
@@ -44,19 +43,23 @@ pub struct Start {
 /// own tables need for it.
 ///
 /// # Safety
-/// It must be called once at most, and `entry` must be an address in the higher half that has a
-/// page below it there.
+/// It must be called once at most.
 pub unsafe fn prepare(entry: u64) -> Mapping {
-    let in_page = entry % PAGE;
     let gate = GATE.0.get().cast::<u8>();
-    let at = (PAGE + in_page) as usize - LOAD_CR3.len();
-    // SAFETY: `at` + 3 is below 2 pages, and nobody else touches the gate.
-    unsafe { gate.add(at).cast::<[u8; 3]>().write(LOAD_CR3) };
-    debug_assert!(entry >= HIGHER_HALF + PAGE);
-    let frames = PhysRange::between(gate.addr() as u64, gate.addr() as u64 + 2 * PAGE);
+    let at = PAGE + entry % PAGE - LOAD_CR3.len() as u64;
+    // SAFETY: `at` + 3 is not above 2 pages, and nobody else touches the gate.
+    unsafe { gate.add(at as usize).cast::<[u8; 3]>().write(LOAD_CR3) };
+    // The pages from the instruction's to the entry's, one or two.
+    let virt = (entry - LOAD_CR3.len() as u64) & !(PAGE - 1);
+    let end = gate.addr() as u64 + 2 * PAGE;
+    let first = if at < PAGE {
+        gate.addr() as u64
+    } else {
+        gate.addr() as u64 + PAGE
+    };
     Mapping {
-        virt: entry - in_page - PAGE,
-        phys: frames,
+        virt,
+        phys: PhysRange::between(first, end),
         access: Access::ReadExecute,
     }
 }

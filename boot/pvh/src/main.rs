@@ -18,10 +18,11 @@ use luge_boot_info::config::{self, ConfigError};
 use luge_boot_info::failure::Failure;
 use luge_boot_info::kernel::Kernel;
 use luge_boot_info::memory_map::MemoryMap;
-use luge_boot_info::paging::{LargestPage, TableMemory, map};
+use luge_boot_info::paging::{LargestPage, MapError, TableMemory, map};
 use luge_boot_info::plan::{Facts, Plan};
 use luge_boot_info::range::PhysRange;
 use luge_boot_info::start_info::{self, Record, START_INFO_LEN, StartInfo};
+use x86_64::PhysAddr;
 use x86_64::registers::control::Cr3;
 
 use crate::console::{leave, say};
@@ -95,13 +96,34 @@ fn find(start_info: u64) -> Result<Found, Failure> {
     })
 }
 
-/// Does what the plan says.
+/// Does what the plan says, and writes down what the kernel is entered with.
 fn carry_out(
     plan: &mut Plan,
     kernel: &Kernel<'_>,
     file: &[u8],
     found: &Found,
 ) -> Result<Start, Failure> {
+    fill(plan, file, found);
+    let root = build_tables(plan)?;
+    extend_own_tables(plan, kernel)?;
+    // SAFETY: the pages are mapped now, and no more frames will be handed out.
+    unsafe { boot_info::write(plan, kernel, found) };
+    say!(
+        "kernel at {}, entered at {:#x}",
+        kernel.image(),
+        kernel.entry
+    );
+    let stack_end = plan.stack.virt.end();
+    Ok(Start {
+        root,
+        entry: kernel.entry,
+        stack_end,
+        boot_info: plan.boot_info.virt.start(),
+    })
+}
+
+/// Fills the frames of the kernel's data, its command line and the last word of its stack.
+fn fill(plan: &Plan, file: &[u8], found: &Found) {
     for copy in &plan.copies {
         // SAFETY: the frames come from the plan.
         unsafe { memory::carry_out(copy, file) };
@@ -110,46 +132,31 @@ fn carry_out(
     let command_line = unsafe { bytes(found.command_line) };
     // SAFETY: the frames come from the plan, and the command line fits them.
     unsafe { memory::fill(plan.command_line.frames, command_line) };
+    // SAFETY: the frames are the plan's. A return address of 0 ends a backtrace.
+    unsafe { memory::write(plan.stack.frames.end() - 8, 0_u64) };
+}
 
-    let own_boot_info = plan.boot_info_mapping();
+/// Builds the kernel's tables and returns their root.
+fn build_tables(plan: &mut Plan) -> Result<PhysAddr, MapError> {
     let largest = largest_page();
     let mut tables = Tables(&mut plan.frames);
-    let root = tables
-        .allocate()
-        .ok_or(luge_boot_info::paging::MapError::NoMemory)?;
+    let root = tables.allocate().ok_or(MapError::NoMemory)?;
     for mapping in &plan.mappings {
         map(&mut tables, root, mapping, largest)?;
     }
-    // The loader's own tables see BootInfo where the kernel will, and the gate.
-    let (own_root, _) = Cr3::read();
-    // SAFETY: called once, and the plan's kernel lies in the higher half, where only its own
-    // segments could be below the entry's page.
+    Ok(root)
+}
+
+/// Has the loader's own tables show `BootInfo` where the kernel will find it, and the gate.
+fn extend_own_tables(plan: &mut Plan, kernel: &Kernel<'_>) -> Result<(), MapError> {
+    let (root, _) = Cr3::read();
+    // SAFETY: this is the only call.
     let gate = unsafe { handoff::prepare(kernel.entry) };
-    for mapping in [&own_boot_info, &gate] {
-        map(
-            &mut tables,
-            own_root.start_address(),
-            mapping,
-            LargestPage::Mib2,
-        )?;
+    for mapping in [plan.boot_info_mapping(), gate] {
+        let tables = &mut Tables(&mut plan.frames);
+        map(tables, root.start_address(), &mapping, LargestPage::Mib2)?;
     }
-    // SAFETY: the pages were just mapped, and no more frames will be handed out.
-    unsafe { boot_info::write(plan, kernel, found) };
-    let stack_end = plan.stack.virt.end();
-    // SAFETY: the last word of the stack's frames, which are the plan's. A return address of 0 ends
-    // a backtrace.
-    unsafe { memory::write(plan.stack.frames.end() - 8, 0_u64) };
-    say!(
-        "kernel at {} entered at {:#x}",
-        kernel.image(),
-        kernel.entry
-    );
-    Ok(Start {
-        root,
-        entry: kernel.entry,
-        stack_end,
-        boot_info: plan.boot_info.virt.start(),
-    })
+    Ok(())
 }
 
 fn largest_page() -> LargestPage {

@@ -6,14 +6,13 @@
 use core::ptr;
 use core::slice;
 
-use luge_boot_info::plan::{Copy, Frames};
-use luge_boot_info::range::PhysRange;
+use luge_boot_info::frames::Frames;
+use luge_boot_info::paging::TableMemory;
+use luge_boot_info::plan::Copy;
+use luge_boot_info::range::{PAGE, PhysRange};
 use luge_boot_info::start_info::REACH;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTable;
-
-use luge_boot_info::paging::TableMemory;
-use luge_boot_info::range::PAGE;
 
 unsafe extern "C" {
     static loader_code_start: u8;
@@ -44,6 +43,9 @@ pub fn loader() -> [PhysRange; 2] {
 pub unsafe fn bytes(range: PhysRange) -> &'static [u8] {
     let start = range.start().min(REACH);
     let len = range.end().min(REACH) - start;
+    if len == 0 {
+        return &[];
+    }
     // SAFETY: all addresses below REACH are mapped for reading; the caller vouches for writers.
     unsafe { slice::from_raw_parts(ptr::with_exposed_provenance(start as usize), len as usize) }
 }
