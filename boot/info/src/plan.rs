@@ -27,7 +27,7 @@ use crate::paging::{Access, Mapping};
 use crate::range::{PAGE, PhysRange, VirtRange};
 use crate::regions::{MAX_REGIONS, MAX_TAKEN};
 use crate::space::{AddressSpace, Wish};
-use crate::start_info::REACH;
+use crate::start_info::{REACH, WRITABLE_FROM};
 
 /// The most mappings of a plan: memory, its split around the module, segments, and the rest.
 pub const MAX_MAPPINGS: usize = MAX_RECORDS + MAX_SEGMENTS + 8;
@@ -286,9 +286,9 @@ fn module_pages(facts: &Facts<'_>) -> Result<PhysRange, PlanError> {
     })
 }
 
-/// The run of memory that frames are taken from: above the BIOS's areas, within the loader's reach.
+/// The run of memory that frames are taken from, where the loader can write.
 fn run_for_frames(facts: &Facts<'_>, module: PhysRange) -> Result<PhysRange, PlanError> {
-    let within = PhysRange::between(LOW_MEMORY_END, REACH);
+    let within = PhysRange::between(WRITABLE_FROM, REACH);
     let [code, data] = facts.loader;
     let hole = facts
         .map

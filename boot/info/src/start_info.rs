@@ -21,6 +21,9 @@ pub const MODULE_LEN: u64 = 32;
 /// The loader reads what lies below this address; QEMU puts all of it there.
 pub const REACH: u64 = 1 << 32;
 
+/// The loader writes from this address on: its own code and what the firmware left lie below.
+pub const WRITABLE_FROM: u64 = 2 << 20;
+
 /// The longest command line, its NUL not counted.
 pub const MAX_COMMAND_LINE: u64 = 16 * 1024;
 

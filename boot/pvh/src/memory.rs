@@ -1,7 +1,6 @@
 //! Memory by its physical address, through the loader's identity mapping.
 //!
-//! Invariant: everything below [`REACH`] is mapped where it is, and all of it from 2 MiB on is
-//! writable. Frames that the plan's [`Frames`] hand out are the loader's alone.
+//! Invariant: everything below [`REACH`] is mapped where it is, and writable from [`WRITABLE_FROM`] on. Frames that the plan's [`Frames`] hand out are the loader's alone.
 
 use core::ptr;
 use core::slice;
@@ -10,9 +9,14 @@ use luge_boot_info::frames::Frames;
 use luge_boot_info::paging::TableMemory;
 use luge_boot_info::plan::Copy;
 use luge_boot_info::range::{PAGE, PhysRange};
-use luge_boot_info::start_info::REACH;
+use luge_boot_info::start_info::{REACH, WRITABLE_FROM};
 use x86_64::PhysAddr;
 use x86_64::structures::paging::PageTable;
+
+const _: () = assert!(
+    WRITABLE_FROM == 2 << 20,
+    "what entry.rs and pvh.ld make of it"
+);
 
 unsafe extern "C" {
     static loader_code_start: u8;

@@ -14,6 +14,7 @@ use crate::memory_map::MemoryMap;
 use crate::paging::{LargestPage, TableMemory, map};
 use crate::plan::{BOOT_INFO_LEN, Facts, Plan, PlanError};
 use crate::range::{PAGE, PhysRange};
+use crate::start_info::WRITABLE_FROM;
 use crate::tests::sample::{self, BASE, LOADER, TestTables};
 
 const COMMAND_LINE: PhysRange = PhysRange::between(0x1234, 0x1254);
@@ -257,6 +258,7 @@ fn frames_come_from_memory_that_nobody_has() {
     let plan = sample_plan();
     let used = plan.frames.used();
     assert!(sample::map().is_memory(used));
+    assert!(used.start() >= WRITABLE_FROM);
     let module = sample::module(sample::kernel().len());
     for taken in [LOADER[0], LOADER[1], module, COMMAND_LINE] {
         assert!(!used.overlaps(&taken));
