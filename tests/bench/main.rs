@@ -1,2 +1,122 @@
-//! Prints what things cost in guest instructions, as JSON.
-fn main() {}
+//! What things cost, in guest instructions, as JSON on the standard output.
+//!
+//! QEMU counts time in instructions here (`qemu-run.sh --icount`), so that a figure is the same on every
+//! host and on every run, and a change of it is a change of the code. One machine measures the kernel's own
+//! work and prints lines `bench: NAME INSTRUCTIONS`; a second one serves `empty` over HTTP while its busy
+//! time is read off the log.
+//!
+//! The exit status is 1 if a figure misses its aim.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use luge_harness::lab::Workshop;
+use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine};
+use serde_json::{Map, Value, json};
+
+/// The most that a figure may be.
+const AIMS: &[(&str, u64)] = &[("boot-to-ready", 60_000_000), ("sandbox-empty", 150_000)];
+
+/// Requests that are served before counting starts, so that whatever is made once has been made.
+const WARM_UP: u64 = 20;
+/// Requests over which the cost of one is averaged.
+const REQUESTS: u64 = 100;
+
+fn main() -> Result<ExitCode> {
+    let lab = Lab::new(Workshop::open()?, "bench");
+    let measured = kernel_figures(&lab).and_then(|mut figures| {
+        figures.insert("request-empty".to_owned(), instructions_of_a_request(&lab)?);
+        Ok(figures)
+    });
+    let figures = measured.with_context(|| lab.last_words())?;
+    let (report, met) = report(&figures);
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(if met {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The figures that the kernel measures itself.
+fn kernel_figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
+    let disk = Disk::Modules(lab.workshop().guests()?.join("examples"));
+    let boot = Boot::new(Kernel::Product)
+        .disk(disk)
+        .switch("--icount")
+        .append("bench log=warn");
+    let mut machine = lab.boot(&boot)?;
+    machine.ends_with(End::PowerOff)?;
+    let figures: BTreeMap<_, _> = machine
+        .serial
+        .lines()
+        .iter()
+        .filter_map(|line| figure(line))
+        .collect();
+    ensure!(!figures.is_empty(), "the kernel printed no figure");
+    Ok(figures)
+}
+
+/// Reads `bench: NAME INSTRUCTIONS`, whatever stands before it.
+fn figure(line: &str) -> Option<(String, u64)> {
+    let (_, rest) = line.split_once("bench: ")?;
+    let (name, instructions) = rest.split_once(' ')?;
+    Some((name.to_owned(), instructions.trim().parse().ok()?))
+}
+
+/// What a request for `empty` costs from its first packet to its last, with everything that the kernel
+/// does for it: the time in which the CPU was not idle, over many requests one after the other.
+fn instructions_of_a_request(lab: &Lab) -> Result<u64> {
+    let disk = lab
+        .folder("disk")?
+        .copy("empty.wasm", lab.example("empty")?)?
+        .disk();
+    let boot = Boot::new(Kernel::Product)
+        .disk(disk)
+        .switch("--icount")
+        .append("memory_report=1");
+    let machine = lab.serve(&boot)?;
+    let client = machine.client();
+    let mut served = 0;
+    let mut serve = |requests| -> Result<u64> {
+        for _ in 0..requests {
+            client.get("/empty")?.expect("")?;
+        }
+        served += requests;
+        busy_ticks(&machine, served)
+    };
+    let before = serve(WARM_UP)?;
+    Ok((serve(REQUESTS)? - before) / REQUESTS)
+}
+
+/// How long the CPU has been busy, as the kernel reports it when it is idle after `sandboxes` have ended.
+fn busy_ticks(machine: &Machine, sandboxes: u64) -> Result<u64> {
+    let wanted = format!("load: sandboxes={sandboxes} busy_ticks=");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let line = machine
+        .serial
+        .wait_for(deadline, |line| line.contains(&wanted));
+    let line = line.with_context(|| format!("no line with {wanted}"))?;
+    let (_, ticks) = line.split_once("busy_ticks=").context("busy ticks")?;
+    ticks.trim().parse().context("a number of ticks")
+}
+
+/// The figures beside their aims, and whether all aims are met.
+fn report(figures: &BTreeMap<String, u64>) -> (Value, bool) {
+    let mut met = true;
+    let mut all = Map::new();
+    for (name, &instructions) in figures {
+        let aim = AIMS
+            .iter()
+            .find(|(aimed, _)| aimed == name)
+            .map(|&(_, most)| most);
+        met &= aim.is_none_or(|most| instructions <= most);
+        all.insert(
+            name.clone(),
+            json!({ "instructions": instructions, "aim": aim }),
+        );
+    }
+    (json!({ "unit": "guest instructions", "figures": all }), met)
+}

@@ -26,9 +26,14 @@ macro_rules! scenarios {
 
 mod controls;
 mod debugger;
+mod disks;
+mod hostile;
+mod http;
 mod kernel_faults;
+mod load;
 mod loader;
 mod script;
+mod served;
 
 /// All scenarios, by what they are about.
 const GROUPS: &[(&str, &[Scenario])] = &[
@@ -36,6 +41,10 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("script", script::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("fault", kernel_faults::SCENARIOS),
+    ("disk", disks::SCENARIOS),
+    ("http", http::SCENARIOS),
+    ("hostile", hostile::SCENARIOS),
+    ("load", load::SCENARIOS),
     ("debug", debugger::SCENARIOS),
 ];
 

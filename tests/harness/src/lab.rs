@@ -197,6 +197,24 @@ impl Lab {
             .join(format!("{name}.wasm")))
     }
 
+    /// An image with a folder's files on it, made by mke2fs alone, so that nothing is checked.
+    ///
+    /// # Errors
+    /// There is no mke2fs, or it fails.
+    pub fn plain_image(&self, folder: &Folder) -> Result<PathBuf> {
+        let image = folder.path().with_extension("img");
+        if image.exists() {
+            fs::remove_file(&image)?;
+        }
+        let mut tool = Command::new("mke2fs");
+        tool.args(["-q", "-t", "ext4", "-d"])
+            .arg(folder.path())
+            .arg(&image)
+            .arg("8M");
+        self.workshop.run(&mut tool)?;
+        Ok(image)
+    }
+
     /// Boots a machine, on ports of its own.
     ///
     /// # Errors

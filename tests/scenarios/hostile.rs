@@ -1,0 +1,140 @@
+//! Guests that misbehave: each ends as its name says, and a neighbour finishes with the right answer.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use luge_boot_info::exit::ExitCode;
+use luge_harness::{Boot, End, Kernel, Lab};
+
+use crate::served::{beside_a_neighbour, disk_with, machine_with};
+
+/// Enough for every guest that ends by itself.
+const AMPLE_US: u64 = 20_000_000;
+/// The deadline of guests that do not.
+const SHORT_US: u64 = 300_000;
+
+/// Scenarios of guests that end with an outcome of their own.
+macro_rules! outcomes {
+    ($($rule:ident: $kernel:ident, $guest:literal => $outcome:literal,)*) => {
+        $(fn $rule(lab: &Lab) -> Result<()> {
+            let machine = machine_with(lab, Kernel::$kernel, $guest, AMPLE_US)?;
+            beside_a_neighbour(&machine, concat!("/", $guest))?.expect_outcome($outcome)
+        })*
+        scenarios![
+            $($rule,)*
+            an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up,
+            a_guest_that_floods_its_output_is_ended_and_holds_nobody_up,
+            a_guest_that_grows_its_memory_is_told_no_at_its_limit,
+            a_loop_of_memory_grow_just_runs_where_calls_are_guaranteed,
+            a_fault_of_the_kernel_in_a_host_call_stops_the_kernel,
+            a_panic_of_the_kernel_in_a_host_call_stops_the_kernel,
+            a_fault_in_the_fault_handler_ends_in_last_words,
+            no_page_is_both_writable_and_executable,
+        ];
+    };
+}
+
+outcomes! {
+    an_exit_code_is_reported: Product, "exit3" => "exit 3",
+    a_recursion_without_end_overflows_the_guests_stack: Product, "stack-overflow" => "trap stack-overflow",
+    a_division_by_zero_is_named: Product, "integer-divide-by-zero" => "trap integer-divide-by-zero",
+    a_quotient_without_place_is_named: Product, "integer-overflow" => "trap integer-overflow",
+    a_read_behind_memory_is_named: Product, "memory-out-of-bounds" => "trap memory-out-of-bounds",
+    a_call_behind_a_table_is_named: Product, "table-out-of-bounds" => "trap table-out-of-bounds",
+    a_call_of_nothing_is_named: Product, "indirect-call-to-null" => "trap indirect-call-to-null",
+    a_call_of_the_wrong_type_is_named: Product, "bad-signature" => "trap bad-signature",
+    an_unreachable_that_is_reached_is_named: Product, "unreachable" => "trap unreachable",
+    a_float_without_integer_is_named: Product, "bad-conversion-to-integer" => "trap bad-conversion-to-integer",
+    a_memory_beyond_the_limit_is_named: Product, "out-of-memory" => "trap out-of-memory",
+    a_host_call_that_re_enters_without_end_is_stopped: Scenarios, "reenter" => "trap stack-overflow",
+    a_native_stack_driven_into_its_guard_ends_the_sandbox:
+        Scenarios, "reenter-into-guard" => "trap stack-overflow",
+    a_divide_error_of_the_processor_ends_the_sandbox: Scenarios, "divide" => "trap integer-divide-by-zero",
+    a_wild_write_of_the_processor_ends_the_sandbox: Scenarios, "wild-write" => "trap memory-out-of-bounds",
+    a_loop_of_memory_grow_hits_the_guard_where_calls_are_lost:
+        SiblingCalls, "grow-loop" => "trap stack-overflow",
+}
+
+fn an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up(lab: &Lab) -> Result<()> {
+    let machine = machine_with(lab, Kernel::Product, "loop", SHORT_US)?;
+    let start = Instant::now();
+    beside_a_neighbour(&machine, "/loop")?.expect_status(504)?;
+    ensure!(
+        start.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        start.elapsed()
+    );
+    Ok(())
+}
+
+fn a_guest_that_floods_its_output_is_ended_and_holds_nobody_up(lab: &Lab) -> Result<()> {
+    let machine = machine_with(lab, Kernel::Product, "chatty", SHORT_US)?;
+    // The response has begun long before it is cut off, so all that can be seen is how it ends.
+    let _ = beside_a_neighbour(&machine, "/chatty");
+    beside_a_neighbour(&machine, "/fib?n=10")?.expect("55\n")
+}
+
+fn a_guest_that_grows_its_memory_is_told_no_at_its_limit(lab: &Lab) -> Result<()> {
+    let machine = machine_with(lab, Kernel::Product, "grow", AMPLE_US)?;
+    beside_a_neighbour(&machine, "/grow")?.expect_status(200)
+}
+
+/// The other half of `a_loop_of_memory_grow_hits_the_guard_where_calls_are_lost`.
+fn a_loop_of_memory_grow_just_runs_where_calls_are_guaranteed(lab: &Lab) -> Result<()> {
+    let machine = machine_with(lab, Kernel::Scenarios, "grow-loop", SHORT_US)?;
+    beside_a_neighbour(&machine, "/grow-loop")?.expect_status(504)
+}
+
+/// Asks for a guest that makes the kernel itself fault, and sees the machine end.
+fn stops_the_kernel(lab: &Lab, guest: &str, code: ExitCode, words: &str) -> Result<()> {
+    let mut machine = machine_with(lab, Kernel::Scenarios, guest, AMPLE_US)?;
+    let answer = machine.client().get(&format!("/{guest}"));
+    ensure!(
+        answer.is_err(),
+        "a kernel that is broken must not answer: {answer:?}"
+    );
+    machine.ends_with(End::Code(code))?;
+    ensure!(
+        machine.serial.text().contains(words),
+        "the log has no {words:?}"
+    );
+    ensure!(
+        machine.report.text().contains("kernel/src/"),
+        "the backtrace is not symbolised"
+    );
+    Ok(())
+}
+
+fn a_fault_of_the_kernel_in_a_host_call_stops_the_kernel(lab: &Lab) -> Result<()> {
+    stops_the_kernel(lab, "kernel-fault", ExitCode::Panic, "kernel panic")
+}
+
+fn a_panic_of_the_kernel_in_a_host_call_stops_the_kernel(lab: &Lab) -> Result<()> {
+    stops_the_kernel(lab, "kernel-panic", ExitCode::Panic, "kernel panic")
+}
+
+fn a_fault_in_the_fault_handler_ends_in_last_words(lab: &Lab) -> Result<()> {
+    stops_the_kernel(
+        lab,
+        "fault-in-fault-handler",
+        ExitCode::LastWords,
+        "last words",
+    )
+}
+
+fn no_page_is_both_writable_and_executable(lab: &Lab) -> Result<()> {
+    let disk = disk_with(lab, "exit3", AMPLE_US)?;
+    let machine = lab.serve(
+        &Boot::new(Kernel::Scenarios)
+            .disk(disk)
+            .append("scenario=audit"),
+    )?;
+    let audit = machine.line("what the audit of the page tables found", |line| {
+        line.contains("Audit {")
+    })?;
+    ensure!(
+        audit.contains("both: 0") && audit.contains("lower_half: 0"),
+        "{audit}"
+    );
+    Ok(())
+}

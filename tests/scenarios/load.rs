@@ -1,0 +1,211 @@
+//! Load: what one request leaves behind, the next two thousand show.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use luge_harness::http::Client;
+use luge_harness::{Boot, Kernel, Lab, Machine, process};
+
+use crate::served::{route, spec};
+
+scenarios![
+    two_thousand_mixed_requests_leave_nothing_behind,
+    an_idle_machine_leaves_the_hosts_processor_alone,
+];
+
+const REQUESTS: u64 = 2_000;
+const CONCURRENCY: u64 = 16;
+
+/// What is asked for, and what must come: a body, or an outcome. Every fifth is hostile.
+type Case = (&'static str, &'static [u8], Expected);
+
+#[derive(Clone, Copy)]
+enum Expected {
+    Body(&'static [u8]),
+    Outcome(&'static str),
+}
+
+const GOOD: [Case; 4] = [
+    ("/fib?n=12", b"", Expected::Body(b"144\n")),
+    (
+        "/echo",
+        b"the same again",
+        Expected::Body(b"the same again"),
+    ),
+    ("/empty", b"", Expected::Body(b"")),
+    ("/fib?n=18", b"", Expected::Body(b"2584\n")),
+];
+const HOSTILE: [Case; 6] = [
+    ("/unreachable", b"", Expected::Outcome("trap unreachable")),
+    (
+        "/divide",
+        b"",
+        Expected::Outcome("trap integer-divide-by-zero"),
+    ),
+    (
+        "/reenter-into-guard",
+        b"",
+        Expected::Outcome("trap stack-overflow"),
+    ),
+    (
+        "/wild-write",
+        b"",
+        Expected::Outcome("trap memory-out-of-bounds"),
+    ),
+    (
+        "/out-of-memory",
+        b"",
+        Expected::Outcome("trap out-of-memory"),
+    ),
+    ("/exit3", b"", Expected::Outcome("exit 3")),
+];
+
+/// The request with this number; the fifth of each five is hostile, each kind in its turn.
+fn case(number: u64) -> Case {
+    let pick = |cases: &[Case], turn: u64| {
+        cases[usize::try_from(turn).expect("it is small") % cases.len()]
+    };
+    match number % 5 {
+        4 => pick(&HOSTILE, number / 5),
+        place => pick(&GOOD, place),
+    }
+}
+
+fn ask(client: &Client, number: u64) -> Result<()> {
+    let (path, body, expected) = case(number);
+    let response = client.post(path, body)?;
+    let checked = match expected {
+        Expected::Body(body) => response.expect(body),
+        Expected::Outcome(outcome) => response.expect_outcome(outcome),
+    };
+    checked.with_context(|| format!("request {number}, {path}"))
+}
+
+/// Sends the requests with these numbers, `CONCURRENCY` at a time, each client on a connection of its own.
+fn send(machine: &Machine, from: u64, to: u64) -> Result<()> {
+    let next = AtomicU64::new(from);
+    let run = |client: Client| -> Result<()> {
+        loop {
+            let number = next.fetch_add(1, Relaxed);
+            if number >= to {
+                return Ok(());
+            }
+            ask(&client, number)?;
+        }
+    };
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CONCURRENCY)
+            .map(|_| scope.spawn(|| run(machine.client())))
+            .collect();
+        clients
+            .into_iter()
+            .try_for_each(|client| client.join().ok().context("a client's thread")?)
+    })
+}
+
+/// What the kernel has: free frames, and bytes of its heap in use.
+type Memory = (u64, u64);
+
+/// How long the kernel may take to close connections and give back what they held.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// Waits until the kernel reports that `sandboxes` have ended.
+fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
+    let ended = format!("load: sandboxes={sandboxes} ");
+    let deadline = Instant::now() + SETTLING;
+    let load = machine
+        .serial
+        .wait_for(deadline, |line| line.contains(&ended));
+    load.with_context(|| format!("the kernel did not report the end of {sandboxes} sandboxes"))
+        .map(drop)
+}
+
+/// What the kernel reported last.
+fn memory(machine: &Machine) -> Result<Memory> {
+    let lines = machine.serial.lines();
+    let last = lines
+        .iter()
+        .rev()
+        .find(|line| line.contains("memory: frames_free="));
+    let last = last.context("the kernel did not report its memory")?;
+    Ok((number(last, "frames_free=")?, number(last, "heap_bytes=")?))
+}
+
+/// The number behind `key` in a line.
+fn number(line: &str, key: &str) -> Result<u64> {
+    let (_, rest) = line
+        .split_once(key)
+        .with_context(|| format!("no {key} in {line}"))?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().with_context(|| format!("{key} in {line}"))
+}
+
+fn two_thousand_mixed_requests_leave_nothing_behind(lab: &Lab) -> Result<()> {
+    let machine = serve_everything(lab)?;
+    send(&machine, 0, 100)?;
+    wait_for_the_end_of(&machine, 100)?;
+    // By now all connections are closed, and the report says so.
+    thread::sleep(SETTLING / 6);
+    let before = memory(&machine)?;
+    send(&machine, 100, 100 + REQUESTS)?;
+    wait_for_the_end_of(&machine, 100 + REQUESTS)?;
+    let deadline = Instant::now() + SETTLING;
+    while memory(&machine)? != before {
+        let after = memory(&machine)?;
+        ensure!(
+            Instant::now() < deadline,
+            "free frames, heap bytes: {before:?} before, {after:?} after"
+        );
+        process::pause();
+    }
+    Ok(())
+}
+
+fn serve_everything(lab: &Lab) -> Result<Machine> {
+    let good = ["fib", "echo", "empty"];
+    let hostile = [
+        "unreachable",
+        "divide",
+        "reenter-into-guard",
+        "wild-write",
+        "out-of-memory",
+        "exit3",
+    ];
+    let routes: Vec<_> = good
+        .iter()
+        .chain(&hostile)
+        .map(|name| route(name, 60_000_000))
+        .collect();
+    let mut folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
+    for name in good {
+        folder = folder.copy(&format!("{name}.wasm"), lab.example(name)?)?;
+    }
+    for name in hostile {
+        folder = folder.copy(&format!("{name}.wasm"), lab.hostile(name)?)?;
+    }
+    let boot = Boot::new(Kernel::Scenarios)
+        .disk(folder.disk())
+        .append("memory_report=1");
+    lab.serve(&boot.limit(Duration::from_secs(300)))
+}
+
+fn an_idle_machine_leaves_the_hosts_processor_alone(lab: &Lab) -> Result<()> {
+    let disk = lab
+        .folder("disk")?
+        .copy("fib.wasm", lab.example("fib")?)?
+        .disk();
+    let machine = lab.serve(&Boot::new(Kernel::Product).disk(disk))?;
+    machine.client().get("/fib?n=10")?.expect("55\n")?;
+    let qemu = machine.qemu()?;
+    let watched = Duration::from_secs(5);
+    let before = process::cpu_time(qemu)?;
+    thread::sleep(watched);
+    let used = process::cpu_time(qemu)? - before;
+    ensure!(
+        used < watched / 10,
+        "{used:?} of processor time in {watched:?} of idleness"
+    );
+    Ok(())
+}

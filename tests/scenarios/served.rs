@@ -1,0 +1,57 @@
+//! What scenarios that serve functions have in common: disks, neighbours, answers.
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use luge_harness::http::{Client, Response};
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
+use serde_json::{Value, json};
+
+/// `/fib?n=27` and its answer: some tens of milliseconds of work for a neighbour to be disturbed in.
+pub const WORK: (&str, &str) = ("/fib?n=27", "196418\n");
+
+/// A route of a spec, served from `NAME.wasm` and with this deadline.
+pub fn route(name: &str, deadline_us: u64) -> Value {
+    json!({ "route": format!("/{name}"), "path": format!("{name}.wasm"), "relative-deadline-us": deadline_us })
+}
+
+/// A spec with one tenant.
+pub fn spec(routes: &[Value]) -> String {
+    json!([{ "name": "main", "port": 8080, "routes": routes }]).to_string()
+}
+
+/// A disk with one guest that misbehaves, which has `deadline_us`, and the neighbours `fib` and `echo`.
+pub fn disk_with(lab: &Lab, guest: &str, deadline_us: u64) -> Result<Disk> {
+    let routes = [
+        route(guest, deadline_us),
+        route("fib", 20_000_000),
+        route("echo", 20_000_000),
+    ];
+    let folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
+    let folder = folder.copy(&format!("{guest}.wasm"), lab.hostile(guest)?)?;
+    let folder = folder.copy("fib.wasm", lab.example("fib")?)?;
+    Ok(folder.copy("echo.wasm", lab.example("echo")?)?.disk())
+}
+
+/// A machine that serves one guest that misbehaves, and its neighbours.
+pub fn machine_with(lab: &Lab, kernel: Kernel, guest: &str, deadline_us: u64) -> Result<Machine> {
+    lab.serve(&Boot::new(kernel).disk(disk_with(lab, guest, deadline_us)?))
+}
+
+/// Asks for `path` while a neighbour works, and once more after; the neighbour must not notice.
+pub fn beside_a_neighbour(machine: &Machine, path: &str) -> Result<Response> {
+    let neighbour = machine.client();
+    let working = thread::spawn(move || work(&neighbour));
+    let response = machine.client().get(path);
+    working
+        .join()
+        .ok()
+        .context("the neighbour's thread")?
+        .context("the neighbour, meanwhile")?;
+    work(&machine.client()).context("the neighbour, afterwards")?;
+    response
+}
+
+fn work(client: &Client) -> Result<()> {
+    client.get(WORK.0)?.expect(WORK.1)
+}
