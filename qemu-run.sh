@@ -202,9 +202,9 @@ build_everything() {
 
 make_disk() {
     if [ -z "$modules" ]; then
-        modules=$target/guests/examples
+        modules=$target/functions/examples
         if build; then
-            "$root/tests/guests/build.sh" "$target/guests" >&2 || die 1 "the example functions did not build"
+            "$root/tests/guests/build.sh" "$target/functions" >&2 || die 1 "the example functions did not build"
         fi
     fi
     image=$run/disk.img

@@ -52,7 +52,7 @@ run_part() {
     clippy) part clippy cargo clippy --all-targets -- -D warnings ;;
     clippy-bare) part clippy-bare bare_clippy ;;
     host) part host cargo test --no-fail-fast ;;
-    guests) part guests tests/guests/build.sh "${CARGO_TARGET_DIR:-$root/target}/guests" ;;
+    guests) part guests tests/guests/build.sh "${CARGO_TARGET_DIR:-$root/target}/functions" ;;
     scenarios) part scenarios cargo run -q -p luge-harness --bin luge-scenarios ;;
     *)
         echo "tests/run.sh: there is no part '$1'" >&2

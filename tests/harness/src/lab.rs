@@ -94,7 +94,7 @@ impl Workshop {
     /// They do not build.
     pub fn guests(&self) -> Result<PathBuf> {
         self.once("guests", || {
-            let guests = self.target.join("guests");
+            let guests = self.target.join("functions");
             self.run(Command::new(self.root.join("tests/guests/build.sh")).arg(&guests))?;
             Ok(guests)
         })
