@@ -87,3 +87,6 @@ pub use warning::{Warning, WarningKind};
 
 /// Name of the spec in the top folder of a disk.
 pub const FILE_NAME: &str = "functions.json";
+
+/// The longest spec that is read, in bytes: thousands of routes.
+pub const LARGEST_SPEC: u64 = 1 << 20;

@@ -1,0 +1,83 @@
+//! A deployment as a person reads it.
+
+use std::fmt;
+
+use luge_spec::{Engine, OnMiss, Route, Tenant};
+
+use crate::deployment::Deployment;
+
+/// Tenants with their routes, one line each, then the modules.
+pub struct List<'d>(pub &'d Deployment);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for tenant in &self.0.spec.tenants {
+            write_tenant(f, tenant)?;
+            for route in &tenant.routes {
+                write_route(f, route)?;
+            }
+        }
+        writeln!(f, "modules")?;
+        for (path, found) in &self.0.modules {
+            match found {
+                Ok(length) => writeln!(f, "  {path}  {}", Bytes(*length))?,
+                Err(why) => writeln!(f, "  {path}  left out: {why}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_tenant(f: &mut fmt::Formatter<'_>, tenant: &Tenant) -> fmt::Result {
+    write!(f, "tenant {}  port {}", tenant.name, tenant.port)?;
+    if tenant.max_budget_us > 0 || tenant.replenishment_period_us > 0 {
+        let (budget, period) = (tenant.max_budget_us, tenant.replenishment_period_us);
+        write!(f, "  budget {budget} us in {period} us")?;
+    }
+    writeln!(f)
+}
+
+fn write_route(f: &mut fmt::Formatter<'_>, route: &Route) -> fmt::Result {
+    let limits = &route.limits;
+    write!(
+        f,
+        "  {}  {}  {}  deadline {} us  stack {}  memory {}  request {}  response {}",
+        route.route,
+        route.module,
+        route.content_type,
+        route.relative_deadline_us,
+        Bytes(limits.stack),
+        Bytes(limits.memory),
+        Bytes(limits.request),
+        Bytes(limits.response),
+    )?;
+    if let Some(time) = route.max_exec_us {
+        write!(f, "  cpu {time} us")?;
+    }
+    if route.on_miss == OnMiss::Run {
+        write!(f, "  on miss: run")?;
+    }
+    if let Some(Engine::Wasmi) = route.engine {
+        write!(f, "  engine wasmi")?;
+    }
+    for (name, _) in &route.environ {
+        write!(f, "  ${name}")?;
+    }
+    writeln!(f)
+}
+
+/// A number of bytes, in the largest unit that divides it, or with one digit after the point.
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match units.into_iter().find(|(size, _)| self.0 >= *size) {
+            None => write!(f, "{} B", self.0),
+            Some((size, unit)) if self.0.is_multiple_of(size) => {
+                write!(f, "{} {unit}", self.0 / size)
+            }
+            Some((size, unit)) => write!(f, "{:.1} {unit}", self.0 as f64 / size as f64),
+        }
+    }
+}
