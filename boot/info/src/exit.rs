@@ -16,7 +16,8 @@ pub const PORT: u16 = 0xf4;
 pub enum ExitCode {
     /// The kernel panicked, or took a fault that was its own (status 33).
     Panic = 0x10,
-    /// A fault while a fault was being handled, a double fault, an NMI or a machine check (status 35).
+    /// A fault while a fault was being handled, a double fault, an NMI or a machine check
+    /// (status 35).
     LastWords = 0x11,
     /// A module failed while the kernel ran every function of the disk once (status 37).
     BatchFailed = 0x12,

@@ -1,8 +1,9 @@
 //! The plan: which frames hold what, and what the kernel's address space looks like.
 //!
-//! A [`Plan`] is made before anything is written, so a kernel that does not fit is refused while the
-//! machine is still as it was found. The loader then carries it out: it fills in the [`Copy`]s,
-//! enters the mappings with [`paging::map`](crate::paging::map), writes `BootInfo` and jumps.
+//! A [`Plan`] is made before anything is written, so a kernel that does not fit is refused while
+//! the machine is still as it was found. The loader then carries it out: it makes the
+//! [copies](struct@Copy), enters the mappings with [`paging::map`](crate::paging::map), writes
+//! `BootInfo` and jumps.
 //!
 //! - Segments that the kernel only reads or executes stay where the module is, and the mapping of
 //!   physical memory shows the module read-only: no page is writable and executable, not even

@@ -1,7 +1,8 @@
 //! The memory regions of `BootInfo`.
 //!
 //! They are sorted, page-aligned and do not overlap. What the loader used is
-//! [`MemoryRegionKind::Bootloader`], other memory is `Usable`, what is no memory keeps its E820 type.
+//! [`MemoryRegionKind::Bootloader`], other memory is `Usable`, what is no memory keeps its E820
+//! type.
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 

@@ -65,9 +65,9 @@ pub fn install() {
 // One stub for each exception, 16 bytes apart.
 //
 // Entry: as the CPU pushed it on the fault stack, with or without an error code.
-// Exit: `fault` is called with RDI = a whole [`Frame`], RSP a multiple of 16 before the call, RBP = 0.
-// It never returns, so no register is kept. (Handlers of the ABI "x86-interrupt" are no choice: with
-// an error code, Rust 1.95 calls on from them with a stack that is off by 8.)
+// Exit: `fault` is called with RDI = a whole `Frame`, RSP a multiple of 16 before the call,
+// RBP = 0. It never returns, so no register is kept. Handlers of the ABI "x86-interrupt" are no choice: with
+// an error code, Rust 1.95 calls on from them with a stack that is off by 8.
 //
 //     RSP + 0   vector
 //     RSP + 8   error code, or 0
@@ -86,6 +86,8 @@ global_asm!(
     "jmp loader_faults_common",
     ".set loader_fault_vector, loader_fault_vector + 1",
     ".endr",
+    // Fails to assemble if a stub takes more than its 16 bytes.
+    ".org loader_faults + 16 * {vectors}",
     "loader_faults_common:",
     "cld",
     "mov rdi, rsp",
@@ -134,7 +136,9 @@ fn idt() -> InterruptDescriptorTable {
                 let stub = (&raw const loader_faults).addr() + 16 * $vector;
                 // SAFETY: the stub of this vector is at this address and never returns; the IST
                 // entry is set by `install` and used by nothing but exceptions.
-                unsafe { idt.$name.set_handler_addr(VirtAddr::new(stub as u64)).set_stack_index(IST) };
+                unsafe {
+                    idt.$name.set_handler_addr(VirtAddr::new(stub as u64)).set_stack_index(IST);
+                }
             )*
         };
     }
@@ -170,13 +174,9 @@ extern "C" fn fault(frame: &Frame) -> ! {
         ..
     } = *frame;
     if vector == PAGE_FAULT {
-        let address = Cr2::read_raw();
-        say!(
-            "fault: vector {vector} (page fault) at {address:#x}, error code {error_code:#x}, rip {rip:#x}, rsp {rsp:#x}"
-        );
-    } else {
-        say!("fault: vector {vector}, error code {error_code:#x}, rip {rip:#x}, rsp {rsp:#x}");
+        say!("fault: page fault at {:#x}", Cr2::read_raw());
     }
+    say!("fault: vector {vector}, error code {error_code:#x}, rip {rip:#x}, rsp {rsp:#x}");
     leave(ExitCode::LoaderFault)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The instruction that loads CR3 is the last one that the loader runs, and the CPU goes on at the
 //! address behind it. So the loader's tables map a page of the loader, the *gate*, where the
-//! kernel's tables map its entry point, with `mov cr3, rax` ending just before the entry. Nothing of the
-//! loader has to be left in the kernel's tables.
+//! kernel's tables map its entry point, with `mov cr3, rax` ending just before the entry. Nothing
+//! of the loader has to be left in the kernel's tables.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -39,8 +39,8 @@ pub struct Start {
     pub boot_info: u64,
 }
 
-/// Writes the gate for a kernel that is entered at `entry`, and returns the mapping that the loader's
-/// own tables need for it.
+/// Writes the gate for a kernel that is entered at `entry`, and returns the mapping that the
+/// loader's own tables need for it.
 ///
 /// # Safety
 /// It must be called once at most.
@@ -67,9 +67,10 @@ pub unsafe fn prepare(entry: u64) -> Mapping {
 /// Enters the kernel as `_start(boot_info)`.
 ///
 /// Entry: the loader's tables, with the gate mapped.
-/// Exit: RIP = entry, CR3 = root, RDI = `boot_info`, RSP = `stack_end` - 8 as behind a call, RBP = 0 so
-/// that a backtrace ends, interrupts off. GDT and IDT still name memory that is no longer mapped:
-/// the kernel loads its own before it loads a segment or takes an exception.
+/// Exit: RIP = entry, CR3 = root, RDI = `boot_info`, RSP = `stack_end` - 8 as behind a call,
+/// RBP = 0 so that a backtrace ends, interrupts off. CR0, CR4 and EFER are as `entry` left them. GDT, TSS
+/// and IDT still name memory that is no longer mapped: the kernel loads its own before it loads a
+/// segment or takes an exception.
 ///
 /// # Safety
 /// The mapping that [`prepare`] returned for `start.entry` must be in the loader's tables, and

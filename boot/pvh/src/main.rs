@@ -1,8 +1,9 @@
 //! The PVH loader: from the firmware's jump to the kernel's first line.
 //!
 //! QEMU starts this program in 32-bit mode ([`entry`]); it finds the kernel's ELF file as the first
-//! module, has `luge-boot-info` decide what goes where, does what was decided and jumps ([`handoff`]).
-//! Whatever it cannot do ends in a line on the serial port and an exit code of its own.
+//! module, has `luge-boot-info` decide what goes where, does what was decided and jumps
+//! ([`handoff`]). Whatever it cannot do ends in a line on the serial port and an exit code of its
+//! own.
 
 #![no_std]
 #![no_main]

@@ -1,6 +1,7 @@
 //! Memory by its physical address, through the loader's identity mapping.
 //!
-//! Invariant: everything below [`REACH`] is mapped where it is, and writable from [`WRITABLE_FROM`] on. Frames that the plan's [`Frames`] hand out are the loader's alone.
+//! Invariant: everything below [`REACH`] is mapped where it is, and writable from
+//! [`WRITABLE_FROM`] on. Frames that the plan's [`Frames`] hand out are the loader's alone.
 
 use core::ptr;
 use core::slice;
