@@ -188,11 +188,6 @@ impl Stack {
         self.pool.socket(link).send_slice(bytes).unwrap_or(0)
     }
 
-    /// Bytes that were written and that the peer has not acknowledged.
-    pub fn unacknowledged(&mut self, link: &Link) -> usize {
-        self.pool.socket(link).send_queue()
-    }
-
     /// Ends a connection properly: what was written is sent, then the end; what still comes is
     /// read and dropped, since a reset could overtake what was written.
     pub fn close(&mut self, link: Link, now: Instant) {
