@@ -61,10 +61,12 @@ const CONFIGURATION: &str = "
     enable_periodic_fsck = 0
     blocksize = 1024
     inode_size = 256
-    inode_ratio = 16384
 [fs_types]
     ext4 = {
         features = extent,metadata_csum
+    }
+    modules = {
+        inode_ratio = 16384
     }
 ";
 /// Inodes that a file system has for itself; the next is the first file's.
@@ -146,6 +148,11 @@ impl Build {
         (self.files.len() + self.folders().len()) as u64
     }
 
+    /// Inodes of the file system; `mke2fs` fails with fewer than two blocks of them.
+    fn inodes(&self) -> u64 {
+        (RESERVED_INODES + self.entries()).next_multiple_of(8)
+    }
+
     /// Size of the file system in blocks: contents, a block for each entry of a folder and for the
     /// extents of each file, a quarter of a block for each inode, and what it needs for itself.
     fn blocks(&self) -> u64 {
@@ -164,9 +171,10 @@ impl Build {
         let output = tool("mke2fs")
             .env("MKE2FS_CONFIG", configuration)
             .args([
-                "-q", "-t", "ext4", "-b", "1024", "-m", "0", "-L", "luge", "-U", UUID,
+                "-q", "-t", "ext4", "-T", "modules", "-b", "1024", "-m", "0", "-L", "luge", "-U",
+                UUID,
             ])
-            .args(["-N", &(self.entries() + RESERVED_INODES + 1).to_string()])
+            .args(["-N", &self.inodes().to_string()])
             .arg("-E")
             .arg(format!(
                 "hash_seed={UUID},root_owner=0:0,lazy_itable_init=0,nodiscard"
@@ -230,11 +238,13 @@ impl fmt::Display for Build {
     }
 }
 
-/// A tool of the host; Debian keeps these where only root looks for them.
+/// A tool of the host. Debian keeps these where only root looks for them; the folder that
+/// `LUGE_E2FSPROGS` names is looked into instead, if it is set.
 fn tool(name: &str) -> Command {
     let path = env::var("PATH").unwrap_or_default();
+    let path = env::var("LUGE_E2FSPROGS").unwrap_or(format!("{path}:/usr/sbin:/sbin"));
     let mut command = Command::new(name);
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command.env("PATH", path);
     command.env("E2FSPROGS_FAKE_TIME", TIME.to_string());
     command
 }

@@ -92,8 +92,24 @@ impl Interface<'_> {
     }
 }
 
+/// Says what else the bytes are, in plainer words than the parser's.
+fn check_header(bytes: &[u8]) -> Result<(), Invalid> {
+    let (offset, reason) = match bytes {
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => (4, "a component, not a module"),
+        [b'\0', b'a', b's', b'm', ..] | [] => return Ok(()),
+        _ => (0, "not WebAssembly: it does not begin with \"\\0asm\""),
+    };
+    let (section, reason) = ("header", reason.to_owned());
+    Err(Invalid::Malformed {
+        section,
+        offset,
+        reason,
+    })
+}
+
 /// Checks a module against WebAssembly's rules, function bodies included.
 fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
+    check_header(bytes)?;
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
     let (mut imports, mut exports) = (Vec::new(), Vec::new());

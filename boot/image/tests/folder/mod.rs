@@ -1,0 +1,85 @@
+//! A folder to make an image of, and the tool to do it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A command that does nothing.
+pub const COMMAND: &str = r#"(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")))"#;
+
+/// A folder of a test's own, with what is put in it.
+pub struct Folder(PathBuf);
+
+/// What a run of the tool said.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub error: String,
+}
+
+impl Folder {
+    pub fn new(name: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn put(&self, name: &str, bytes: &[u8]) -> &Folder {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        self
+    }
+
+    pub fn module(&self, name: &str, text: &str) -> &Folder {
+        self.put(name, &wat::parse_str(text).unwrap())
+    }
+
+    /// A spec of one tenant with these routes and modules.
+    pub fn spec(&self, routes: &[(&str, &str)]) -> &Folder {
+        let route = |(route, path): &(&str, &str)| {
+            format!(r#"{{"route": "{route}", "path": "{path}", "relative-deadline-us": 50000}}"#)
+        };
+        let routes: Vec<_> = routes.iter().map(route).collect();
+        let routes = routes.join(",\n");
+        let text = format!("[{{\"name\": \"gwu\", \"port\": 10000, \"routes\": [\n{routes}\n]}}]");
+        self.put("functions.json", text.as_bytes())
+    }
+
+    pub fn image(&self) -> PathBuf {
+        self.0.with_extension("img")
+    }
+
+    /// Runs the tool with `{dir}` and `{img}` replaced by this folder and its image.
+    pub fn run(&self, arguments: &str) -> Said {
+        run(arguments.split(' ').map(|argument| match argument {
+            "{dir}" => self.0.clone(),
+            "{img}" => self.image(),
+            other => PathBuf::from(other),
+        }))
+    }
+
+    pub fn build(&self) -> Said {
+        let _ = fs::remove_file(self.image());
+        self.run("build {dir} -o {img}")
+    }
+}
+
+/// Runs the tool.
+pub fn run(arguments: impl IntoIterator<Item = PathBuf>) -> Said {
+    let tool = env!("CARGO_BIN_EXE_luge-image");
+    let output = Command::new(tool).args(arguments).output().unwrap();
+    Said {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        error: String::from_utf8(output.stderr).unwrap(),
+    }
+}
