@@ -1,7 +1,5 @@
 //! What one command can see, and the way from a call to its function.
 
-use alloc::string::String;
-
 use crate::clock::{Clock, RESOLUTION_NS};
 use crate::descriptor::{Descriptors, Stream};
 use crate::lines::Lines;
@@ -10,14 +8,11 @@ use crate::poll::Poll;
 use crate::stream::Transfer;
 use crate::{Errno, Function, Host, strings};
 
-/// The world of one command, fresh for each. It owns nothing on a heap, and no call allocates: a
-/// sandbox may be ended in the middle of one, and nothing may leak then.
-pub struct Context<'a, H> {
-    arguments: &'a [String],
-    environment: &'a [(String, String)],
-    /// What of the request's body has not been read.
-    pub(crate) body: &'a [u8],
-    body_length: usize,
+/// What one command has done so far, and what lies outside of it. It owns nothing on a heap, and no
+/// call allocates: a sandbox may be ended in the middle of one, and nothing may leak then.
+pub struct Context<H> {
+    /// Bytes of the body that have been read.
+    pub(crate) position: usize,
     pub(crate) descriptors: Descriptors,
     pub(crate) lines: Lines,
     pub(crate) host: H,
@@ -45,23 +40,20 @@ impl Arguments<'_> {
     }
 }
 
-impl<'a, H: Host> Context<'a, H> {
-    /// A command with these arguments (the first is its own name), this environment and this stdin.
-    pub fn new(
-        arguments: &'a [String],
-        environment: &'a [(String, String)],
-        body: &'a [u8],
-        host: H,
-    ) -> Self {
+impl<H: Host> Context<H> {
+    /// A command that has not started.
+    pub const fn new(host: H) -> Self {
         Self {
-            arguments,
-            environment,
-            body,
-            body_length: body.len(),
+            position: 0,
             descriptors: Descriptors::new(),
             lines: Lines::new(),
             host,
         }
+    }
+
+    /// What of the body has not been read.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.host.body().get(self.position..).unwrap_or_default()
     }
 
     /// Carries out a call. `arguments` are as in [`Function::parameters`], 32-bit ones extended.
@@ -99,10 +91,10 @@ impl<'a, H: Host> Context<'a, H> {
         use Function as F;
         let (first, second) = (call.u32(0), call.u32(1));
         match function {
-            F::ArgsGet => strings::get(self.arguments, memory, first, second),
-            F::ArgsSizesGet => strings::sizes(self.arguments, memory, first, second),
-            F::EnvironGet => strings::get(self.environment, memory, first, second),
-            F::EnvironSizesGet => strings::sizes(self.environment, memory, first, second),
+            F::ArgsGet => strings::get(self.host.arguments(), memory, first, second),
+            F::ArgsSizesGet => strings::sizes(self.host.arguments(), memory, first, second),
+            F::EnvironGet => strings::get(self.host.environment(), memory, first, second),
+            F::EnvironSizesGet => strings::sizes(self.host.environment(), memory, first, second),
             F::ClockResGet => {
                 Clock::of(first)?;
                 memory.put_u64(second, RESOLUTION_NS)
@@ -143,7 +135,7 @@ impl<'a, H: Host> Context<'a, H> {
             F::PathSymlink => return self.no_directory(call.u32(2)),
             _ => {}
         }
-        let size = self.body_length as u64;
+        let size = self.host.body().len() as u64;
         let descriptor = self.descriptors.get_mut(number)?;
         match function {
             F::FdFdstatGet => descriptor.put_status(memory, second),

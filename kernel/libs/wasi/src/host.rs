@@ -1,7 +1,18 @@
 //! What lies outside a command.
 
+use alloc::string::String;
+
 /// The outside of one command. All times are in nanoseconds.
 pub trait Host {
+    /// `argv`: the command's own name first.
+    fn arguments(&self) -> &[String];
+
+    /// Environment variables: names and values.
+    fn environment(&self) -> &[(String, String)];
+
+    /// All of stdin. The same at every call.
+    fn body(&self) -> &[u8];
+
     /// Time since an arbitrary start; never goes back.
     fn monotonic_ns(&mut self) -> u64;
 

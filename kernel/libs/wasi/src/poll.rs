@@ -47,7 +47,7 @@ impl Subscription {
     }
 }
 
-impl<H: Host> Context<'_, H> {
+impl<H: Host> Context<H> {
     /// Waits until at least one of the subscriptions has happened, and writes one event for each
     /// that has. If a stream is among them nothing waits: streams are always ready.
     pub(crate) fn poll(&mut self, memory: &mut Memory, call: &Poll) -> Result<(), Errno> {
@@ -93,8 +93,8 @@ impl<H: Host> Context<'_, H> {
             match descriptor.allow(right).and(descriptor.allow(right::POLL)) {
                 Err(errno) => State::Now(errno, 0, 0),
                 Ok(()) if writes => State::Now(Errno::Success, WRITABLE, 0),
-                Ok(()) if self.body.is_empty() => State::Now(Errno::Success, 0, HANG_UP),
-                Ok(()) => State::Now(Errno::Success, self.body.len() as u64, 0),
+                Ok(()) if self.unread().is_empty() => State::Now(Errno::Success, 0, HANG_UP),
+                Ok(()) => State::Now(Errno::Success, self.unread().len() as u64, 0),
             },
         )
     }

@@ -14,7 +14,7 @@ const MOST_LOGGED: usize = 16 << 10;
 /// Random bytes made before others may run.
 const RANDOM_CHUNK: usize = 16 << 10;
 
-impl<H: Host> Context<'_, H> {
+impl<H: Host> Context<H> {
     /// `fd_read`: fills the buffers from the body; 0 bytes is the end.
     pub(crate) fn read(&mut self, memory: &mut Memory, call: &Transfer) -> Result<(), Errno> {
         let descriptor = self.descriptors.get(call.descriptor)?;
@@ -24,13 +24,13 @@ impl<H: Host> Context<'_, H> {
         for index in 0..call.count {
             let buffer = memory.buffer(call.list, index)?;
             let target = memory.bytes_mut(buffer.pointer, buffer.length)?;
-            let length = target.len().min(self.body.len());
-            let (now, later) = self.body.split_at(length);
-            target[..length].copy_from_slice(now);
-            self.body = later;
-            // The sum was checked; a guest that changed its list by reading into it gets what it made.
-            read = u32::wrapping_add(read, length as u32);
+            let unread = self.unread();
+            let length = target.len().min(unread.len());
+            target[..length].copy_from_slice(&unread[..length]);
+            self.position += length;
+            read += length;
         }
+        let read = u32::try_from(read).map_err(|_| Errno::Overflow)?;
         memory.put_u32(call.done, read)
     }
 

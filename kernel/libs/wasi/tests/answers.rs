@@ -7,7 +7,7 @@ use world::Command;
 
 #[test]
 fn arguments_are_an_array_of_c_strings() {
-    let arguments = ["fib".into(), "30".into(), String::new()];
+    let arguments = ["fib", "30", ""];
     let mut command = Command::new(&arguments, &[], b"");
     assert_eq!(command.call(F::ArgsSizesGet, &[0, 4]), Errno::Success);
     assert_eq!((command.u32_at(0), command.u32_at(4)), (3, 8));
@@ -19,7 +19,7 @@ fn arguments_are_an_array_of_c_strings() {
 
 #[test]
 fn the_environment_is_an_array_of_assignments() {
-    let environment = [("A".into(), "1".into()), ("LONG".into(), "value=x".into())];
+    let environment = [("A", "1"), ("LONG", "value=x")];
     let mut command = Command::new(&[], &environment, b"");
     assert_eq!(command.call(F::EnvironSizesGet, &[0, 4]), Errno::Success);
     assert_eq!((command.u32_at(0), command.u32_at(4)), (2, 17));
@@ -29,7 +29,7 @@ fn the_environment_is_an_array_of_assignments() {
 
 #[test]
 fn an_argument_ends_at_a_nul() {
-    let arguments = ["a\0b".into(), "c".into()];
+    let arguments = ["a\0b", "c"];
     let mut command = Command::new(&arguments, &[], b"");
     assert_eq!(command.call(F::ArgsSizesGet, &[0, 4]), Errno::Success);
     assert_eq!(command.u32_at(4), 4);

@@ -79,8 +79,8 @@ fn every_function_survives_every_hostile_value_in_every_place() {
 #[test]
 fn every_function_survives_random_arguments_on_random_memory() {
     let mut random = Random(1);
-    let arguments = ["name".into(), "30".into()];
-    let environment = [("KEY".into(), "value".into())];
+    let arguments = ["name", "30"];
+    let environment = [("KEY", "value")];
     let mut command = Command::new(&arguments, &environment, &[9; 5000]);
     for round in 0..60_000 {
         if round % 100 == 0 {
@@ -149,7 +149,7 @@ fn a_bad_pointer_is_a_fault_in_every_function_that_follows_it() {
         (F::PollOneoff, &[64, 512, 1, 1024], &[0, 1, 3]),
         (F::RandomGet, &[64, 16], &[0]),
     ];
-    let (arguments, environment) = (["name".into()], [("KEY".into(), "value".into())]);
+    let (arguments, environment) = (["name"], [("KEY", "value")]);
     for (function, good, places) in cases {
         let mut command = Command::new(&arguments, &environment, b"body");
         command.put_buffers(64, &[(256, 4)]);

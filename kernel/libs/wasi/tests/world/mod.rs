@@ -5,6 +5,9 @@ use luge_wasi::{Context, Errno, Function, Host};
 
 #[derive(Default)]
 pub struct World {
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    pub body: Vec<u8>,
     pub monotonic_ns: u64,
     pub realtime_ns: u64,
     pub response: Vec<u8>,
@@ -17,6 +20,15 @@ pub struct World {
 }
 
 impl Host for World {
+    fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+    fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+    fn body(&self) -> &[u8] {
+        &self.body
+    }
     fn monotonic_ns(&mut self) -> u64 {
         self.monotonic_ns
     }
@@ -61,26 +73,29 @@ pub fn world() -> World {
 }
 
 /// A command with a page of memory.
-pub struct Command<'a> {
-    pub context: Context<'a, World>,
+pub struct Command {
+    pub context: Context<World>,
     pub memory: Vec<u8>,
 }
 
 pub const PAGE: u32 = 65536;
 
-impl<'a> Command<'a> {
-    pub fn new(
-        arguments: &'a [String],
-        environment: &'a [(String, String)],
-        body: &'a [u8],
-    ) -> Self {
+impl Command {
+    pub fn new(arguments: &[&str], environment: &[(&str, &str)], body: &[u8]) -> Self {
+        let mut world = world();
+        world.arguments = arguments.iter().map(|text| (*text).into()).collect();
+        world.environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect();
+        world.body = body.to_vec();
         Self {
-            context: Context::new(arguments, environment, body, world()),
+            context: Context::new(world),
             memory: vec![0; PAGE as usize],
         }
     }
 
-    pub fn with_body(body: &'a [u8]) -> Self {
+    pub fn with_body(body: &[u8]) -> Self {
         Self::new(&[], &[], body)
     }
 
