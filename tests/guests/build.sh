@@ -1,0 +1,105 @@
+#!/bin/sh
+# Builds all guests from source: `build.sh OUTPUT` fills OUTPUT/examples and OUTPUT/hostile.
+#
+# Builds only what has changed, and says something only if it builds. Needs rustup's wasm targets for
+# the Rust ones, and clang, lld and wasi-libc for those in C.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+root=$(CDPATH='' cd -- "$here/../.." && pwd)
+export CARGO_TARGET_DIR="$root/target/guests"
+
+fail() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+[ $# -eq 1 ] || fail "usage: build.sh OUTPUT"
+mkdir -p "$1/examples" "$1/hostile"
+output=$(CDPATH='' cd -- "$1" && pwd)
+
+need() {
+    command -v "$1" > /dev/null || fail "$1 is missing; install it with: $2"
+}
+
+# Whether $1 is missing or older than any of the others.
+is_stale() {
+    made=$1
+    shift
+    [ -e "$made" ] || return 0
+    for made_of in "$@"; do
+        [ "$made_of" -nt "$made" ] && return 0
+    done
+    return 1
+}
+
+# Replaces $2 by $1 only if they differ, so that what is made of it is not made again for nothing.
+put() {
+    cmp -s "$1" "$2" || cp "$1" "$2"
+}
+
+build_rust() {
+    need cargo "https://rustup.rs"
+    installed=$(rustup target list --installed 2> /dev/null || true)
+    for target in wasm32-wasip1 wasm32-unknown-unknown; do
+        case $installed in
+            *$target* | '') ;;
+            *) fail "the Rust target $target is missing; install it with: rustup target add $target" ;;
+        esac
+    done
+    cd "$here/rust"
+    cargo build --quiet --locked --release --package plain --target wasm32-wasip1
+    cargo build --quiet --locked --release --package small --target wasm32-unknown-unknown
+    for module in "$CARGO_TARGET_DIR"/wasm32-wasip1/release/*.wasm \
+        "$CARGO_TARGET_DIR"/wasm32-unknown-unknown/release/*.wasm; do
+        put "$module" "$output/examples/$(basename "$module")"
+    done
+}
+
+# Small stacks, for the same reason as in rust/.cargo/config.toml.
+build_c() {
+    for source in "$here"/c/*/*.c; do
+        module=$output/$(basename "$(dirname "$source")")/$(basename "$source" .c).wasm
+        is_stale "$module" "$source" "$here/build.sh" || continue
+        need clang "apt install clang lld wasi-libc libclang-rt-14-dev-wasm32"
+        need wasm-ld "apt install lld"
+        [ -d /usr/include/wasm32-wasi ] || [ -n "${WASI_SYSROOT:-}" ] ||
+            fail "wasi-libc is missing; install it with: apt install wasi-libc libclang-rt-14-dev-wasm32"
+        echo "  guest $(basename "$module")"
+        clang --target=wasm32-wasi ${WASI_SYSROOT:+--sysroot="$WASI_SYSROOT"} -std=c11 -D_GNU_SOURCE -Os \
+            -Wall -Wextra -Werror -Wl,--strip-all -Wl,-z,stack-size=32768 "$source" -o "$module"
+    done
+}
+
+build_wat() {
+    for source in "$here"/wat/*/*.wat; do
+        module=$output/$(basename "$(dirname "$source")")/$(basename "$source" .wat).wasm
+        is_stale "$module" "$source" || continue
+        assemble "$source" "$module"
+    done
+}
+
+assemble() {
+    if [ -z "${assembler:-}" ]; then
+        cd "$here/host"
+        # The same switch as for `check`, or each would build the other's dependencies again.
+        RUSTC_BOOTSTRAP=1 cargo build --quiet --locked --bin assemble
+        assembler=$CARGO_TARGET_DIR/debug/assemble
+    fi
+    echo "  guest $(basename "$2")"
+    "$assembler" "$1" "$2"
+}
+
+# What is no module: text, and the first half of one.
+build_broken() {
+    [ -e "$output/hostile/not-wasm.wasm" ] ||
+        echo "This is a text that somebody called a module." > "$output/hostile/not-wasm.wasm"
+    if is_stale "$output/hostile/truncated.wasm" "$output/examples/fib.wasm"; then
+        head -c 4096 "$output/examples/fib.wasm" > "$output/hostile/truncated.wasm"
+    fi
+}
+
+build_rust
+build_c
+build_wat
+build_broken

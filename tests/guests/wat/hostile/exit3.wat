@@ -1,0 +1,7 @@
+;; Ends itself with code 3.
+;;
+;;   outcome   exit 3
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $exit (i32.const 3))))

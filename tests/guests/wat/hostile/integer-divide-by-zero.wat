@@ -1,0 +1,7 @@
+;; Divides by a zero that the compiler cannot see.
+;;
+;;   outcome   trap integer-divide-by-zero
+(module
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (drop (i32.div_u (i32.const 1) (i32.load (i32.const 0))))))

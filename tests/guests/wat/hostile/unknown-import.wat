@@ -1,0 +1,7 @@
+;; Wants a function that nobody has.
+;;
+;;   at boot   refused, names the import
+(module
+  (import "env" "system" (func (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")))
