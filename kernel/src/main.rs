@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod arch;
 mod bench;
+mod engine;
 mod mm;
 mod net;
 mod observe;
@@ -18,6 +19,7 @@ mod sandbox;
 mod scenario;
 mod sched;
 mod virtio;
+mod wasi;
 
 use bootloader_api::config::{BootloaderConfig, Mapping};
 use bootloader_api::{BootInfo, entry_point};

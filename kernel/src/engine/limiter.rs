@@ -1,0 +1,66 @@
+//! How much a guest may have of linear memory and tables, all together.
+
+use wasmi::ResourceLimiter;
+use wasmi_core::LimiterError;
+
+/// Bytes per element of a table: a reference is an index of 32 bits.
+const ELEMENT_BYTES: usize = 4;
+
+/// Counts down what a guest may still have. Nothing is ever given back, because a guest's memories
+/// and tables never shrink.
+pub(super) struct Limiter {
+    left: usize,
+}
+
+impl Limiter {
+    /// A guest that may have `bytes` in all.
+    pub(super) const fn new(bytes: usize) -> Self {
+        Self { left: bytes }
+    }
+
+    /// Grants all of what is asked for, or nothing.
+    fn grant(&mut self, bytes: Option<usize>) -> bool {
+        let left = bytes.and_then(|bytes| self.left.checked_sub(bytes));
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
+}
+
+/// A refusal is no error: `memory.grow` and `table.grow` answer -1, and what a module wants before
+/// its first instruction ends it as out of memory. A growth that is granted but then fails for want
+/// of real memory stays counted: the guest is near its end anyway.
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        Ok(self.grant(desired.checked_sub(current)))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let more = desired.checked_sub(current);
+        Ok(self.grant(more.and_then(|elements| elements.checked_mul(ELEMENT_BYTES))))
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}

@@ -1,0 +1,86 @@
+//! From a module's bytes to a program that sandboxes run.
+//!
+//! Key type: [`Program`], made once when a module is loaded and shared by all of its sandboxes; its
+//! [`Workload`](crate::sandbox::Workload) is one run of the module as a WASI command. [`imports`]
+//! is what a module may import, [`limiter`] what it may grow to, [`ending`] how a run ends.
+//!
+//! Invariant: after [`Program::compile`], nothing that sandboxes share ever grows. A sandbox allocates
+//! in an arena that is dropped whole, so a shared table that grew during a run would point into
+//! nothing afterwards. What that means for wasmi 2.0.0, read in its source:
+//!
+//! - One engine per program. An engine keeps four things: code (complete before the first run, since
+//!   compilation is eager), function types (the module's own are there from its parsing; a host
+//!   function's is looked up again at every instantiation, and is there because [`imports`] admits
+//!   only exact types), allocations for reuse by the translator (load time only), and value stacks
+//!   for reuse (none are kept). Its code is never freed before itself, so it goes with the module.
+//! - Its locks are held only around the taking and giving back of a value stack, and to look up a
+//!   type: never while guest code runs, so never by a sandbox that is preempted or ended.
+//! - A store is never dropped: its memory goes with the arena. So the reference counts that it took
+//!   (of the engine, and of each host function it imported) never come back. To drop a program is to
+//!   give up those counts: whoever unloads modules must free the engine by other means, or accept
+//!   that its memory stays.
+
+mod ending;
+mod imports;
+mod limiter;
+mod wasmi;
+
+#[cfg(feature = "scenarios")]
+mod scenario;
+
+use alloc::string::String;
+use core::fmt;
+
+pub use self::wasmi::Program;
+
+/// The largest module that is looked at, in bytes. Parsing allocates up to about 17 times a module's
+/// size, and cannot be told that there is not so much.
+pub const LARGEST_MODULE: usize = 16 << 20;
+
+/// Why a module cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompileError {
+    /// Larger than [`LARGEST_MODULE`]; its size in bytes.
+    TooLarge(usize),
+    /// The engine refuses it: its reason, with an offset where it has one.
+    Invalid(String),
+    /// It does not export this, so it is not a WASI command.
+    NoExport(&'static str),
+    /// It exports this name as something else than a command does.
+    WrongExport(&'static str),
+    /// It wants something that nobody has; where from, and its name.
+    UnknownImport(String, String),
+    /// It wants a function that there is, with another type; where from, and its name.
+    WrongImport(String, String),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(bytes) => {
+                write!(f, "{bytes} bytes, more than the limit of {LARGEST_MODULE}")
+            }
+            Self::Invalid(reason) => f.write_str(reason.trim_end()),
+            Self::NoExport(name) => {
+                write!(f, "not a WASI command: it does not export `{name}`")
+            }
+            Self::WrongExport(name) => {
+                write!(
+                    f,
+                    "not a WASI command: its export `{name}` is of another kind or type"
+                )
+            }
+            Self::UnknownImport(module, name) => {
+                write!(f, "it imports `{module}::{name}`, which nobody provides")
+            }
+            Self::WrongImport(module, name) => {
+                write!(
+                    f,
+                    "it imports `{module}::{name}` with a type that it does not have"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for CompileError {}

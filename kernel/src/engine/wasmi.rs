@@ -1,0 +1,139 @@
+//! The interpreter as an engine.
+
+use alloc::string::ToString;
+
+use log::error;
+use luge_sandbox::Outcome;
+use luge_trap::Trap;
+use luge_wasi::Context;
+use wasmi::{
+    CompilationMode, Config, EnforcedLimits, Engine, Error, ExternType, FuncType, Linker, Memory,
+    Module, Store,
+};
+
+use super::ending::outcome_of;
+use super::limiter::Limiter;
+use super::{CompileError, LARGEST_MODULE, imports};
+use crate::sandbox::{Current, Workload, gate};
+use crate::wasi::Outside;
+
+/// How deep a guest's calls may nest. A frame is 24 bytes of the arena, so all of them are small
+/// against the allowance that an arena has beyond the guest's limit; wasmi's own default of 1,000 is
+/// less than what recursive descent over a deep document needs.
+const DEEPEST_RECURSION: usize = 10_000;
+
+/// The most that the parameters, locals and operands of all those calls may take, in bytes.
+const LARGEST_STACK: usize = 1 << 20;
+
+/// A module that has been validated and translated, and linked as far as that goes without an
+/// instance.
+pub struct Program {
+    engine: Engine,
+    module: Module,
+    linker: Linker<State>,
+}
+
+/// What one run has beside its memory.
+pub(super) struct State {
+    pub(super) wasi: Context<Outside>,
+    /// The guest's memory, once it has been looked up.
+    pub(super) memory: Option<Memory>,
+    limiter: Limiter,
+}
+
+impl Program {
+    /// Validates and translates a module, in the kernel's heap.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`] if it is not a module, not a WASI command, or wants what nobody has.
+    pub fn compile(wasm: &[u8]) -> Result<Self, CompileError> {
+        if wasm.len() > LARGEST_MODULE {
+            return Err(CompileError::TooLarge(wasm.len()));
+        }
+        let engine = Engine::new(&config());
+        let module =
+            Module::new(&engine, wasm).map_err(|error| CompileError::Invalid(error.to_string()))?;
+        check_exports(&module)?;
+        let mut linker = Linker::new(&engine);
+        imports::link(&mut linker, &module)?;
+        Ok(Self {
+            engine,
+            module,
+            linker,
+        })
+    }
+
+    fn start(&self, store: &mut Store<State>) -> Result<(), Error> {
+        let instance = self
+            .linker
+            .instantiate_and_start(&mut *store, &self.module)?;
+        instance
+            .get_typed_func::<(), ()>(&*store, "_start")?
+            .call(store, ())
+    }
+}
+
+impl Workload for Program {
+    fn run(&self, sandbox: Current) -> Outcome {
+        let limit = usize::try_from(sandbox.memory_limit()).unwrap_or(usize::MAX);
+        let mut store = Store::new(
+            &self.engine,
+            State {
+                wasi: Context::new(Outside::new(sandbox)),
+                memory: None,
+                limiter: Limiter::new(limit),
+            },
+        );
+        store.limiter(|state| &mut state.limiter);
+        let result = self.start(&mut store);
+        let outcome = match &result {
+            Ok(()) => Outcome::Exit(0),
+            Err(error) => outcome_of(error).unwrap_or_else(|| unexpected(error)),
+        };
+        // Too little stack for this one means no last line in the log, and the outcome stands.
+        let _ = gate(|| {
+            let wasi = &mut store.data_mut().wasi;
+            wasi.finish();
+            wasi.host().finish();
+        });
+        // The arena goes whole, and sooner than one by one.
+        core::mem::forget((store, result));
+        outcome
+    }
+}
+
+/// An ending that no admitted module should have. It is the guest that ends, by the name that most
+/// aborts have.
+fn unexpected(error: &Error) -> Outcome {
+    let _ = gate(|| error!("the engine ended a guest for an unexpected reason: {error}"));
+    Outcome::Trap(Trap::Unreachable)
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config
+        .compilation_mode(CompilationMode::Eager)
+        .enforced_limits(EnforcedLimits::strict())
+        .ignore_custom_sections(true)
+        .set_max_cached_stacks(0)
+        .set_max_recursion_depth(DEEPEST_RECURSION)
+        .set_max_stack_height(LARGEST_STACK)
+        // WASI preview 1 speaks of 32-bit pointers only.
+        .wasm_memory64(false);
+    config
+}
+
+/// A command exports a `_start` without parameters or results, and its memory.
+fn check_exports(module: &Module) -> Result<(), CompileError> {
+    match module.get_export("_start") {
+        Some(ExternType::Func(found)) if found == FuncType::new([], []) => {}
+        Some(_) => return Err(CompileError::WrongExport("_start")),
+        None => return Err(CompileError::NoExport("_start")),
+    }
+    match module.get_export("memory") {
+        Some(ExternType::Memory(_)) => Ok(()),
+        Some(_) => Err(CompileError::WrongExport("memory")),
+        None => Err(CompileError::NoExport("memory")),
+    }
+}

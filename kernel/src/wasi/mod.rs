@@ -1,0 +1,86 @@
+//! The outside of a command: [`luge_wasi::Host`] over a sandbox.
+//!
+//! Everything here runs inside the gate, called by [`luge_wasi::Context`]. Key type: [`Outside`].
+//!
+//! Invariant: [`Outside`] lies in the sandbox's arena and owns nothing of the kernel's; what it calls
+//! in the kernel keeps nothing of it.
+#![deny(unsafe_code)]
+
+mod log_lines;
+
+use alloc::string::String;
+
+use luge_wasi::Host;
+
+use crate::arch::random;
+use crate::arch::time::{self, Instant};
+use crate::sandbox::Current;
+use log_lines::LogLines;
+
+/// What one command sees of the world.
+pub struct Outside {
+    sandbox: Current,
+    lines: LogLines,
+}
+
+impl Outside {
+    /// The world around `sandbox`.
+    #[must_use]
+    pub fn new(sandbox: Current) -> Self {
+        Self {
+            sandbox,
+            lines: LogLines::new(),
+        }
+    }
+
+    /// The command has ended: says what has not been said.
+    pub fn finish(&mut self) {
+        self.lines.report_dropped(&self.sandbox);
+    }
+}
+
+impl Host for Outside {
+    fn arguments(&self) -> &[String] {
+        self.sandbox.arguments()
+    }
+
+    fn environment(&self) -> &[(String, String)] {
+        self.sandbox.environment()
+    }
+
+    fn body(&self) -> &[u8] {
+        self.sandbox.body()
+    }
+
+    fn monotonic_ns(&mut self) -> u64 {
+        Instant::now().as_ns()
+    }
+
+    fn realtime_ns(&mut self) -> u64 {
+        time::wall_clock_ns()
+    }
+
+    fn cpu_time_ns(&mut self) -> u64 {
+        self.sandbox.times().run_ns
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        random::fill(bytes);
+    }
+
+    fn write_stdout(&mut self, bytes: &[u8]) -> usize {
+        self.sandbox.write_output(bytes)
+    }
+
+    fn write_log(&mut self, line: &[u8]) {
+        self.lines.write(&self.sandbox, line, Instant::now());
+    }
+
+    fn sleep_until(&mut self, deadline_ns: u64) {
+        self.sandbox.sleep_until(Instant::from_ns(deadline_ns));
+    }
+
+    fn yield_now(&mut self) {
+        self.sandbox.step_aside();
+    }
+}
