@@ -10,7 +10,9 @@ extern crate alloc;
 
 mod arch;
 mod bench;
+mod disk;
 mod engine;
+mod functions;
 mod mm;
 mod net;
 mod observe;
@@ -56,6 +58,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     }
     play_scenario(&options);
     start_devices(&options);
+    functions::start(&options);
     info!("ready");
     sched::run_forever(Hooks {
         poll: |_| None,

@@ -1,0 +1,49 @@
+//! The disk: files on a virtio block device, read at boot.
+//!
+//! [`open`] finds the device and the file system on it; `luge_disk` knows how files lie on sectors,
+//! [`device`] how sectors come from a device. Above stands `functions`, which wants the files.
+//!
+//! Invariant: the disk is read by the dispatcher's context alone, before the first request. The
+//! device is reset when its [`Volume`] is dropped, and never again touches our memory.
+
+mod device;
+
+use core::fmt;
+
+use luge_disk::OpenError;
+use virtio_drivers::transport::DeviceType;
+
+use crate::virtio;
+
+pub use luge_disk::{FileError, Volume};
+
+/// Why there are no files.
+#[derive(Debug)]
+pub enum DiskError {
+    /// No disk is attached, or the command line does not name its window.
+    NoDisk,
+    /// The device cannot be set up.
+    Device(virtio_drivers::Error),
+    /// What is on it cannot be used.
+    Open(OpenError),
+}
+
+/// Opens the file system of the first disk.
+///
+/// # Errors
+/// [`DiskError`]; then there is no way to read from the disk before the next boot.
+pub fn open() -> Result<Volume, DiskError> {
+    let (transport, _) = virtio::take(DeviceType::Block).ok_or(DiskError::NoDisk)?;
+    let device = device::Disk::new(transport).map_err(DiskError::Device)?;
+    Volume::open(device).map_err(DiskError::Open)
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DiskError::NoDisk => f.write_str("there is no disk"),
+            DiskError::Device(error) => write!(f, "the disk's device cannot be used: {error}"),
+            DiskError::Open(error) => write!(f, "the disk {error}"),
+        }
+    }
+}
