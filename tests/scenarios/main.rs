@@ -27,6 +27,7 @@ macro_rules! scenarios {
 mod controls;
 mod debugger;
 mod disks;
+mod examples;
 mod hostile;
 mod http;
 mod kernel_faults;
@@ -41,6 +42,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("script", script::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("fault", kernel_faults::SCENARIOS),
+    ("example", examples::SCENARIOS),
     ("disk", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
