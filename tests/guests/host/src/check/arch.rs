@@ -24,6 +24,7 @@ pub mod time {
             self.0
         }
 
+        #[expect(dead_code, reason = "the kernel's has it")]
         pub const fn plus_ns(self, ns: u64) -> Self {
             Self(self.0.saturating_add(ns))
         }
