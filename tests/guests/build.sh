@@ -22,6 +22,11 @@ need() {
     command -v "$1" > /dev/null || fail "$1 is missing; install it with: $2"
 }
 
+# Remembers that there is a source for module $1.
+keep() {
+    kept="${kept:-} $(basename "$(dirname "$1")")/$(basename "$1") "
+}
+
 # Whether $1 is missing or older than any of the others.
 is_stale() {
     made=$1
@@ -35,6 +40,7 @@ is_stale() {
 
 # Replaces $2 by $1 only if they differ, so that what is made of it is not made again for nothing.
 put() {
+    keep "$2"
     cmp -s "$1" "$2" || cp "$1" "$2"
 }
 
@@ -50,9 +56,15 @@ build_rust() {
     cd "$here/rust"
     cargo build --quiet --locked --release --package plain --target wasm32-wasip1
     cargo build --quiet --locked --release --package small --target wasm32-unknown-unknown
-    for module in "$CARGO_TARGET_DIR"/wasm32-wasip1/release/*.wasm \
-        "$CARGO_TARGET_DIR"/wasm32-unknown-unknown/release/*.wasm; do
-        put "$module" "$output/examples/$(basename "$module")"
+    put_all plain wasm32-wasip1
+    put_all small wasm32-unknown-unknown
+}
+
+# The modules of package $1, which was built for target $2.
+put_all() {
+    for program in "$here/rust/$1"/src/bin/*; do
+        module=$(basename "$program" .rs).wasm
+        put "$CARGO_TARGET_DIR/$2/release/$module" "$output/examples/$module"
     done
 }
 
@@ -60,6 +72,7 @@ build_rust() {
 build_c() {
     for source in "$here"/c/*/*.c; do
         module=$output/$(basename "$(dirname "$source")")/$(basename "$source" .c).wasm
+        keep "$module"
         is_stale "$module" "$source" "$here/build.sh" || continue
         need clang "apt install clang lld wasi-libc libclang-rt-14-dev-wasm32"
         need wasm-ld "apt install lld"
@@ -74,6 +87,7 @@ build_c() {
 build_wat() {
     for source in "$here"/wat/*/*.wat; do
         module=$output/$(basename "$(dirname "$source")")/$(basename "$source" .wat).wasm
+        keep "$module"
         is_stale "$module" "$source" || continue
         assemble "$source" "$module"
     done
@@ -92,6 +106,8 @@ assemble() {
 
 # What is no module: text, and the first half of one.
 build_broken() {
+    keep "$output/hostile/not-wasm.wasm"
+    keep "$output/hostile/truncated.wasm"
     [ -e "$output/hostile/not-wasm.wasm" ] ||
         echo "This is a text that somebody called a module." > "$output/hostile/not-wasm.wasm"
     if is_stale "$output/hostile/truncated.wasm" "$output/examples/fib.wasm"; then
@@ -99,7 +115,18 @@ build_broken() {
     fi
 }
 
+# What was built from a source that is not there any more.
+remove_others() {
+    for module in "$output"/*/*.wasm; do
+        case $kept in
+            *" $(basename "$(dirname "$module")")/$(basename "$module") "*) ;;
+            *) rm "$module" ;;
+        esac
+    done
+}
+
 build_rust
 build_c
 build_wat
 build_broken
+remove_others

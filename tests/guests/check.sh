@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the guests and runs every case of cases.json on the host, with the kernel's own engine and
-# WASI: `check.sh [OUTPUT]`.
+# Builds the guests, tests the kernel's own engine and WASI on the host, and runs every case of
+# cases.json with them: `check.sh [OUTPUT]`.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -9,6 +9,7 @@ output=${1:-$root/target/functions}
 
 "$here/build.sh" "$output"
 # The interpreter's dispatch by `become` asks for the switch, as in the kernel.
+export CARGO_TARGET_DIR="$root/target/guests" RUSTC_BOOTSTRAP=1
 cd "$here/host"
-CARGO_TARGET_DIR="$root/target/guests" RUSTC_BOOTSTRAP=1 \
-    cargo run --quiet --locked --bin check -- "$output" "$here/cases.json"
+cargo test --quiet --locked
+cargo run --quiet --locked --bin check -- "$output" "$here/cases.json"

@@ -64,3 +64,32 @@ impl ResourceLimiter for Limiter {
         usize::MAX
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_and_tables_share_one_limit() {
+        let mut limiter = Limiter::new(100);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.table_growing(0, 11, None).unwrap());
+        assert!(limiter.table_growing(0, 10, None).unwrap());
+        assert!(!limiter.memory_growing(60, 61, None).unwrap());
+    }
+
+    #[test]
+    fn a_refusal_takes_nothing() {
+        let mut limiter = Limiter::new(100);
+        assert!(!limiter.memory_growing(0, 101, None).unwrap());
+        assert!(!limiter.table_growing(0, usize::MAX, None).unwrap());
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+    }
+
+    #[test]
+    fn a_table_beyond_its_own_maximum_takes_nothing() {
+        let mut limiter = Limiter::new(100);
+        assert!(!limiter.table_growing(0, 20, Some(10)).unwrap());
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+    }
+}

@@ -60,7 +60,7 @@ impl fmt::Display for CompileError {
             Self::TooLarge(bytes) => {
                 write!(f, "{bytes} bytes, more than the limit of {LARGEST_MODULE}")
             }
-            Self::Invalid(reason) => f.write_str(reason.trim_end()),
+            Self::Invalid(reason) => f.write_str(reason),
             Self::NoExport(name) => {
                 write!(f, "not a WASI command: it does not export `{name}`")
             }

@@ -1,6 +1,7 @@
 //! The interpreter as an engine.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use log::error;
 use luge_sandbox::Outcome;
@@ -52,8 +53,8 @@ impl Program {
             return Err(CompileError::TooLarge(wasm.len()));
         }
         let engine = Engine::new(&config());
-        let module =
-            Module::new(&engine, wasm).map_err(|error| CompileError::Invalid(error.to_string()))?;
+        let module = Module::new(&engine, wasm)
+            .map_err(|error| CompileError::Invalid(on_one_line(&error)))?;
         check_exports(&module)?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker, &module)?;
@@ -101,6 +102,13 @@ impl Workload for Program {
         core::mem::forget((store, result));
         outcome
     }
+}
+
+/// The engine's reasons are sometimes laid out over several lines; a line of the log is one.
+fn on_one_line(error: &Error) -> String {
+    let text = error.to_string();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// An ending that no admitted module should have. It is the guest that ends, by the name that most

@@ -76,3 +76,48 @@ impl fmt::Display for Harmless<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn text_stays_text() {
+        assert_eq!(
+            Harmless("Grüße,\t日本".as_bytes()).to_string(),
+            "Grüße,\t日本"
+        );
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let line = b"\x1b[31mred\0\x07\x7f\xc2\x9b";
+        let escaped = "\\u{1b}[31mred\\u{0}\\u{7}\\u{7f}\\u{9b}";
+        assert_eq!(Harmless(line).to_string(), escaped);
+    }
+
+    #[test]
+    fn what_is_no_text_is_escaped_byte_by_byte() {
+        assert_eq!(
+            Harmless(b"a\xff\xfeb\xe3\x81").to_string(),
+            "a\\xff\\xfeb\\xe3\\x81"
+        );
+    }
+
+    #[test]
+    fn a_flood_is_cut_off() {
+        let sandbox = Sandbox::default();
+        let mut lines = LogLines::new();
+        let now = Instant::from_ns(PERIOD_NS);
+        for _ in 0..100 {
+            lines.write(&sandbox, b"line", now);
+        }
+        assert_eq!(
+            (lines.written, lines.dropped),
+            (MOST_LINES, 100 - MOST_LINES)
+        );
+        lines.write(&sandbox, b"line", Instant::from_ns(2 * PERIOD_NS));
+        assert_eq!((lines.written, lines.dropped), (1, 0));
+    }
+}

@@ -156,7 +156,7 @@ fn arguments(module: &str, query: &str) -> Vec<String> {
 }
 
 /// Runs a program on a thread of its own and gives up on it at its deadline.
-fn execute(program: Program, sandbox: Sandbox) -> (String, Vec<u8>) {
+pub fn execute(program: Program, sandbox: Sandbox) -> (String, Vec<u8>) {
     let sandbox: &'static Sandbox = Box::leak(Box::new(sandbox));
     let program = Arc::new(program);
     let (sender, receiver) = mpsc::channel();

@@ -12,6 +12,8 @@ extern crate alloc;
 mod arch;
 mod cases;
 mod sandbox;
+#[cfg(test)]
+mod tests;
 
 #[path = "../../../../../kernel/src/engine/mod.rs"]
 mod engine;
