@@ -1,7 +1,7 @@
 //! From the files on the disk to the table of functions.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,6 +14,9 @@ use super::{Function, Table};
 use crate::disk::{self, FileError, Volume};
 use crate::engine::{CompileError, LARGEST_MODULE, Program};
 
+/// These lines are about functions, whichever file they come from.
+const LOG: &str = "functions";
+
 /// The table for the disk that is attached. `port` is the only tenant's where there is no spec.
 pub fn table(port: u16) -> Table {
     let (volume, spec) = match disk::open() {
@@ -22,7 +25,7 @@ pub fn table(port: u16) -> Table {
             (Some(volume), spec)
         }
         Err(why) => {
-            error!("{why}");
+            error!(target: LOG, "{why}");
             (None, None)
         }
     };
@@ -43,7 +46,7 @@ fn spec(volume: &Volume, port: u16) -> Option<Spec> {
         Ok(text) => parse(&text),
         Err(FileError::NotFound) => from_modules(volume, port),
         Err(why) => {
-            error!("{FILE_NAME} cannot be read: {why}");
+            error!(target: LOG, "{FILE_NAME} cannot be read: {why}");
             None
         }
     }
@@ -52,11 +55,13 @@ fn spec(volume: &Volume, port: u16) -> Option<Spec> {
 fn parse(text: &[u8]) -> Option<Spec> {
     match Spec::parse(FILE_NAME, text) {
         Ok((spec, warnings)) => {
-            warnings.iter().for_each(|warning| warn!("{warning}"));
+            for warning in warnings {
+                warn!(target: LOG, "{warning}");
+            }
             Some(spec)
         }
         Err(why) => {
-            error!("{why}");
+            error!(target: LOG, "{why}");
             None
         }
     }
@@ -67,14 +72,16 @@ fn from_modules(volume: &Volume, port: u16) -> Option<Spec> {
     let files = match volume.files() {
         Ok(files) => files,
         Err(why) => {
-            error!("the disk's files cannot be listed: {why}");
+            error!(target: LOG, "the disk's files cannot be listed: {why}");
             return None;
         }
     };
     let (spec, unroutable) = Spec::from_modules(files.iter().map(String::as_str), port);
-    unroutable.iter().for_each(|module| warn!("{module}"));
+    for module in unroutable {
+        warn!(target: LOG, "{module}");
+    }
     if spec.tenants.iter().all(|tenant| tenant.routes.is_empty()) {
-        error!("the disk has no {FILE_NAME} and no module (NAME.wasm) in its top folder");
+        error!(target: LOG, "the disk has no {FILE_NAME} and no module (NAME.wasm) in its top folder");
     }
     Some(spec)
 }
@@ -130,8 +137,7 @@ impl<'v> Loader<'v> {
     /// Adds a function, unless its module is left out.
     fn add(&mut self, tenant: &Tenant, name: &Arc<str>, route: Route) {
         let Some(program) = self.program(&route.module) else {
-            warn!(
-                "{}: left out with {}",
+            warn!(target: LOG, "{}: not served, {} is left out",
                 place(tenant.port, &route.route),
                 route.module
             );
@@ -156,7 +162,7 @@ impl<'v> Loader<'v> {
             return known.clone();
         }
         let program = compile(self.volume, module)
-            .map_err(|why| error!("{module}: {why}"))
+            .map_err(|why| error!(target: LOG, "{module}: left out: {}", one_line(&why)))
             .ok();
         self.programs.insert(module.clone(), program.clone());
         program
@@ -171,10 +177,17 @@ fn compile(volume: &Volume, module: &ModulePath) -> Result<Arc<Program>, Refusal
     Ok(Arc::new(program))
 }
 
+/// What an engine says in several lines, in one.
+fn one_line(why: &impl ToString) -> String {
+    let text = why.to_string();
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
 /// Logs the table.
 fn report(table: &Table) {
     for function in table.functions() {
-        info!(
+        info!(target: LOG,
             "{}: {}, deadline {} us, stack {} KiB, memory {} KiB",
             place(function.port, &function.route),
             function.tenant,
@@ -185,8 +198,8 @@ fn report(table: &Table) {
     }
     let functions = table.functions.len();
     match table.left_out {
-        0 => info!("{functions} functions"),
-        left_out => warn!("{functions} functions; {left_out} modules are left out"),
+        0 => info!(target: LOG, "functions: {functions}"),
+        left_out => warn!(target: LOG, "functions: {functions}, modules left out: {left_out}"),
     }
 }
 
