@@ -13,6 +13,7 @@ use luge_sandbox::Outcome;
 
 use crate::arch::stand_in;
 use crate::arch::time::{Instant, ticks};
+use crate::functions::table;
 use crate::observe::logger::line;
 use crate::sandbox::{self, Current, Request, Sandbox, Workload};
 
@@ -52,41 +53,37 @@ impl Workload for ComeBack {
     }
 }
 
-/// Prints how long it took from power-on to here.
-pub fn boot() {
+/// Measures and prints everything; last the function `empty`, if the disk has it.
+pub fn all() {
     report("boot-to-ready", ticks());
+    native();
+    if let Some(empty) = table()
+        .functions()
+        .find(|function| &*function.name == "empty")
+    {
+        report("sandbox-empty", least(|| whole(empty.workload.clone())));
+    }
 }
 
-/// Measures and prints everything that needs no disk and no network.
-pub fn native() {
-    report(
-        "sandbox-native",
-        least(|| {
-            let start = ticks();
-            let _ = finish(&submit(Arc::new(Nothing)));
-            ticks() - start
-        }),
-    );
-    report(
-        "fault-to-recovered",
-        least(|| {
-            let outcome = finish(&submit(Arc::new(Divide)));
-            let recovered = ticks();
-            assert!(!outcome.is_success(), "a division by zero is no success");
-            recovered - FAULTED_AT.load(Relaxed)
-        }),
-    );
+fn native() {
+    report("sandbox-native", least(|| whole(Arc::new(Nothing))));
+    report("fault-to-recovered", least(fault));
     report("context-switch", switches());
 }
 
-/// Prints the figures of one function: build, run and teardown of its sandbox.
-pub fn function(name: &str, workload: &Arc<dyn Workload>) {
-    let whole = least(|| {
-        let start = ticks();
-        let _ = finish(&submit(workload.clone()));
-        ticks() - start
-    });
-    line(format_args!("bench: sandbox-{name} {whole}"));
+/// From the request to the end of its teardown.
+fn whole(workload: Arc<dyn Workload>) -> u64 {
+    let start = ticks();
+    let _ = finish(&submit(workload));
+    ticks() - start
+}
+
+/// From a division by zero to its sandbox's end.
+fn fault() -> u64 {
+    let outcome = finish(&submit(Arc::new(Divide)));
+    let recovered = ticks();
+    assert!(!outcome.is_success(), "a division by zero is no success");
+    recovered - FAULTED_AT.load(Relaxed)
 }
 
 /// The cost of one switch into a sandbox or out of it, with what the dispatcher does around it.

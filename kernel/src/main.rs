@@ -9,6 +9,7 @@
 extern crate alloc;
 
 mod arch;
+mod batch;
 mod bench;
 mod disk;
 mod engine;
@@ -51,17 +52,16 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     let options = read_command_line(boot);
     start_clocks(boot);
     start_sandboxes(&options);
-    if options.bench {
-        bench::boot();
-        bench::native();
-        power::off()
-    }
     play_scenario(&options);
     start_devices(&options);
     functions::start(&options);
+    if options.bench {
+        bench::all();
+        power::off()
+    }
     info!("ready");
     sched::run_forever(Hooks {
-        poll: |_| None,
+        poll: if options.batch { batch::poll } else { |_| None },
         run: sandbox::run,
         wake: sandbox::wake,
         idle: if options.memory_report {
