@@ -11,10 +11,18 @@ pub struct List<'d>(pub &'d Deployment);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let longest = |text: fn(&Route) -> &str| {
+            let lengths = self
+                .0
+                .routes()
+                .map(|(_, route)| text(route).chars().count());
+            lengths.max().unwrap_or(0)
+        };
+        let widths = (longest(|r| &r.route), longest(|r| r.module.as_str()));
         for tenant in &self.0.spec.tenants {
             write_tenant(f, tenant)?;
             for route in &tenant.routes {
-                write_route(f, route)?;
+                write_route(f, route, widths)?;
             }
         }
         writeln!(f, "modules")?;
@@ -37,13 +45,15 @@ fn write_tenant(f: &mut fmt::Formatter<'_>, tenant: &Tenant) -> fmt::Result {
     writeln!(f)
 }
 
-fn write_route(f: &mut fmt::Formatter<'_>, route: &Route) -> fmt::Result {
+/// `widths` are those of the columns for routes and modules.
+fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, widths: (usize, usize)) -> fmt::Result {
     let limits = &route.limits;
+    let (route_width, module_width) = widths;
     write!(
         f,
-        "  {}  {}  {}  deadline {} us  stack {}  memory {}  request {}  response {}",
+        "  {:route_width$}  {:module_width$}  {}  deadline {} us  stack {}  memory {}  request {}  response {}",
         route.route,
-        route.module,
+        route.module.as_str(),
         route.content_type,
         route.relative_deadline_us,
         Bytes(limits.stack),

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
+use luge_spec::command_line::DEFAULT_PORT;
 
 use build::{Build, MissingTool, Strictness};
 use deployment::{Deployment, SpecRefused};
@@ -70,7 +71,7 @@ struct Input {
     /// An image, or a folder to make one from.
     image: PathBuf,
     /// The port of the only tenant where there is no functions.json.
-    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 }
 
@@ -148,7 +149,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
     } else {
         Strictness::Refuse
     };
-    let build = match Deployment::read(&source, 8080) {
+    let build = match Deployment::read(&source, DEFAULT_PORT) {
         Ok(deployment) => {
             report_warnings(&deployment);
             if report_invalid(&deployment) > 0 && strictness == Strictness::Refuse {

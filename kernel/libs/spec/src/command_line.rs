@@ -34,6 +34,9 @@ use log::LevelFilter;
 pub use crate::model::Engine;
 use crate::nearest::nearest;
 
+/// TCP port of the only tenant where a disk has no spec and the command line says nothing else.
+pub const DEFAULT_PORT: u16 = 8080;
+
 /// Every key that [`parse`] knows.
 const KEYS: [&str; 12] = [
     "log",
@@ -95,7 +98,7 @@ impl Default for Options {
             ip: Ipv4Addr::new(10, 0, 2, 15),
             prefix: 24,
             gateway: Ipv4Addr::new(10, 0, 2, 2),
-            port: 8080,
+            port: DEFAULT_PORT,
             quantum_us: 1000,
             max_connections: 128,
             scenario: None,
