@@ -47,7 +47,7 @@ struct ComeBack;
 impl Workload for ComeBack {
     fn run(&self, sandbox: Current) -> Outcome {
         for _ in 0..TURNS {
-            sandbox.step_aside();
+            let _ = sandbox.step_aside();
         }
         Outcome::Exit(0)
     }

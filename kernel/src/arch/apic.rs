@@ -87,9 +87,21 @@ pub fn uses_tsc_deadline() -> bool {
     USE_DEADLINE.load(Relaxed)
 }
 
+/// When the timer is to fire, in nanoseconds since boot.
+static DUE_NS: AtomicU64 = AtomicU64::new(0);
+/// An interrupt this little before its time is not early: clocks differ.
+const EARLY_NS: u64 = 1_000;
+
+/// Whether the interrupt that is being handled was left over from before the timer was armed last.
+/// Then the right one is still to come.
+pub(super) fn timer_is_early() -> bool {
+    time::Instant::now().as_ns() + EARLY_NS < DUE_NS.load(Relaxed)
+}
+
 /// Has the timer fire once, `ns` nanoseconds from now (at least one tick).
 #[inline]
 pub fn arm_timer_in(ns: u64) {
+    DUE_NS.store(time::Instant::now().plus_ns(ns).as_ns(), Relaxed);
     if uses_tsc_deadline() {
         let at = time::ticks() + time::ticks_of_ns(ns);
         // SAFETY: the processor has the register, as `init` found.

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a handler neither allocates nor takes a lock; it notes what happened. The CPU is
 //! taken from a sandbox only through the one function that [`on_preemption`] registers, and only
-//! while guest code is running: kernel code, and the engine's, is never interrupted half-way.
+//! while guest code is running, or what guest code called outside of any host call and lock.
 
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -121,8 +121,8 @@ extern "C" fn on_interrupt(frame: &InterruptFrame) {
         handler();
     }
     apic::end_of_interrupt();
-    if per_cpu::this().running.load(Relaxed) {
-        preempt_or_retry(frame.rip);
+    if per_cpu::this().running.load(Relaxed) && !(number == TIMER && apic::timer_is_early()) {
+        preempt_or_retry(frame);
     }
 }
 
@@ -131,20 +131,70 @@ fn device_handler(number: u8) -> Option<&'static fn()> {
     DEVICE_HANDLERS.get(index)?.get()
 }
 
-fn preempt_or_retry(rip: u64) {
+fn preempt_or_retry(frame: &InterruptFrame) {
     let cpu = per_cpu::this();
-    let preemptable = traps::guest_code().contains(&rip)
-        && cpu.host_calls.load(Relaxed) == 0
-        && cpu.locks_held.load(Relaxed) == 0;
+    let preemptable = cpu.host_calls.load(Relaxed) == 0
+        && cpu.locks_held.load(Relaxed) == 0
+        && is_called_by_guest_code(frame);
     if !preemptable {
+        cpu.preemption_due.store(true, Relaxed);
         let wait = RETRY_NS.load(Relaxed);
         RETRY_NS.store((wait + RETRY_STEP_NS).min(RETRY_MOST_NS), Relaxed);
         apic::arm_timer_in(wait);
         return;
     }
     RETRY_NS.store(RETRY_FIRST_NS, Relaxed);
+    cpu.preemption_due.store(false, Relaxed);
     if let Some(handler) = PREEMPT.get() {
         handler();
+    }
+}
+
+/// How far to look for guest code among the callers of what was interrupted.
+const DEPTH: usize = 8;
+
+/// Whether guest code was interrupted, or something that guest code called: a `memset` that fills
+/// a whole memory, say. The engine takes its locks before its executor starts and after it ends, so
+/// none is held below a frame of guest code; the kernel's own are counted.
+fn is_called_by_guest_code(frame: &InterruptFrame) -> bool {
+    let guest = traps::guest_code();
+    if guest.contains(&frame.rip) {
+        return true;
+    }
+    let cpu = per_cpu::this();
+    let stack = cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed) - 16;
+    let mut rbp = frame.registers[RBP];
+    for _ in 0..DEPTH {
+        if rbp % 8 != 0 || !stack.contains(&rbp) {
+            return false;
+        }
+        // SAFETY: both words lie on the running sandbox's stack, which is mapped.
+        let [next, caller] = unsafe { *(rbp as *const [u64; 2]) };
+        if guest.contains(&caller) {
+            return true;
+        }
+        rbp = next;
+    }
+    false
+}
+
+/// The place of rbp in [`InterruptFrame::registers`], which the stub pushes from rax to r15.
+const RBP: usize = 10;
+
+/// Gives the CPU away if an interrupt wanted that and came at a bad moment. For long work on a
+/// sandbox's behalf, at points where all is consistent.
+pub fn preemption_point() {
+    let cpu = per_cpu::this();
+    let may = cpu.running.load(Relaxed)
+        && cpu.host_calls.load(Relaxed) == 0
+        && cpu.locks_held.load(Relaxed) == 0;
+    if may && cpu.preemption_due.load(Relaxed) {
+        x86_64::instructions::interrupts::disable();
+        cpu.preemption_due.store(false, Relaxed);
+        if let Some(handler) = PREEMPT.get() {
+            handler();
+        }
+        x86_64::instructions::interrupts::enable();
     }
 }
 

@@ -4,12 +4,13 @@
 //! lock is never found taken; it is there for later CPUs, and to count: a fault while the count is
 //! not zero can have left something half-changed, and stops the kernel.
 //!
-//! Invariant: no lock is held across a switch to another context. [`super::switch`] asserts it.
+//! Invariant: no lock is held across a switch to another context; [`super::switch`] asserts it.
 
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::per_cpu;
+use super::{interrupts, per_cpu};
 
 /// A spin lock whose holders are counted per CPU. Interrupt handlers must not take it.
 pub struct Lock<T> {
@@ -18,8 +19,12 @@ pub struct Lock<T> {
 
 /// Holds the lock and the count.
 pub struct LockGuard<'a, T> {
-    inner: spin::MutexGuard<'a, T>,
+    inner: ManuallyDrop<spin::MutexGuard<'a, T>>,
 }
+
+/// Marks work on a sandbox's behalf that must be neither interrupted half-way nor abandoned, as if a
+/// lock were held.
+pub struct Critical(());
 
 impl<T> Lock<T> {
     /// A lock around `value`.
@@ -29,11 +34,20 @@ impl<T> Lock<T> {
         }
     }
 
+    /// Opens the lock whoever holds it.
+    ///
+    /// # Safety
+    /// The holder, if any, must never run again.
+    pub unsafe fn seize(&self) {
+        // SAFETY: the caller promises that the holder is gone for good.
+        unsafe { self.inner.force_unlock() };
+    }
+
     /// Takes the lock, spinning while another CPU has it.
     pub fn lock(&self) -> LockGuard<'_, T> {
         per_cpu::this().locks_held.fetch_add(1, Relaxed);
         LockGuard {
-            inner: self.inner.lock(),
+            inner: ManuallyDrop::new(self.inner.lock()),
         }
     }
 }
@@ -53,8 +67,32 @@ impl<T> DerefMut for LockGuard<'_, T> {
 
 impl<T> Drop for LockGuard<'_, T> {
     fn drop(&mut self) {
-        // The field is dropped after this, a few instructions later: a fault in between would be
-        // judged as if the lock were free, but nothing in between touches memory that can fault.
+        // SAFETY: the guard is dropped here and nowhere else, and not used afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.inner) };
+        // Only now: as long as the lock is held, a fault must be judged so.
+        per_cpu::this().locks_held.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Critical {
+    /// From here on, until the value is dropped.
+    #[must_use]
+    pub fn enter() -> Self {
+        per_cpu::this().locks_held.fetch_add(1, Relaxed);
+        Self(())
+    }
+
+    /// A point at which everything is consistent: the CPU may be taken, or the sandbox ended, here.
+    pub fn breathe(&self) {
+        let held = &per_cpu::this().locks_held;
+        held.fetch_sub(1, Relaxed);
+        interrupts::preemption_point();
+        per_cpu::this().locks_held.fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for Critical {
+    fn drop(&mut self) {
         per_cpu::this().locks_held.fetch_sub(1, Relaxed);
     }
 }

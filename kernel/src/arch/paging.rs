@@ -19,7 +19,7 @@ use x86_64::structures::paging::{PageTable, PageTableFlags as Flags, PageTableIn
 /// The size of a page and of a frame, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
 /// How much one last-level table maps, in bytes.
-const TABLE_SPAN: u64 = 512 * PAGE_BYTES;
+pub const TABLE_SPAN: u64 = 512 * PAGE_BYTES;
 
 /// What a mapping allows. Writable and executable at once cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub unsafe fn map(
             let frame = frame_for(page).ok_or(OutOfFrames { mapped_to: page })?;
             // SAFETY: `leaf_table` gives a table in RAM; the entry is this page's own.
             let entry = unsafe { entry_of(table, page) };
-            debug_assert!(entry.is_unused(), "the range is unmapped");
+            assert!(entry.is_unused(), "the range is unmapped");
             entry.set_addr(x86_64::PhysAddr::new(frame), flags);
             page += PAGE_BYTES;
         }
@@ -121,6 +121,43 @@ pub unsafe fn unmap(range: Range<u64>, release: &mut dyn FnMut(u64)) {
         tlb::flush(VirtAddr::new(page));
         release(frame);
     });
+}
+
+/// Takes the last-level tables of `range`, a whole number of [`TABLE_SPAN`]s, out of the tables above
+/// them and hands their frames to `release`.
+///
+/// # Safety
+/// Nothing in `range` may be mapped.
+pub unsafe fn unmap_tables(range: Range<u64>, release: &mut dyn FnMut(u64)) {
+    for start in range.step_by(TABLE_SPAN as usize) {
+        let Some(entry) = directory_entry(start) else {
+            continue;
+        };
+        let table = entry.addr().as_u64();
+        entry.set_unused();
+        // Any flush also forgets what the processor remembers of the tables above the last one. SDM
+        // Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches".
+        tlb::flush(VirtAddr::new(start));
+        release(table);
+    }
+}
+
+/// The entry that names the last-level table of `page`, if there is one.
+fn directory_entry<'a>(page: u64) -> Option<&'a mut PageTableEntry> {
+    let mut table = table_at(Cr3::read().0.start_address().as_u64());
+    for level in (1..4).rev() {
+        // SAFETY: present entries of tables in RAM name tables in RAM; the reference is the only one
+        // while the caller has it.
+        let entry = unsafe { &mut (&mut (*table))[index_at(page, level)] };
+        if entry.is_unused() {
+            return None;
+        }
+        if level == 1 {
+            return Some(entry);
+        }
+        table = table_at(entry.addr().as_u64());
+    }
+    None
 }
 
 /// Zeroes every page of `range` that was written to since it was last clean, and marks it clean.
@@ -244,7 +281,7 @@ fn leaf_table(
             let flags = Flags::PRESENT | Flags::WRITABLE;
             entry.set_addr(x86_64::PhysAddr::new(frame), flags);
         }
-        debug_assert!(
+        assert!(
             !entry.flags().contains(Flags::HUGE_PAGE),
             "only 4 KiB pages are made here"
         );
@@ -269,7 +306,7 @@ fn end_of_table(page: u64) -> u64 {
 }
 
 fn flags_of(access: Access, caching: Caching) -> Flags {
-    let mut flags = Flags::PRESENT | Flags::NO_EXECUTE | Flags::GLOBAL;
+    let mut flags = Flags::PRESENT | Flags::NO_EXECUTE;
     if access == Access::ReadWrite {
         flags |= Flags::WRITABLE;
     }

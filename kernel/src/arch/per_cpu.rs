@@ -30,6 +30,8 @@ pub struct PerCpu {
     pub locks_held: AtomicU32,
     /// Host calls under way for the running sandbox.
     pub host_calls: AtomicU32,
+    /// An interrupt wanted the CPU back while it could not be taken.
+    pub preemption_due: AtomicBool,
     /// A fault is being handled; another one now is last words.
     pub in_fault: AtomicBool,
     /// Where the fault that is being handled happened.
@@ -61,6 +63,7 @@ impl PerCpu {
             number: AtomicU32::new(0),
             locks_held: AtomicU32::new(0),
             host_calls: AtomicU32::new(0),
+            preemption_due: AtomicBool::new(false),
             in_fault: AtomicBool::new(false),
             fault_rip: AtomicU64::new(0),
             dispatcher_rsp: AtomicU64::new(0),

@@ -5,9 +5,11 @@
 use uart_16550::backend::PioBackend;
 use uart_16550::{Config, Uart16550};
 
+use super::lock::Lock;
+
 const COM1: u16 = 0x3f8;
 
-static PORT: spin::Mutex<Option<Uart16550<PioBackend>>> = spin::Mutex::new(None);
+static PORT: Lock<Option<Uart16550<PioBackend>>> = Lock::new(None);
 
 /// Sets the port up. Without one, [`write`] says nothing.
 pub fn init() {
@@ -33,5 +35,5 @@ pub fn write(text: &str) {
 /// The caller must never return to the code that may hold the port.
 pub unsafe fn seize() {
     // SAFETY: the caller promises that the holder, if any, is gone for good.
-    unsafe { PORT.force_unlock() };
+    unsafe { PORT.seize() };
 }

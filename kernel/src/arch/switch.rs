@@ -81,7 +81,7 @@ impl Context {
 /// `context` must be live: made by [`Context::new`] or stored by a [`leave`] and not entered since.
 pub unsafe fn enter(context: &mut Context) -> Return {
     let cpu = per_cpu::this();
-    debug_assert_eq!(
+    assert_eq!(
         cpu.locks_held.load(Relaxed),
         0,
         "no lock is held across a switch"
@@ -106,7 +106,7 @@ pub unsafe fn enter(context: &mut Context) -> Return {
 pub unsafe fn leave() {
     let cpu = per_cpu::this();
     let context = cpu.context.load(Relaxed);
-    debug_assert_eq!(
+    assert_eq!(
         cpu.locks_held.load(Relaxed),
         0,
         "no lock is held across a switch"

@@ -2,7 +2,7 @@
 //!
 //! Key type: [`Instant`], nanoseconds since the kernel's first line.
 //!
-//! Invariant: after [`init`], `Instant::now` never goes back on one CPU.
+//! Invariant: after [`calibrate`], `Instant::now` never goes back on one CPU.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -111,7 +111,7 @@ fn ratio(numerator: u64, denominator: u64) -> u64 {
 /// Measures both counters against the 8254 and reads the wall clock. Interrupts must be off and the
 /// local APIC on.
 pub fn calibrate() -> Rates {
-    let (ns, ticks, counts) = measure();
+    let Measured { ns, ticks, counts } = measure_twice();
     NS_PER_TICK.store(ratio(ns, ticks), Relaxed);
     TICKS_PER_NS.store(ratio(ticks, ns), Relaxed);
     COUNTS_PER_NS.store(ratio(counts, ns), Relaxed);
@@ -129,11 +129,45 @@ fn hz(counts: u64, ns: u64) -> u64 {
 
 /// The 8254's rate. Its data sheet gives 14.31818 MHz / 12 for the PC.
 const PIT_HZ: u64 = 1_193_182;
-/// How long to measure: about 4 ms, long against the read-out, short against boot.
-const PIT_TICKS: u64 = 4_772;
+/// How long to measure: about 2 ms, long against the read-out, short against boot.
+const PIT_TICKS: u64 = 2_386;
+/// How often to try before the last figures are taken as they are.
+const MEASUREMENTS: usize = 16;
 
-/// Lets the 8254 count and returns (ns, TSC ticks, timer counts) that went by.
-fn measure() -> (u64, u64, u64) {
+/// What went by in one measurement.
+#[derive(Clone, Copy)]
+struct Measured {
+    ns: u64,
+    ticks: u64,
+    counts: u64,
+}
+
+impl Measured {
+    /// Whether the rates of both differ by less than one part in 128.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let near = |a: u64, b: u64| a.abs_diff(b) <= a / 128;
+        near(hz(self.ticks, self.ns), hz(other.ticks, other.ns))
+            && near(hz(self.counts, self.ns), hz(other.counts, other.ns))
+    }
+}
+
+/// Measures until two measurements in a row agree. A host that stops us for longer than the 8254
+/// takes to wrap around (55 ms) would otherwise have all time run wrong, unnoticed.
+fn measure_twice() -> Measured {
+    let mut last = measure();
+    for _ in 0..MEASUREMENTS {
+        let next = measure();
+        if next.agrees_with(&last) {
+            return next;
+        }
+        last = next;
+    }
+    log::warn!("the clocks do not agree with each other; times may be wrong");
+    last
+}
+
+/// Lets the 8254 count.
+fn measure() -> Measured {
     apic::start_counting();
     pit::start();
     let first = sample();
@@ -144,7 +178,11 @@ fn measure() -> (u64, u64, u64) {
     apic::stop_counting();
     let pit_ticks = first.pit - last.pit;
     let ns = pit_ticks * 1_000_000_000 / PIT_HZ;
-    (ns, last.tsc - first.tsc, last.timer - first.timer)
+    Measured {
+        ns,
+        ticks: last.tsc - first.tsc,
+        counts: last.timer - first.timer,
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -125,6 +125,9 @@ fn config() -> Config {
         .enforced_limits(EnforcedLimits::strict())
         .ignore_custom_sections(true)
         .set_max_cached_stacks(0)
+        // A new stack is made under a lock of the engine. Were anything allocated for it there, a
+        // sandbox at its limit would be ended with the lock held.
+        .set_min_stack_height(0)
         .set_max_recursion_depth(DEEPEST_RECURSION)
         .set_max_stack_height(LARGEST_STACK)
         // WASI preview 1 speaks of 32-bit pointers only.

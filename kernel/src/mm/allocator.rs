@@ -95,6 +95,9 @@ unsafe impl GlobalAlloc for Router {
         let Some(block) = NonNull::new(block) else {
             return;
         };
+        if current_arena().is_some() {
+            check_stack();
+        }
         match arena::owner_of(block.as_ptr() as u64) {
             // SAFETY: the caller's promise about the block is handed on.
             None => unsafe { heap::release(block, layout) },
@@ -104,6 +107,9 @@ unsafe impl GlobalAlloc for Router {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if current_arena().is_some() {
+            check_stack();
+        }
         if let Some(old) = NonNull::new(block)
             && let Some(arena) = arena::owner_of(block as u64)
             // SAFETY: the caller's promise about the block is handed on.

@@ -6,7 +6,8 @@
 //! can grow in place and never leave holes.
 //!
 //! Invariant: an arena is touched only by the sandbox that runs on it, or, when that will never run
-//! again, by the dispatcher that drops it. So it needs no lock.
+//! again, by the dispatcher that drops it. So it needs no lock; but a sandbox is not ended in the
+//! middle of a change to it ([`Critical`]), or the books would not say what is mapped.
 
 use alloc::boxed::Box;
 use core::alloc::Layout;
@@ -20,13 +21,16 @@ use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_SLOTS};
 use luge_memory::slots::SlotMap;
 
 use super::frames;
-use crate::arch::lock::Lock;
-use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
+use crate::arch::lock::{Critical, Lock};
+use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 
 /// Requests from this size on, in bytes, get a range of their own.
 const LARGE: usize = 64 << 10;
 /// How much the heap of small objects grows by, in bytes.
 const GROWTH: u64 = 32 << 10;
+/// How much of a large block is mapped and zeroed in one go, in bytes. In between the sandbox can be
+/// preempted, and ended.
+const STRETCH: u64 = 1 << 20;
 
 static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(ARENA_SLOTS));
 
@@ -47,6 +51,8 @@ struct Inner {
     heap_bytes: u64,
     /// How much of each large range is mapped; 0 means free.
     large_bytes: [u64; ARENA_LARGE_RANGES as usize],
+    /// The most that each large range ever had: that far there are page tables.
+    most_large_bytes: [u64; ARENA_LARGE_RANGES as usize],
     /// The sum of all that is mapped.
     mapped: u64,
 }
@@ -65,6 +71,7 @@ impl Arena {
             heap: Heap::empty(),
             heap_bytes: 0,
             large_bytes: [0; ARENA_LARGE_RANGES as usize],
+            most_large_bytes: [0; ARENA_LARGE_RANGES as usize],
             mapped: 0,
         };
         let arena = Box::new(Self {
@@ -81,10 +88,12 @@ impl Arena {
     /// # Safety
     /// Only the sandbox that runs on this arena may call.
     pub(super) unsafe fn allocate(&self, layout: Layout) -> *mut u8 {
+        let critical = Critical::enter();
         // SAFETY: the caller is the only one that touches the arena.
         let inner = unsafe { &mut *self.inner.get() };
         if layout.size() >= LARGE
-            && let Some(block) = self.allocate_large(inner, layout.size())
+            && layout.align() as u64 <= PAGE_BYTES
+            && let Some(block) = self.allocate_large(inner, layout.size(), &critical)
         {
             return block;
         }
@@ -103,15 +112,11 @@ impl Arena {
     /// # Safety
     /// As [`Self::allocate`]; `block` must be from this arena with this layout and unused.
     pub(super) unsafe fn release(&self, block: NonNull<u8>, layout: Layout) {
+        let _critical = Critical::enter();
         // SAFETY: as in `allocate`.
         let inner = unsafe { &mut *self.inner.get() };
         match self.large_at(block) {
-            Some(index) => {
-                let range = layout::arena_large_range(self.slot, index);
-                let bytes = core::mem::take(&mut inner.large_bytes[index as usize]);
-                unmap(range.start..range.start + bytes);
-                inner.mapped -= bytes;
-            }
+            Some(index) => self.shrink_large(inner, index, 0),
             // SAFETY: what is in no large range is from the heap, with this layout.
             None => unsafe { inner.heap.deallocate(block, layout) },
         }
@@ -122,33 +127,66 @@ impl Arena {
     /// # Safety
     /// As [`Self::release`], but the block stays in use.
     pub(super) unsafe fn grow_in_place(&self, block: NonNull<u8>, new_size: usize) -> bool {
+        let critical = Critical::enter();
         // SAFETY: as in `allocate`.
         let inner = unsafe { &mut *self.inner.get() };
         let Some(index) = self.large_at(block) else {
             return false;
         };
-        self.extend_large(inner, index, new_size).is_some()
+        self.extend_large(inner, index, new_size, &critical)
+            .is_some()
     }
 
-    fn allocate_large(&self, inner: &mut Inner, size: usize) -> Option<*mut u8> {
+    fn allocate_large(
+        &self,
+        inner: &mut Inner,
+        size: usize,
+        critical: &Critical,
+    ) -> Option<*mut u8> {
         let index = inner.large_bytes.iter().position(|bytes| *bytes == 0)? as u32;
-        self.extend_large(inner, index, size)?;
+        if self.extend_large(inner, index, size, critical).is_none() {
+            self.shrink_large(inner, index, 0);
+            return None;
+        }
         Some(layout::arena_large_range(self.slot, index).start as *mut u8)
     }
 
-    fn extend_large(&self, inner: &mut Inner, index: u32, size: usize) -> Option<()> {
+    /// Maps a large block up to `size`, or leaves it as it was.
+    fn extend_large(
+        &self,
+        inner: &mut Inner,
+        index: u32,
+        size: usize,
+        critical: &Critical,
+    ) -> Option<()> {
         let range = layout::arena_large_range(self.slot, index);
         let old = inner.large_bytes[index as usize];
         let new = (size as u64).next_multiple_of(PAGE_BYTES);
-        if new <= old {
-            return Some(());
-        }
-        if new > range.end - range.start {
+        if new > range.end - range.start || inner.mapped + new.saturating_sub(old) > self.limit {
             return None;
         }
-        self.map(inner, range.start + old..range.start + new)?;
-        inner.large_bytes[index as usize] = new;
+        let mut mapped = old;
+        while mapped < new {
+            let stretch = STRETCH.min(new - mapped);
+            let start = range.start + mapped;
+            if self.map(inner, start..start + stretch).is_none() {
+                self.shrink_large(inner, index, old);
+                return None;
+            }
+            mapped += stretch;
+            inner.large_bytes[index as usize] = mapped;
+            let most = &mut inner.most_large_bytes[index as usize];
+            *most = mapped.max(*most);
+            critical.breathe();
+        }
         Some(())
+    }
+
+    fn shrink_large(&self, inner: &mut Inner, index: u32, to: u64) {
+        let range = layout::arena_large_range(self.slot, index);
+        let from = core::mem::replace(&mut inner.large_bytes[index as usize], to);
+        unmap(range.start + to..range.start + from);
+        inner.mapped -= from - to;
     }
 
     fn allocate_small(&self, inner: &mut Inner, layout: Layout) -> Option<NonNull<u8>> {
@@ -211,9 +249,11 @@ impl Drop for Arena {
         let inner = self.inner.get_mut();
         let heap = layout::arena_heap_range(self.slot);
         unmap(heap.start..heap.start + inner.heap_bytes);
+        release_tables(heap.start, inner.heap_bytes);
         for (index, bytes) in inner.large_bytes.iter().enumerate() {
-            let range = layout::arena_large_range(self.slot, index as u32);
-            unmap(range.start..range.start + bytes);
+            let start = layout::arena_large_range(self.slot, index as u32).start;
+            unmap(start..start + bytes);
+            release_tables(start, inner.most_large_bytes[index]);
         }
         SLOTS
             .lock()
@@ -227,6 +267,19 @@ impl Drop for Arena {
 fn unmap(range: Range<u64>) {
     // SAFETY: nobody uses the range any more, so nobody uses its frames.
     unsafe { paging::unmap(range, &mut |frame| frames::release(frame)) };
+}
+
+/// Frees the page tables of a part of an arena that once had `bytes` mapped from `start` on, except
+/// the first: most parts never need another, and the slot will be used again.
+fn release_tables(start: u64, bytes: u64) {
+    let first_to_go = start.next_multiple_of(TABLE_SPAN);
+    let end = (start + bytes).next_multiple_of(TABLE_SPAN);
+    if first_to_go < end {
+        // SAFETY: nothing is mapped there any more, and the tables map nothing but this part.
+        unsafe {
+            paging::unmap_tables(first_to_go..end, &mut |frame| frames::release(frame));
+        }
+    }
 }
 
 /// The arena that `address` belongs to, if it belongs to one that exists.

@@ -18,14 +18,53 @@ use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
 
 /// How many stacks are kept mapped while nobody uses them.
 const POOLED: usize = 64;
+/// And how much of all memory they may take: one part in so many.
+const POOLED_SHARE: u64 = 16;
 
 static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(STACK_SLOTS));
 static POOL: Lock<Pool> = Lock::new(Pool {
     stacks: [const { None }; POOLED],
+    bytes: 0,
 });
 
 struct Pool {
     stacks: [Option<Stack>; POOLED],
+    bytes: u64,
+}
+
+impl Pool {
+    fn take(&mut self, bytes: u64) -> Option<Stack> {
+        let fits = |place: &&mut Option<Stack>| place.as_ref().is_some_and(|s| s.bytes == bytes);
+        let stack = self.stacks.iter_mut().find(fits)?.take()?;
+        self.bytes -= bytes;
+        Some(stack)
+    }
+
+    /// Any stack, the largest first.
+    fn take_largest(&mut self) -> Option<Stack> {
+        let largest = self
+            .stacks
+            .iter()
+            .flatten()
+            .map(|stack| stack.bytes)
+            .max()?;
+        self.take(largest)
+    }
+
+    /// Hands the stack back if there is no place for it.
+    fn put(&mut self, stack: Stack) -> Result<(), Stack> {
+        let (_, frames) = frames::counts();
+        let most = frames as u64 * PAGE_BYTES / POOLED_SHARE;
+        let place = self.stacks.iter_mut().find(|place| place.is_none());
+        match place {
+            Some(place) if self.bytes + stack.bytes <= most => {
+                self.bytes += stack.bytes;
+                *place = Some(stack);
+                Ok(())
+            }
+            _ => Err(stack),
+        }
+    }
 }
 
 /// A mapped stack, zeroed when it was taken.
@@ -62,13 +101,22 @@ pub fn take(bytes: u64) -> Option<Stack> {
     let bytes = bytes
         .next_multiple_of(PAGE_BYTES)
         .clamp(MIN_STACK_BYTES, MAX_STACK_BYTES);
-    let pooled = POOL
-        .lock()
-        .stacks
-        .iter_mut()
-        .find(|place| place.as_ref().is_some_and(|stack| stack.bytes == bytes))
-        .and_then(Option::take);
-    pooled.or_else(|| map_new(bytes))
+    let pooled = POOL.lock().take(bytes);
+    pooled.or_else(|| {
+        make_room(bytes);
+        map_new(bytes)
+    })
+}
+
+/// Unmaps pooled stacks of other sizes while there are no frames for one of this size.
+fn make_room(bytes: u64) {
+    while !frames::has_room_for_guest(bytes) {
+        let Some(stack) = POOL.lock().take_largest() else {
+            return;
+        };
+        // SAFETY: nobody uses a pooled stack.
+        unsafe { unmap(&stack) };
+    }
 }
 
 /// Takes a stack back: wiped and pooled, or unmapped if the pool is full.
@@ -78,14 +126,10 @@ pub fn take(bytes: u64) -> Option<Stack> {
 pub unsafe fn give_back(stack: Stack) {
     // SAFETY: the stack's pages are writable, and nobody uses them, as the caller promises.
     unsafe { paging::wipe_dirty(stack.range()) };
-    let mut pool = POOL.lock();
-    match pool.stacks.iter_mut().find(|place| place.is_none()) {
-        Some(place) => *place = Some(stack),
-        None => {
-            drop(pool);
-            // SAFETY: as the caller promises.
-            unsafe { unmap(&stack) };
-        }
+    let left_over = POOL.lock().put(stack);
+    if let Err(stack) = left_over {
+        // SAFETY: as the caller promises.
+        unsafe { unmap(&stack) };
     }
 }
 
@@ -104,7 +148,7 @@ fn map_new(bytes: u64) -> Option<Stack> {
             stack.range(),
             Access::ReadWrite,
             Caching::WriteBack,
-            &mut |_| frames::allocate_zeroed(),
+            &mut |_| frames::allocate_for_guest(),
             &mut frames::allocate_zeroed,
         )
     };

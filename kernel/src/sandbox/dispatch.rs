@@ -101,6 +101,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
     cpu.arena.store(native.allocates_in, Relaxed);
     cpu.sandbox
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
+    sched::arm_turn();
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
     // torn down and never found again.
     let returned = unsafe { switch::enter(&mut native.context) };
@@ -149,6 +150,7 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     sandbox.happened(event);
     sched::forget(sandbox.task());
     sched::forget_wake(sandbox.task(), sandbox.deadline);
+    sandbox.forget_alarm();
     LIVE.lock().remove(&sandbox.id);
     ENDED.fetch_add(1, Relaxed);
     // SAFETY: this is the dispatcher, and the sandbox will not run again.
@@ -212,7 +214,12 @@ impl Sandbox {
             if moment <= Instant::now().as_ns() {
                 return self.wake_up();
             }
-            sched::wake_at(self.task(), Instant::from_ns(moment));
+            let moment = Instant::from_ns(moment);
+            // Its deadline wakes it anyway.
+            if moment < self.deadline {
+                sched::wake_at(self.task(), moment);
+                *self.alarm.lock() = Some(moment);
+            }
         }
     }
 

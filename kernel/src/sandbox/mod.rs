@@ -76,7 +76,7 @@ pub enum Refused {
 /// What an arena may map beyond the guest's own limit: the engine's bookkeeping, and the slack of
 /// vectors that grow by doubling.
 const ENGINE_ALLOWANCE: u64 = 8 << 20;
-/// What must be free, beside the stack, for a sandbox to start.
+/// What must be free, beside the stack, for a sandbox to start, in bytes.
 const ROOM_TO_START: u64 = 256 << 10;
 /// How much CPU time a sandbox gets before its deadline in the queue is postponed.
 const SLICE_NS: u64 = 20_000_000;
@@ -95,6 +95,8 @@ pub struct Sandbox {
     output: Lock<Output>,
     departure: Lock<Option<Departure>>,
     doom: Lock<Option<Outcome>>,
+    /// When it asked to be woken, while it sleeps.
+    alarm: Lock<Option<Instant>>,
     native: UnsafeCell<Option<Native>>,
 }
 
@@ -145,11 +147,10 @@ impl Deref for Current {
 /// # Errors
 /// [`Refused::NoRoom`] when there is no memory or slot for it; then nothing has happened.
 pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
-    if !frames::has_room_for_guest(request.stack_bytes + ROOM_TO_START) {
-        return Err(Refused::NoRoom);
-    }
     let stack = stacks::take(request.stack_bytes).ok_or(Refused::NoRoom)?;
-    let Some(arena) = Arena::new(arena_limit(request.memory_bytes)) else {
+    let has_room = frames::has_room_for_guest(ROOM_TO_START);
+    let arena = has_room.then(|| Arena::new(arena_limit(request.memory_bytes)));
+    let Some(arena) = arena.flatten() else {
         // SAFETY: nobody has run on the stack yet.
         unsafe { stacks::give_back(stack) };
         return Err(Refused::NoRoom);
@@ -163,6 +164,7 @@ pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
         output: Lock::new(Output::new(request.output_bytes)),
         departure: Lock::new(None),
         doom: Lock::new(None),
+        alarm: Lock::new(None),
         native: UnsafeCell::new(None),
         request,
     });

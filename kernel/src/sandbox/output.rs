@@ -6,18 +6,45 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use luge_sandbox::{Event, State, Wait};
 use x86_64::instructions::interrupts;
 
 use super::{Departure, Sandbox};
+use crate::arch::paging::PAGE_BYTES;
 use crate::arch::switch;
 use crate::arch::time::Instant;
+use crate::mm::frames;
 use crate::sched;
 
 /// Bytes that may wait to be sent before the sandbox has to.
 const WINDOW: usize = 256 << 10;
 /// Small writes are gathered into buffers of this many bytes.
 const BUFFER: usize = 16 << 10;
+
+/// What all sandboxes together may have waiting: this part of all memory. The kernel's heap does not
+/// shrink, so what output takes once is lost for sandboxes.
+const SHARE: usize = 16;
+
+/// Bytes that wait, in all sandboxes.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a sandbox waits for others' output to go when it has none waiting itself.
+const RETRY_NS: u64 = 1_000_000;
+
+fn machine_has_room(bytes: usize) -> bool {
+    let (_, frames) = frames::counts();
+    WAITING.load(Relaxed) + bytes <= frames * PAGE_BYTES as usize / SHARE
+}
+
+/// What became of a write.
+enum Pushed {
+    /// So many bytes were taken; the rest can never be.
+    AllThatMayBe(usize),
+    /// So many were taken; there is no more room now.
+    Full(usize),
+}
 
 pub(super) struct Output {
     buffers: VecDeque<Vec<u8>>,
@@ -35,26 +62,56 @@ impl Output {
         }
     }
 
-    /// Takes as much of `bytes` as fits the window and the allowance.
-    fn push(&mut self, bytes: &[u8]) -> usize {
-        let room = (WINDOW - self.queued).min(usize::try_from(self.allowance).unwrap_or(WINDOW));
-        let bytes = &bytes[..bytes.len().min(room)];
-        match self.buffers.back_mut() {
-            Some(last) if last.len() + bytes.len() <= last.capacity() => {
-                last.extend_from_slice(bytes);
-            }
-            _ if !bytes.is_empty() => {
-                // The first buffer is just as large as it must be: most answers are one write.
-                let least = if self.buffers.is_empty() { 0 } else { BUFFER };
-                let mut buffer = Vec::with_capacity(bytes.len().max(least));
-                buffer.extend_from_slice(bytes);
-                self.buffers.push_back(buffer);
-            }
-            _ => {}
+    /// Takes as much of `bytes` as fits the window, the machine and the allowance.
+    fn push(&mut self, bytes: &[u8]) -> Pushed {
+        let allowance = usize::try_from(self.allowance).unwrap_or(usize::MAX);
+        let wanted = &bytes[..bytes.len().min(allowance)];
+        let taken = &wanted[..wanted.len().min(WINDOW - self.queued)];
+        if !machine_has_room(taken.len()) || self.store(taken).is_none() {
+            return Pushed::Full(0);
         }
-        self.queued += bytes.len();
-        self.allowance -= bytes.len() as u64;
-        bytes.len()
+        WAITING.fetch_add(taken.len(), Relaxed);
+        self.queued += taken.len();
+        self.allowance -= taken.len() as u64;
+        if taken.len() < wanted.len() {
+            Pushed::Full(taken.len())
+        } else {
+            Pushed::AllThatMayBe(taken.len())
+        }
+    }
+
+    /// Appends to the last buffer if it has room, else makes a new one. None without memory.
+    fn store(&mut self, bytes: &[u8]) -> Option<()> {
+        if let Some(last) = self.buffers.back_mut()
+            && last.len() + bytes.len() <= last.capacity()
+        {
+            last.extend_from_slice(bytes);
+            return Some(());
+        }
+        if bytes.is_empty() {
+            return Some(());
+        }
+        // The first buffer is just as large as it must be: most answers are one write.
+        let least = if self.buffers.is_empty() { 0 } else { BUFFER };
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(bytes.len().max(least)).ok()?;
+        self.buffers.try_reserve(1).ok()?;
+        buffer.extend_from_slice(bytes);
+        self.buffers.push_back(buffer);
+        Some(())
+    }
+
+    fn pop(&mut self) -> Option<Vec<u8>> {
+        let buffer = self.buffers.pop_front()?;
+        self.queued -= buffer.len();
+        WAITING.fetch_sub(buffer.len(), Relaxed);
+        Some(buffer)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
     }
 }
 
@@ -66,18 +123,17 @@ impl Sandbox {
     pub fn write_output(&self, bytes: &[u8]) -> usize {
         let mut written = 0;
         while written < bytes.len() && self.doom.lock().is_none() {
-            let (taken, full) = {
-                let mut output = self.output.lock();
-                (output.push(&bytes[written..]), output.queued >= WINDOW)
-            };
-            written += taken;
+            let pushed = self.output.lock().push(&bytes[written..]);
             sched::want_attention();
-            if written < bytes.len() {
-                if !full {
-                    break;
-                }
-                self.wait(Wait::Output);
+            match pushed {
+                Pushed::AllThatMayBe(taken) => return written + taken,
+                Pushed::Full(taken) => written += taken,
             }
+            self.wait(if self.output_queued() > 0 {
+                Wait::Output
+            } else {
+                Wait::Until(Instant::now().plus_ns(RETRY_NS).as_ns())
+            });
         }
         written
     }
@@ -91,22 +147,18 @@ impl Sandbox {
         }
     }
 
-    /// Gives the CPU back and wants it again at once.
+    /// Gives the CPU back and wants it again at once. False if the sandbox is to end.
     ///
     /// Called by the sandbox itself.
-    pub fn step_aside(&self) {
+    pub fn step_aside(&self) -> bool {
         self.wait(Wait::Until(0));
+        self.doom.lock().is_none()
     }
 
     /// The next buffer of output, moved out. Called by the dispatcher's side.
     #[must_use]
     pub fn take_output(&self) -> Option<Vec<u8>> {
-        let buffer = {
-            let mut output = self.output.lock();
-            let buffer = output.buffers.pop_front()?;
-            output.queued -= buffer.len();
-            buffer
-        };
+        let buffer = self.output.lock().pop()?;
         if self.state() == State::Blocked(Wait::Output) {
             self.wake_up();
         }
@@ -128,9 +180,17 @@ impl Sandbox {
         interrupts::enable();
     }
 
+    pub(super) fn forget_alarm(&self) {
+        let alarm = self.alarm.lock().take();
+        if let Some(moment) = alarm {
+            sched::forget_wake(self.task(), moment);
+        }
+    }
+
     /// Puts a blocked sandbox back into the queue.
     pub(super) fn wake_up(&self) {
         if matches!(self.state(), State::Blocked(_)) {
+            self.forget_alarm();
             self.happened(Event::Woken);
             self.queue();
         }

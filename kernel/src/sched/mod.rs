@@ -19,11 +19,15 @@ use crate::arch::apic;
 use crate::arch::lock::Lock;
 use crate::arch::time::{Instant, ticks};
 
+/// Every task that is entered gets at least this long, in nanoseconds.
+const SHORTEST_TURN_NS: u64 = 20_000;
 /// The longest that the CPU sleeps when nothing is due, in nanoseconds.
 const LONGEST_SLEEP_NS: u64 = 1_000_000_000;
 
 static READY: Lock<Queue> = Lock::new(Queue::new());
 static SLEEPERS: Lock<BTreeSet<(Instant, u64)>> = Lock::new(BTreeSet::new());
+/// When the turn of the running task must end at the latest, in nanoseconds since boot.
+static TURN_ENDS_NS: AtomicU64 = AtomicU64::new(0);
 static ATTENTION: AtomicBool = AtomicBool::new(true);
 static BUSY_TICKS: AtomicU64 = AtomicU64::new(0);
 static WOKE_AT: AtomicU64 = AtomicU64::new(0);
@@ -103,12 +107,16 @@ fn run_until(limit: Instant, run: fn(TaskId)) -> bool {
     let Some(entry) = READY.lock().pop_earliest() else {
         return false;
     };
-    let quantum = Instant::now().plus_ns(QUANTUM_NS.load(Relaxed));
-    arm(quantum.min(limit));
+    TURN_ENDS_NS.store(next_due(limit).as_ns(), Relaxed);
     run(entry.task);
-    // A timer that fires now must not cost the next one its quantum.
     apic::disarm_timer();
     true
+}
+
+/// The moment of the first sleeper, or `limit` if that is earlier.
+fn next_due(limit: Instant) -> Instant {
+    let first_sleeper = SLEEPERS.lock().first().map(|(moment, _)| *moment);
+    first_sleeper.map_or(limit, |moment| moment.min(limit))
 }
 
 fn wake_sleepers(now: Instant, wake: fn(TaskId)) {
@@ -125,12 +133,23 @@ fn wake_sleepers(now: Instant, wake: fn(TaskId)) {
     }
 }
 
+/// Arms the timer for the turn of a task that is about to be entered: its quantum, or less if
+/// something else is due before. The floor is what lets every turn make progress.
+pub fn arm_turn() {
+    let now = Instant::now();
+    let due = Instant::from_ns(TURN_ENDS_NS.load(Relaxed));
+    let quantum = QUANTUM_NS.load(Relaxed);
+    apic::arm_timer_in(
+        due.since(now)
+            .clamp(SHORTEST_TURN_NS, quantum.max(SHORTEST_TURN_NS)),
+    );
+}
+
 /// Halts the CPU until an interrupt, unless there is something to do.
 fn idle(poll_at: Instant, before: fn()) {
     BUSY_TICKS.fetch_add(ticks() - WOKE_AT.load(Relaxed), Relaxed);
     before();
-    let first_sleeper = SLEEPERS.lock().first().map(|(moment, _)| *moment);
-    let until = first_sleeper.map_or(poll_at, |moment| moment.min(poll_at));
+    let until = next_due(poll_at);
     if !ATTENTION.load(Relaxed) && until > Instant::now() {
         arm(until);
         // Interrupts are off up to `hlt` itself, so what happens after the check still ends it.

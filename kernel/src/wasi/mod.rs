@@ -80,7 +80,7 @@ impl Host for Outside {
         self.sandbox.sleep_until(Instant::from_ns(deadline_ns));
     }
 
-    fn yield_now(&mut self) {
-        self.sandbox.step_aside();
+    fn yield_now(&mut self) -> bool {
+        self.sandbox.step_aside()
     }
 }

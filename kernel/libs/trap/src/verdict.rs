@@ -79,6 +79,8 @@ pub enum Reason {
     NoSandbox,
     /// A kernel lock was held, so what it protects may be half-changed.
     LockHeld,
+    /// The kernel was doing something for the sandbox, with room on the stack that was checked.
+    HostCall,
     /// The instruction belongs to the kernel, not to a guest.
     KernelCode,
     /// #DF, NMI and #MC are never a guest's doing.
@@ -92,6 +94,7 @@ impl Reason {
         match self {
             Self::NoSandbox => "no sandbox was running",
             Self::LockHeld => "a kernel lock was held",
+            Self::HostCall => "in a host call",
             Self::KernelCode => "in kernel code",
             Self::NeverAGuests => "never a guest's doing",
         }
@@ -110,10 +113,13 @@ pub fn judge(fault: &Fault, running: Option<&Running>) -> Verdict {
     if sandbox.locks_held > 0 {
         return Verdict::Panic(Reason::LockHeld);
     }
+    if sandbox.host_calls > 0 {
+        return Verdict::Panic(Reason::HostCall);
+    }
     if ran_off_its_stack(fault, sandbox) {
         return Verdict::End(Trap::StackOverflow);
     }
-    if sandbox.host_calls > 0 || !sandbox.guest_code.contains(&fault.rip) {
+    if !sandbox.guest_code.contains(&fault.rip) {
         return Verdict::Panic(Reason::KernelCode);
     }
     Verdict::End(trap_of_guest_code(fault.vector))
@@ -187,13 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn an_overflow_in_a_host_call_without_locks_is_a_stack_overflow() {
+    fn an_overflow_in_a_host_call_is_a_panic_because_its_room_was_checked() {
         let sandbox = Running {
             host_calls: 1,
             ..running()
         };
         assert_eq!(
             judge(&overflow(KERNEL), Some(&sandbox)),
+            Verdict::Panic(Reason::HostCall)
+        );
+    }
+
+    #[test]
+    fn an_overflow_of_the_engine_between_guest_code_and_the_gate_is_a_stack_overflow() {
+        assert_eq!(
+            judge(&overflow(KERNEL), Some(&running())),
             Verdict::End(Trap::StackOverflow)
         );
     }
@@ -266,7 +280,7 @@ mod tests {
             ..running()
         };
         let verdict = judge(&fault(vector::DIVIDE_ERROR, GUEST), Some(&sandbox));
-        assert_eq!(verdict, Verdict::Panic(Reason::KernelCode));
+        assert_eq!(verdict, Verdict::Panic(Reason::HostCall));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub trait Host {
     /// not wanted any more.
     fn sleep_until(&mut self, deadline_ns: u64);
 
-    /// Lets others run. Called between the parts of long work, too.
-    fn yield_now(&mut self);
+    /// Lets others run. Called between the parts of long work, too. False if the command is not
+    /// wanted any more.
+    fn yield_now(&mut self) -> bool;
 }

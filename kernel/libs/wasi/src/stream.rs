@@ -84,8 +84,8 @@ impl<H: Host> Context<H> {
             .peekable();
         while let Some(chunk) = chunks.next() {
             self.host.random(chunk);
-            if chunks.peek().is_some() {
-                self.host.yield_now();
+            if chunks.peek().is_some() && !self.host.yield_now() {
+                break;
             }
         }
         Ok(())

@@ -16,6 +16,8 @@ pub struct World {
     pub room: usize,
     pub sleeps: Vec<u64>,
     pub yields: u32,
+    /// Whether the command is to stop at its next yield.
+    pub unwanted: bool,
     random: u8,
 }
 
@@ -57,8 +59,9 @@ impl Host for World {
         self.sleeps.push(deadline_ns);
         self.monotonic_ns = self.monotonic_ns.max(deadline_ns);
     }
-    fn yield_now(&mut self) {
+    fn yield_now(&mut self) -> bool {
         self.yields += 1;
+        !self.unwanted
     }
 }
 

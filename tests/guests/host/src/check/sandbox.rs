@@ -86,8 +86,9 @@ impl Sandbox {
         taken
     }
 
-    pub fn step_aside(&self) {
+    pub fn step_aside(&self) -> bool {
         std::thread::yield_now();
+        !self.doomed.load(Relaxed)
     }
 
     pub fn sleep_until(&self, moment: Instant) {
