@@ -44,8 +44,7 @@ put() {
     cmp -s "$1" "$2" || cp "$1" "$2"
 }
 
-build_rust() {
-    need cargo "https://rustup.rs"
+need_targets() {
     installed=$(rustup target list --installed 2> /dev/null || true)
     for target in wasm32-wasip1 wasm32-unknown-unknown; do
         case $installed in
@@ -53,9 +52,28 @@ build_rust() {
             *) fail "the Rust target $target is missing; install it with: rustup target add $target" ;;
         esac
     done
+}
+
+# Builds Rust for the target $2. Debian has the standard library for these targets as source only, and
+# takes the C library and its start file from wasi-libc.
+build_package() {
+    set -- build --quiet --locked --release --package "$1" --target "$2"
+    wasi=/usr/lib/wasm32-wasi
+    if [ "${LUGE_RUST:-}" = debian ]; then
+        RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort \
+            CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi \
+                -Clink-arg=$wasi/crt1-command.o -Clink-arg=-zstack-size=65536" cargo "$@"
+    else
+        cargo "$@"
+    fi
+}
+
+build_rust() {
+    need cargo "https://rustup.rs"
+    [ "${LUGE_RUST:-}" = debian ] || need_targets
     cd "$here/rust"
-    cargo build --quiet --locked --release --package plain --target wasm32-wasip1
-    cargo build --quiet --locked --release --package small --target wasm32-unknown-unknown
+    build_package plain wasm32-wasip1
+    build_package small wasm32-unknown-unknown
     put_all plain wasm32-wasip1
     put_all small wasm32-unknown-unknown
 }
@@ -95,10 +113,9 @@ build_wat() {
 
 assemble() {
     if [ -z "${assembler:-}" ]; then
-        cd "$here/host"
-        # The same switch as for `check`, or each would build the other's dependencies again.
-        RUSTC_BOOTSTRAP=1 cargo build --quiet --locked --bin assemble
-        assembler=$CARGO_TARGET_DIR/debug/assemble
+        cd "$here/assemble"
+        cargo build --quiet --locked
+        assembler=$CARGO_TARGET_DIR/debug/luge-assemble
     fi
     echo "  guest $(basename "$2")"
     "$assembler" "$1" "$2"
