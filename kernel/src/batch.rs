@@ -106,7 +106,8 @@ impl Batch {
     }
 }
 
-fn request(function: &Function) -> Request {
+/// A request for a function, with no arguments and an empty body.
+pub fn request(function: &Function) -> Request {
     Request {
         name: function.name.clone(),
         workload: function.workload.clone(),

@@ -52,9 +52,9 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     let options = read_command_line(boot);
     start_clocks(boot);
     start_sandboxes(&options);
-    play_scenario(&options);
     start_devices(&options);
     functions::start(&options);
+    play_scenario(&options);
     if options.bench {
         bench::all();
         power::off()

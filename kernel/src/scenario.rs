@@ -3,11 +3,16 @@
 //! Some of it is called by hostile guests, as imports of the module `luge_scenario`; some of it is
 //! asked for on the command line (`scenario=NAME`), to see that the test harness notices.
 
-use log::info;
+use log::{error, info};
+use luge_sandbox::Outcome;
+use luge_trap::Trap;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 pub use crate::arch::stand_in::{divide, wild_write};
+use crate::arch::time::Instant;
 use crate::arch::{paging, stand_in, traps};
+use crate::mm::allocator::failing;
+use crate::{functions, sandbox};
 
 /// An address that nothing is ever mapped at: the lower half is empty.
 const UNMAPPED: *mut u8 = 0x10_0000_0000 as *mut u8;
@@ -18,6 +23,7 @@ pub fn at_boot(name: &str) -> bool {
     match name {
         "panic" => panic!("asked for by scenario=panic"),
         "audit" => info!("audit: {:?}", paging::audit()),
+        "failing-allocations" => failing_allocations(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -64,4 +70,45 @@ fn triple_fault() {
 fn recurse(depth: u64) -> u64 {
     let frame = core::hint::black_box([depth; 64]);
     recurse(depth - 1) + frame[0]
+}
+
+/// Runs every function again and again, each time with another of its allocations failing, and then
+/// once as it is. No failure may be more than the end of its own sandbox.
+fn failing_allocations() {
+    for function in functions::table().functions() {
+        let mut ended = 0;
+        let mut point = 0;
+        loop {
+            failing::arm(point);
+            let outcome = run_once(function);
+            if !failing::reached() {
+                break;
+            }
+            match outcome {
+                Outcome::Exit(_) => {}
+                Outcome::Trap(Trap::OutOfMemory) => ended += 1,
+                other => error!("{}: allocation {point} failed: {other}", function.name),
+            }
+            point += 1;
+        }
+        let last = run_once(function);
+        info!(
+            "failing allocations: {}: {point} points, {ended} out of memory, then {last}",
+            function.name
+        );
+    }
+}
+
+fn run_once(function: &functions::Function) -> Outcome {
+    let request = crate::batch::request(function);
+    let sandbox = sandbox::submit(request, Instant::now()).expect("there is room for one sandbox");
+    loop {
+        while sandbox.take_output().is_some() {}
+        if let Some(outcome) = sandbox.outcome() {
+            return outcome;
+        }
+        if !sandbox::run_next() {
+            sandbox.cancel();
+        }
+    }
 }

@@ -10,7 +10,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::arena::{self, Arena};
+use super::arena::{self, Arena, LARGE};
 use super::heap;
 use crate::arch::per_cpu;
 
@@ -72,8 +72,18 @@ unsafe impl GlobalAlloc for Router {
             None => heap::allocate(layout),
             Some(arena) => {
                 check_stack();
-                // SAFETY: the running sandbox is the one that calls.
-                unsafe { arena.allocate(layout) }
+                let block = if failing::this_one() {
+                    core::ptr::null_mut()
+                } else {
+                    // SAFETY: the running sandbox is the one that calls.
+                    unsafe { arena.allocate(layout) }
+                };
+                // A linear memory may be refused, and the guest told so. Engines do not expect it of
+                // anything small, and some panic.
+                if block.is_null() && layout.size() < LARGE {
+                    end(Exhausted::Memory);
+                }
+                block
             }
         }
     }
@@ -139,4 +149,38 @@ fn on_error(layout: Layout) -> ! {
         end(Exhausted::Memory);
     }
     panic!("out of kernel memory: {} bytes wanted", layout.size())
+}
+
+/// A hook for scenarios: makes one allocation of a sandbox fail.
+pub mod failing {
+    #[cfg(feature = "scenarios")]
+    pub use on::{arm, reached};
+
+    #[cfg(feature = "scenarios")]
+    mod on {
+        use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+        pub(super) static LEFT: AtomicU64 = AtomicU64::new(u64::MAX);
+
+        /// The allocation after the next `count` ones fails; those after it do not.
+        pub fn arm(count: u64) {
+            LEFT.store(count, Relaxed);
+        }
+
+        /// Whether that allocation has come. Disarms.
+        pub fn reached() -> bool {
+            LEFT.swap(u64::MAX, Relaxed) > u64::MAX / 2
+        }
+    }
+
+    #[cfg(feature = "scenarios")]
+    pub(super) fn this_one() -> bool {
+        // Wraps from 0 to the largest number, which is "reached", and then no more.
+        on::LEFT.fetch_sub(1, core::sync::atomic::Ordering::Relaxed) == 0
+    }
+
+    #[cfg(not(feature = "scenarios"))]
+    pub(super) const fn this_one() -> bool {
+        false
+    }
 }

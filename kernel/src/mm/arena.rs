@@ -25,7 +25,7 @@ use crate::arch::lock::{Critical, Lock};
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 
 /// Requests from this size on, in bytes, get a range of their own.
-const LARGE: usize = 64 << 10;
+pub(super) const LARGE: usize = 64 << 10;
 /// How much the heap of small objects grows by, in bytes.
 const GROWTH: u64 = 32 << 10;
 /// How much of a large block is mapped and zeroed in one go, in bytes. In between the sandbox can be
