@@ -17,9 +17,10 @@ cd "$root" || exit 2
 logs=${CARGO_TARGET_DIR:-$root/target}/test-logs
 passed=0 failed=0
 
-# count LOG WORD — the sum of the numbers before WORD in the result lines of cargo and the scenarios.
+# count LOG WORD — the sum of the numbers before WORD in the result lines: `test result: …` of cargo and
+# the scenarios, `N passed, M failed` of everything else.
 count() {
-    awk -v word="$2" '/^test result: / {
+    awk -v word="$2" '/^test result: / || /^[0-9]+ passed, [0-9]+ failed$/ {
         for (i = 2; i <= NF; i++) if ($i ~ "^" word) sum += $(i - 1)
     } END { print sum + 0 }' "$1"
 }
@@ -52,7 +53,7 @@ run_part() {
     clippy) part clippy cargo clippy --all-targets -- -D warnings ;;
     clippy-bare) part clippy-bare bare_clippy ;;
     host) part host cargo test --no-fail-fast ;;
-    guests) part guests tests/guests/build.sh "${CARGO_TARGET_DIR:-$root/target}/functions" ;;
+    guests) part guests tests/guests/check.sh "${CARGO_TARGET_DIR:-$root/target}/functions" ;;
     scenarios) part scenarios cargo run -q -p luge-harness --bin luge-scenarios ;;
     *)
         echo "tests/run.sh: there is no part '$1'" >&2

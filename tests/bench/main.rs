@@ -26,11 +26,13 @@ const REQUESTS: u64 = 100;
 
 fn main() -> Result<ExitCode> {
     let lab = Lab::new(Workshop::open()?, "bench");
-    let measured = kernel_figures(&lab).and_then(|mut figures| {
-        figures.insert("request-empty".to_owned(), instructions_of_a_request(&lab)?);
-        Ok(figures)
-    });
-    let figures = measured.with_context(|| lab.last_words())?;
+    let figures = match figures(&lab) {
+        Ok(figures) => figures,
+        Err(error) => {
+            eprintln!("{error:#}\n{}", lab.last_words());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let (report, met) = report(&figures);
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(if met {
@@ -40,13 +42,19 @@ fn main() -> Result<ExitCode> {
     })
 }
 
+fn figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
+    let mut figures = kernel_figures(lab)?;
+    figures.insert("request-empty".to_owned(), instructions_of_a_request(lab)?);
+    Ok(figures)
+}
+
 /// The figures that the kernel measures itself.
 fn kernel_figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
     let disk = Disk::Modules(lab.workshop().guests()?.join("examples"));
     let boot = Boot::new(Kernel::Product)
         .disk(disk)
         .switch("--icount")
-        .append("bench log=warn");
+        .append("bench log=error");
     let mut machine = lab.boot(&boot)?;
     machine.ends_with(End::PowerOff)?;
     let figures: BTreeMap<_, _> = machine
