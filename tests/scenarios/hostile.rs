@@ -23,6 +23,8 @@ macro_rules! outcomes {
         scenarios![
             $($rule,)*
             an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up,
+            a_guest_that_fills_memory_for_ever_is_ended_at_its_deadline_and_holds_nobody_up,
+            every_allocation_of_a_sandbox_may_fail_and_ends_that_sandbox_alone,
             a_guest_that_floods_its_output_is_ended_and_holds_nobody_up,
             a_guest_that_grows_its_memory_is_told_no_at_its_limit,
             a_loop_of_memory_grow_just_runs_where_calls_are_guaranteed,
@@ -64,6 +66,35 @@ fn an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up(lab: &Lab) -> Re
         "it took {:?}",
         start.elapsed()
     );
+    Ok(())
+}
+
+/// Its time passes in the engine's `memset`, where there is no guest code.
+fn a_guest_that_fills_memory_for_ever_is_ended_at_its_deadline_and_holds_nobody_up(
+    lab: &Lab,
+) -> Result<()> {
+    let machine = machine_with(lab, Kernel::Product, "fill-loop", SHORT_US)?;
+    beside_a_neighbour(&machine, "/fill-loop")?.expect_status(504)
+}
+
+fn every_allocation_of_a_sandbox_may_fail_and_ends_that_sandbox_alone(lab: &Lab) -> Result<()> {
+    let disk = disk_with(lab, "exit3", AMPLE_US)?;
+    let boot = Boot::new(Kernel::Scenarios)
+        .disk(disk)
+        .append("scenario=failing-allocations");
+    let machine = lab.serve(&boot)?;
+    for (function, outcome) in [("exit3", "exit 3"), ("fib", "exit 0"), ("echo", "exit 0")] {
+        let line = machine.line("the report of the scenario", |line| {
+            line.contains(&format!("failing allocations: {function}:"))
+        })?;
+        ensure!(line.ends_with(&format!("then {outcome}")), "{line}");
+        ensure!(
+            !line.contains(": 0 points"),
+            "nothing was made to fail: {line}"
+        );
+    }
+    let odd = machine.serial.text().contains(" failed: ");
+    ensure!(!odd, "a failure had another end than out of memory");
     Ok(())
 }
 
