@@ -14,6 +14,7 @@ mod bench;
 mod disk;
 mod engine;
 mod functions;
+mod http;
 mod mm;
 mod net;
 mod observe;
@@ -59,9 +60,10 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
         bench::all();
         power::off()
     }
+    let poll = start_serving(&options);
     info!("ready");
     sched::run_forever(Hooks {
-        poll: if options.batch { batch::poll } else { |_| None },
+        poll,
         run: sandbox::run,
         wake: sandbox::wake,
         idle: if options.memory_report {
@@ -166,6 +168,19 @@ fn start_devices(options: &Options) {
         gsi: window.gsi,
     });
     virtio::probe(windows);
+}
+
+/// Starts what the dispatcher polls: the batch, or the server. Without a network the kernel goes on, for
+/// whoever reads the log.
+fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant> {
+    if options.batch {
+        return batch::poll;
+    }
+    let ports = functions::table().ports();
+    if let Err(reason) = http::start(options, ports, time::Instant::now()) {
+        warn!("nothing is served: {reason}");
+    }
+    |now| http::poll(now, functions::table())
 }
 
 fn play_scenario(options: &Options) {

@@ -80,6 +80,8 @@ pub struct Stack {
     interface: Interface,
     card: Card,
     pool: Pool,
+    /// The card was not asked to the end, so it will not interrupt.
+    more_has_arrived: bool,
 }
 
 impl Stack {
@@ -106,23 +108,26 @@ impl Stack {
             interface,
             card,
             pool,
+            more_has_arrived: false,
         })
     }
 
     /// Takes in what has arrived.
     pub fn receive_packets(&mut self, now: Instant) {
         let stack_now = stack_time(now);
+        self.more_has_arrived = true;
         for _ in 0..PACKETS_AT_ONCE {
             self.card.refuse_connections_to(self.pool.deaf_ports());
             let sockets = self.pool.sockets();
-            match self
+            let result = self
                 .interface
-                .poll_ingress_single(stack_now, &mut self.card, sockets)
-            {
-                PollIngressSingleResult::None => break,
-                // A burst may hold several connection requests: each takes the listening socket.
-                _ => self.pool.notice_opening(now),
+                .poll_ingress_single(stack_now, &mut self.card, sockets);
+            if result == PollIngressSingleResult::None {
+                self.more_has_arrived = false;
+                break;
             }
+            // A burst may hold several connection requests: each takes the listening socket.
+            self.pool.notice_opening(now);
         }
         self.pool.notice_established(now);
     }
@@ -141,7 +146,8 @@ impl Stack {
         let stack_at = self.interface.poll_at(stack_now, self.pool.sockets());
         let stack_at =
             stack_at.map(|at| Instant::from_ns(at.total_micros().cast_unsigned() * 1_000));
-        [stack_at, close_at].into_iter().flatten().min()
+        let arrived_at = self.more_has_arrived.then_some(now);
+        [stack_at, close_at, arrived_at].into_iter().flatten().min()
     }
 
     /// The next connection that has come about, and the port it came to.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::Socket as AnySocket;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::time::Duration;
 
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::Instant;
@@ -21,6 +22,15 @@ const MEMORY_SHARE: usize = 4;
 const OPENING_NS: u64 = 10_000_000_000;
 /// How long a client may take to read the rest of an answer and to close its side.
 const CLOSING_NS: u64 = 10_000_000_000;
+
+/// How long a socket stays for its last acknowledgement to be sent, and once more if that is lost. The
+/// four minutes of the standard are for networks where segments wander; old ones do not fit a new
+/// connection here, whose sequence number is random.
+const TIME_WAIT_NS: u64 = 20_000_000;
+/// How long a reset may take to be sent.
+const RESET_NS: u64 = 1_000_000_000;
+/// How long the acknowledgement of a request waits for the answer to go with.
+const ACKNOWLEDGE_MS: u64 = 10;
 
 /// A connection in the server's hands. Given back with `Stack::close` or `Stack::abort`.
 #[derive(Debug)]
@@ -102,6 +112,7 @@ impl Pool {
             let Some(mut socket) = self.shelf.pop() else {
                 return;
             };
+            socket.set_ack_delay(Some(Duration::from_millis(ACKNOWLEDGE_MS)));
             socket
                 .listen(port.number)
                 .expect("a socket from the shelf is closed");
@@ -161,7 +172,10 @@ impl Pool {
     }
 
     pub(super) fn close(&mut self, link: Link, now: Instant) {
-        self.socket(&link).close();
+        let socket = self.socket(&link);
+        // No answer will come that an acknowledgement could go with.
+        socket.set_ack_delay(None);
+        socket.close();
         self.pass(link, now);
     }
 
@@ -190,15 +204,26 @@ impl Pool {
         } = self;
         // With the shelf empty, clients that only have to close their side cannot be waited for.
         let hurry = shelf.is_empty();
-        closing.retain(|passing| {
+        closing.retain_mut(|passing| {
             let socket = sockets.get_mut::<Socket>(passing.handle);
             // Nobody reads this any more.
             while socket.can_recv() && socket.recv(|bytes| (bytes.len(), ())).is_ok() {}
-            if now >= passing.until || (hurry && socket.state() == State::FinWait2) {
-                socket.abort();
-            }
-            if !is_over(socket) {
-                return true;
+            let time_is_up = now >= passing.until;
+            match socket.state() {
+                State::TimeWait if !time_is_up => {
+                    passing.until = passing.until.min(now.plus_ns(TIME_WAIT_NS));
+                    return true;
+                }
+                // The peer is forgotten once it has been sent the reset.
+                State::Closed if !time_is_up && socket.remote_endpoint().is_some() => return true,
+                State::TimeWait | State::Closed => {}
+                state => {
+                    if time_is_up || (hurry && state == State::FinWait2) {
+                        socket.abort();
+                        passing.until = now.plus_ns(RESET_NS);
+                    }
+                    return true;
+                }
             }
             shelve(sockets, shelf, passing.handle);
             false
@@ -207,20 +232,6 @@ impl Pool {
         closing
             .chain(self.opening.iter().map(|passing| passing.until))
             .min()
-    }
-}
-
-/// Whether a socket has nothing more to send.
-///
-/// TIME-WAIT is not waited for: in that state the peer has everything and has closed its side. Were
-/// our last acknowledgement lost, it would be told that the connection is gone, which it is. Old
-/// segments do not fit a new connection, whose sequence number is random.
-fn is_over(socket: &Socket<'_>) -> bool {
-    match socket.state() {
-        State::TimeWait => true,
-        // The peer is forgotten once it has been sent the reset.
-        State::Closed => socket.remote_endpoint().is_none(),
-        _ => false,
     }
 }
 

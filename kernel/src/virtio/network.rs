@@ -112,7 +112,9 @@ impl Network {
 
     /// The next frame that has arrived, and room to answer it. The frame before it is given up.
     ///
-    /// After `None`, the card will raise an interrupt for the next one.
+    /// After `None`, the card will raise an interrupt when there is one, or when there is room again.
+    /// Whoever stops before has to come back by itself: a card that was not asked to the end does not
+    /// interrupt.
     pub fn receive(&mut self) -> Option<(&mut [u8], Transmitter<'_>)> {
         if let Some(slot) = self.reading.take()
             && let Err(error) = self.offer(slot)
@@ -180,10 +182,16 @@ impl Network {
     /// The token of a buffer that has been filled.
     fn arrived(&mut self) -> Option<u16> {
         self.card.poll_receive().or_else(|| {
-            // Taking the buffer before this one moved the mark at which the card interrupts. The
-            // card may have looked at the mark before it moved: look again, in this order.
-            fence(Ordering::SeqCst);
+            look_again();
             self.card.poll_receive()
+        })
+    }
+
+    /// The token of a buffer that has been sent.
+    fn departed(&mut self) -> Option<u16> {
+        self.card.poll_transmit().or_else(|| {
+            look_again();
+            self.card.poll_transmit()
         })
     }
 
@@ -202,7 +210,7 @@ impl Network {
         if self.broken || self.outgoing.free.len() > QUEUE / 2 {
             return;
         }
-        while let Some(token) = self.card.poll_transmit() {
+        while let Some(token) = self.departed() {
             let Some(slot) = self.outgoing.slot_of(token) else {
                 return self.fail(Error::WrongToken);
             };
@@ -224,6 +232,15 @@ impl Network {
         log::error!("the network card broke its contract and is not used any more: {error}");
         self.broken = true;
     }
+}
+
+/// To be called between finding a queue empty and believing it.
+///
+/// Taking a buffer back moves the mark at which the card interrupts next. The card may have looked at the
+/// mark before it moved, and the processor may have looked at the queue before it moved the mark. Then
+/// the one thinks that nobody waits, the other that nothing has come.
+fn look_again() {
+    fence(Ordering::SeqCst);
 }
 
 /// Room for one frame in the sending queue.

@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use crate::buffer::{UNKNOWN, append};
 use crate::status::{Refusal, Status};
 use crate::target::hex_digit;
 
@@ -101,7 +102,7 @@ impl Chunked {
     /// Takes what there is of the current chunk's data.
     fn data(&mut self, bytes: &[u8], left: u64, body: &mut Vec<u8>) -> Result<usize, Refusal> {
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        append(body, &bytes[..count])?;
+        append(body, &bytes[..count], UNKNOWN)?;
         let left = left - count as u64;
         self.place = if left == 0 {
             Place::DataReturn
@@ -222,14 +223,4 @@ fn extension(byte: u8, size: u64, line_bytes: usize) -> Result<Place, Refusal> {
 
 fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
-}
-
-/// Appends to a body, growing it as a `Vec` would, but refusing instead of failing the whole server.
-pub(crate) fn append(body: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Refusal> {
-    if body.try_reserve(bytes.len()).is_err() {
-        let detail = "there is no memory for the body";
-        return Err(Refusal::new(Status::ServiceUnavailable, detail));
-    }
-    body.extend_from_slice(bytes);
-    Ok(())
 }

@@ -14,15 +14,12 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::chunked::{Chunked, Progress, append};
+use crate::buffer::{UNKNOWN, append};
+use crate::chunked::{Chunked, Progress};
 use crate::head::{self, Content, Head, Parsed, Persistence};
 use crate::limits::Limits;
 use crate::scan::{Scan, Scanner};
 use crate::status::{Refusal, Status};
-
-/// Up to this size a body's memory is taken at once; beyond it, it grows with what arrives, so that
-/// a promised length alone costs nothing.
-const PROMISED_BYTES: u64 = 64 * 1024;
 
 /// What the bytes received amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,10 +168,7 @@ impl Connection {
                 let detail = "the body is larger than allowed";
                 return Accepted::Refused(Refusal::new(Status::ContentTooLarge, detail));
             }
-            Content::Length(bytes) => (
-                Vec::with_capacity(bytes.min(PROMISED_BYTES) as usize),
-                Rest::Bytes(bytes),
-            ),
+            Content::Length(bytes) => (Vec::new(), Rest::Bytes(bytes)),
             Content::Chunked => (Vec::new(), Rest::Chunks(Chunked::new())),
         };
         self.state = State::Body {
@@ -224,6 +218,14 @@ impl Connection {
         self.deadline_ns
     }
 
+    /// Bytes of the body that has come so far.
+    pub fn body_bytes(&self) -> usize {
+        match &self.state {
+            State::Body { body, .. } => body.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether no byte of a request has come since the last one was answered.
     pub fn is_idle(&self) -> bool {
         matches!(&self.state, State::Head { partial, .. } if partial.is_empty())
@@ -267,7 +269,7 @@ impl Connection {
                 if partial.is_empty() && !bytes.is_empty() {
                     self.deadline_ns = Some(now_ns.saturating_add(self.limits.head_time_ns));
                 }
-                append(partial, bytes)?;
+                append(partial, bytes, UNKNOWN)?;
                 Ok(Received {
                     taken: bytes.len(),
                     event: None,
@@ -278,7 +280,7 @@ impl Connection {
                 let parsed = if partial.is_empty() {
                     head::parse(&bytes[..end])?
                 } else {
-                    append(partial, &bytes[..end])?;
+                    append(partial, &bytes[..end], UNKNOWN)?;
                     head::parse(partial)?
                 };
                 Ok(Received {
@@ -344,10 +346,9 @@ fn timeout(detail: &'static str) -> Expired {
 
 /// Moves what there is of a body of known length.
 fn take_bytes(bytes: &[u8], left: &mut u64, body: &mut Vec<u8>) -> Result<Progress, Refusal> {
-    let count = usize::try_from(*left)
-        .unwrap_or(usize::MAX)
-        .min(bytes.len());
-    append(body, &bytes[..count])?;
+    let to_come = usize::try_from(*left).unwrap_or(usize::MAX);
+    let count = to_come.min(bytes.len());
+    append(body, &bytes[..count], body.len().saturating_add(to_come))?;
     *left -= count as u64;
     Ok(if *left == 0 {
         Progress::End(count)

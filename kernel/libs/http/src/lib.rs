@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+mod buffer;
 mod chunked;
 mod connection;
 mod date;

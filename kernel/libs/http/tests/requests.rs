@@ -152,3 +152,24 @@ fn the_longest_request_line_and_the_most_headers_that_are_allowed_pass() {
         .is_some()
     );
 }
+
+#[test]
+fn a_body_of_known_length_ends_in_memory_of_that_length() {
+    let head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n";
+    for piece in [1, 3, 7, 64, 999, 1_000] {
+        let mut server = Server::new();
+        server.receive(head, 0);
+        for bytes in [b'x'; 1_000].chunks(piece) {
+            assert!(server.connection.body_bytes() <= 1_000);
+            server.receive(bytes, 0);
+        }
+        let Some(Seen::Request(_, body)) = server.seen.pop() else {
+            panic!("{:?}", server.seen);
+        };
+        assert_eq!(
+            (body.len(), body.capacity()),
+            (1_000, 1_000),
+            "{piece} at once"
+        );
+    }
+}

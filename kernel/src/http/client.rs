@@ -1,0 +1,360 @@
+//! One connection, from its first byte to its last.
+//!
+//! ```text
+//!  Reading ──head of a function──▶ Receiving ──body──▶ Running ──ended──▶ Sending
+//!   ▲  │                              │                                  ▲ │
+//!   │  └── page, refusal ─────────────┴── refusal ───────────────────────┘ │
+//!   └──────────────── everything sent, connection kept ───────────────────┘
+//! ```
+//! What is queued to be sent is sent in every phase, as far as the socket has room.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::mem;
+
+use luge_http::{
+    Accepted, Connection, Event, Expired, Head, Limits, Method, Outgoing, Persistence, Refusal,
+    Response, Status, continue_line,
+};
+
+use super::exchange::{Call, Exchange, Progress};
+use super::{Surroundings, earlier, pages};
+use crate::arch::time::Instant;
+use crate::net::{Link, Peer, Stack};
+
+/// A client that takes nothing of an answer for this long is given up.
+const STALL_NS: u64 = 30_000_000_000;
+/// How long a function runs on for a client that has said it will send nothing more: some only close
+/// their sending side, but most have left, and the network does not tell the two apart.
+const LEAVING_NS: u64 = 1_000_000_000;
+/// What a client is told whose body finds no room beside those of the others.
+const NO_BODY_ROOM: Refusal = Refusal::new(
+    Status::ServiceUnavailable,
+    "there is no room for the body beside those of other requests",
+);
+/// Methods of functions.
+const FUNCTION_METHODS: &str = "GET, HEAD, POST, PUT";
+/// Methods of the host's own pages.
+const PAGE_METHODS: &str = "GET, HEAD";
+
+/// What is to become of a connection.
+#[must_use]
+pub(super) enum Fate {
+    /// It stays, and wants to be stepped again at this moment at the latest.
+    Stay(Option<Instant>),
+    /// It is closed; what was written still arrives.
+    Close,
+    /// It is broken off.
+    Abort,
+}
+
+enum Phase {
+    Reading,
+    Receiving(Call),
+    Running(Exchange),
+    Sending,
+}
+
+/// A connection and what happens on it.
+pub(super) struct Client {
+    port: u16,
+    link: Link,
+    connection: Connection,
+    outgoing: Outgoing,
+    phase: Phase,
+    /// What follows the answer.
+    persistence: Persistence,
+    /// When the client is given up, while it takes nothing of what is queued.
+    stalls_at: Option<Instant>,
+    /// When the function is cancelled, because the client seems to have left.
+    leaves_at: Option<Instant>,
+}
+
+impl Client {
+    pub(super) fn new(port: u16, link: Link, now: Instant) -> Self {
+        Self {
+            port,
+            link,
+            connection: Connection::new(Limits::default(), now.as_ns()),
+            outgoing: Outgoing::new(),
+            phase: Phase::Reading,
+            persistence: Persistence::KeepAlive,
+            stalls_at: None,
+            leaves_at: None,
+        }
+    }
+
+    /// Gives the link back; a function that still runs for it is cancelled.
+    pub(super) fn leave(self) -> Link {
+        if let Phase::Running(exchange) = &self.phase {
+            exchange.cancel();
+        }
+        self.link
+    }
+
+    /// Bytes of request body that are in memory for this client.
+    pub(super) fn body_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Receiving(_) => self.connection.body_bytes(),
+            Phase::Running(exchange) => exchange.body_bytes(),
+            Phase::Reading | Phase::Sending => 0,
+        }
+    }
+
+    /// When the connection will be closed for idleness, if it is idle.
+    pub(super) fn idle_until(&self) -> Option<u64> {
+        let idle = matches!(self.phase, Phase::Reading) && self.connection.is_idle();
+        idle.then(|| self.connection.deadline_ns()).flatten()
+    }
+
+    /// Has an idle connection closed by its next step.
+    pub(super) fn close_when_idle(&mut self) {
+        self.persistence = Persistence::Close;
+        self.phase = Phase::Sending;
+    }
+
+    /// Does what can be done now.
+    pub(super) fn step(&mut self, stack: &mut Stack, around: &Surroundings<'_>) -> Fate {
+        let peer = stack.peer(&self.link);
+        if peer == Peer::Gone {
+            return Fate::Close;
+        }
+        loop {
+            let went_on = match mem::replace(&mut self.phase, Phase::Reading) {
+                Phase::Reading => self.read(stack, around, None),
+                Phase::Receiving(call) => self.read(stack, around, Some(call)),
+                Phase::Running(exchange) => self.run(exchange),
+                Phase::Sending => self.sent(around.now),
+            };
+            self.flush(stack, around.now);
+            match went_on {
+                Moved::On => {}
+                Moved::Not => break,
+                Moved::Out(fate) => return fate,
+            }
+        }
+        self.linger(peer, stack, around.now)
+    }
+
+    /// Reads on, towards a head or (for `call`) towards the end of its body.
+    fn read(&mut self, stack: &mut Stack, around: &Surroundings<'_>, call: Option<Call>) -> Moved {
+        let now_ns = around.now.as_ns();
+        let (event, was_read) = match call {
+            Some(_) => self.next_event(stack, now_ns, &around.body_room),
+            None => self.next_event(stack, now_ns, &Cell::new(usize::MAX)),
+        };
+        match (event, call) {
+            (Some(Event::Head(head)), _) => self.decide(head, around),
+            (Some(Event::Body(body)), Some(call)) => self.start(call, body, around),
+            (Some(Event::Body(_)), None) => unreachable!("a body belongs to a call"),
+            (Some(Event::Refused(refusal)), _) => self.refuse(refusal, around),
+            (None, call) => {
+                self.phase = call.map_or(Phase::Reading, Phase::Receiving);
+                match self.connection.expire(now_ns) {
+                    Some(Expired::Idle) => Moved::Out(Fate::Close),
+                    Some(Expired::Refused(refusal)) => self.refuse(refusal, around),
+                    None if was_read => Moved::On,
+                    None if stack.can_read(&self.link) => self.refuse(NO_BODY_ROOM, around),
+                    None => Moved::Not,
+                }
+            }
+        }
+    }
+
+    /// Feeds the connection up to its next event, with `room` bytes at most; also says whether it took
+    /// anything.
+    fn next_event(
+        &mut self,
+        stack: &mut Stack,
+        now_ns: u64,
+        room: &Cell<usize>,
+    ) -> (Option<Event>, bool) {
+        let (connection, mut event, mut was_read) = (&mut self.connection, None, false);
+        stack.read(&self.link, |bytes| {
+            if event.is_some() {
+                return 0;
+            }
+            let bytes = &bytes[..bytes.len().min(room.get())];
+            let received = connection.receive(bytes, now_ns);
+            room.set(room.get() - received.taken);
+            was_read |= received.taken > 0;
+            event = received.event;
+            received.taken
+        });
+        (event, was_read)
+    }
+
+    /// A head is complete: whose is it?
+    fn decide(&mut self, head: Head, around: &Surroundings<'_>) -> Moved {
+        let is_page_method = matches!(head.method, Method::Get | Method::Head);
+        if let Method::Other(_) = head.method {
+            return self.not_allowed(FUNCTION_METHODS, around);
+        }
+        if let Some(page) = pages::find(&head.path, around.table) {
+            if !is_page_method {
+                return self.not_allowed(PAGE_METHODS, around);
+            }
+            self.persistence = self.connection.decline();
+            return self.answer(page.status, page.text, head.method == Method::Head, around);
+        }
+        let Some(function) = around.table.lookup(self.port, &head.path) else {
+            self.persistence = self.connection.decline();
+            let text = format!("there is no function at {}\n", head.path);
+            return self.answer(Status::NotFound, text, head.method == Method::Head, around);
+        };
+        let call = Call::new(function.clone(), head);
+        match self
+            .connection
+            .accept(call.body_limit(), around.now.as_ns())
+        {
+            Accepted::Complete => return self.start(call, Vec::new(), around),
+            Accepted::Body => {}
+            Accepted::BodyAfterContinue => self.outgoing.push_fixed(continue_line()),
+            Accepted::Refused(refusal) => return self.refuse(refusal, around),
+        }
+        self.phase = Phase::Receiving(call);
+        Moved::On
+    }
+
+    /// Everything that the function needs is here.
+    fn start(&mut self, call: Call, body: Vec<u8>, around: &Surroundings<'_>) -> Moved {
+        self.persistence = call.persistence();
+        let is_head = call.is_head();
+        match Exchange::start(call, body, around) {
+            Ok(exchange) => {
+                self.phase = Phase::Running(exchange);
+                Moved::On
+            }
+            Err(text) => self.answer(Status::ServiceUnavailable, text, is_head, around),
+        }
+    }
+
+    fn run(&mut self, mut exchange: Exchange) -> Moved {
+        match exchange.go_on(&mut self.outgoing) {
+            Progress::Running => {
+                self.phase = Phase::Running(exchange);
+                Moved::Not
+            }
+            Progress::Answered(persistence) => {
+                self.persistence = persistence;
+                self.phase = Phase::Sending;
+                Moved::On
+            }
+            Progress::Broken => Moved::Out(Fate::Abort),
+        }
+    }
+
+    /// Once everything is sent: the next request, or the end.
+    fn sent(&mut self, now: Instant) -> Moved {
+        if !self.outgoing.is_empty() {
+            self.phase = Phase::Sending;
+            return Moved::Not;
+        }
+        match self.persistence {
+            Persistence::Close => Moved::Out(Fate::Close),
+            Persistence::KeepAlive => {
+                self.connection.finish(now.as_ns());
+                self.phase = Phase::Reading;
+                Moved::On
+            }
+        }
+    }
+
+    fn not_allowed(&mut self, allow: &'static str, around: &Surroundings<'_>) -> Moved {
+        let persistence = self.connection.decline();
+        let text = format!("405 Method Not Allowed: only {allow}\n");
+        let response = Response {
+            persistence,
+            allow: Some(allow),
+            date: around.date,
+            ..Response::text(Status::MethodNotAllowed, text.len())
+        };
+        self.send(response, text)
+    }
+
+    fn refuse(&mut self, refusal: Refusal, around: &Surroundings<'_>) -> Moved {
+        self.persistence = Persistence::Close;
+        let text = format!("{}: {}\n", refusal.status, refusal.detail);
+        self.answer(refusal.status, text, false, around)
+    }
+
+    /// Answers with a text of the host's.
+    fn answer(
+        &mut self,
+        status: Status,
+        text: String,
+        is_head: bool,
+        around: &Surroundings<'_>,
+    ) -> Moved {
+        let retry_after_s = (status == Status::ServiceUnavailable).then_some(1);
+        let response = Response {
+            persistence: self.persistence,
+            retry_after_s,
+            date: around.date,
+            ..Response::text(status, text.len())
+        };
+        self.send(response, if is_head { String::new() } else { text })
+    }
+
+    fn send(&mut self, response: Response<'_>, text: String) -> Moved {
+        self.persistence = response.persistence;
+        self.outgoing.push(response.encode(0));
+        self.outgoing.push(text.into_bytes());
+        self.phase = Phase::Sending;
+        Moved::On
+    }
+
+    /// Writes as much as the socket has room for.
+    fn flush(&mut self, stack: &mut Stack, now: Instant) {
+        while let Some(bytes) = self.outgoing.front() {
+            let all = bytes.len();
+            let written = stack.write(&self.link, bytes);
+            if written > 0 {
+                self.outgoing.advance(written);
+                self.stalls_at = None;
+            }
+            if written < all {
+                self.stalls_at.get_or_insert(now.plus_ns(STALL_NS));
+                return;
+            }
+        }
+        self.stalls_at = None;
+    }
+
+    /// Nothing can be done now: how long is that to go on?
+    fn linger(&mut self, peer: Peer, stack: &mut Stack, now: Instant) -> Fate {
+        if peer == Peer::Finished && !stack.can_read(&self.link) {
+            match self.phase {
+                // Nothing more will come, so this request will never be complete.
+                Phase::Reading | Phase::Receiving(_) => return Fate::Close,
+                Phase::Running(_) => {
+                    self.leaves_at.get_or_insert(now.plus_ns(LEAVING_NS));
+                }
+                Phase::Sending => {}
+            }
+        }
+        let ends = [self.stalls_at, self.leaves_at.filter(|_| self.is_running())];
+        if ends.iter().flatten().any(|end| *end <= now) {
+            return Fate::Abort;
+        }
+        let deadline = self.connection.deadline_ns().map(Instant::from_ns);
+        Fate::Stay(earlier(deadline, earlier(ends[0], ends[1])))
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running(_))
+    }
+}
+
+/// What a step within a phase came to.
+#[must_use]
+enum Moved {
+    /// There may be more to do.
+    On,
+    /// There is nothing to do until something happens.
+    Not,
+    /// The connection ends.
+    Out(Fate),
+}

@@ -1,0 +1,303 @@
+//! A request that a function serves: from its head to the end of its answer.
+//!
+//! Output is held back until the sandbox ends, so that the status can tell how; once more than
+//! [`WINDOW_BYTES`] are held, the answer is committed as 200 and streamed. Buffers are moved from the
+//! sandbox to the connection, never copied together. When the connection has enough to send, nothing
+//! more is taken, and the sandbox waits once its own queue is full.
+//!
+//! A function that fails after its answer was committed cannot change the status any more: the
+//! chunked body is broken off before its last chunk, which the client sees, and the log says so.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+
+use luge_http::{
+    Date, Framing, Head, Method, Outgoing, Persistence, Response, ServerTiming, Status, Version,
+};
+use luge_sandbox::Outcome;
+
+use super::Surroundings;
+use crate::functions::Function;
+use crate::sandbox::{self, Refused, Request, Sandbox};
+
+/// Output that is held back, and that waits to be sent, at most (and a buffer more), in bytes.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// A request whose head is here.
+pub(super) struct Call {
+    function: Arc<Function>,
+    arguments: Vec<String>,
+    is_head: bool,
+    version: Version,
+    persistence: Persistence,
+}
+
+/// A request that is being served.
+pub(super) struct Exchange {
+    sandbox: Arc<Sandbox>,
+    function: Arc<Function>,
+    answer: Answer,
+    persistence: Persistence,
+    date: Option<Date>,
+    version: Version,
+}
+
+/// Where the answer stands.
+enum Answer {
+    /// Nothing is sent yet; what is held is the body so far.
+    Held { buffers: Vec<Vec<u8>>, bytes: usize },
+    /// To a HEAD request: the body's length is all that counts.
+    Counted { bytes: u64 },
+    /// The head and the body's beginning are out.
+    Committed(Framing),
+}
+
+/// Whether the answer is complete.
+pub(super) enum Progress {
+    /// Not yet.
+    Running,
+    /// All of it is queued; this becomes of the connection.
+    Answered(Persistence),
+    /// It ends in the middle, and the connection must be reset for the client to see that.
+    Broken,
+}
+
+impl Call {
+    pub(super) fn new(function: Arc<Function>, head: Head) -> Self {
+        let mut arguments = head.arguments;
+        arguments.insert(0, String::from(&*function.name));
+        Self {
+            function,
+            arguments,
+            is_head: head.method == Method::Head,
+            version: head.version,
+            persistence: head.persistence,
+        }
+    }
+
+    pub(super) fn body_limit(&self) -> u64 {
+        self.function.limits.request
+    }
+
+    pub(super) fn persistence(&self) -> Persistence {
+        self.persistence
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        self.is_head
+    }
+}
+
+impl Exchange {
+    /// Makes a sandbox for the call; without room for one, says so.
+    pub(super) fn start(
+        call: Call,
+        body: Vec<u8>,
+        around: &Surroundings<'_>,
+    ) -> Result<Self, String> {
+        let Call {
+            function,
+            arguments,
+            is_head,
+            version,
+            persistence,
+        } = call;
+        let request = Request {
+            name: function.name.clone(),
+            workload: function.workload.clone(),
+            stack_bytes: function.limits.stack,
+            memory_bytes: function.limits.memory,
+            output_bytes: function.limits.response,
+            arguments,
+            environment: function.environment.clone(),
+            body,
+            relative_deadline_ns: function.relative_deadline_ns,
+        };
+        let sandbox = sandbox::submit(request, around.now).map_err(|refused| match refused {
+            Refused::NoRoom => String::from("there is no room for another sandbox now\n"),
+        })?;
+        let answer = match is_head {
+            true => Answer::Counted { bytes: 0 },
+            false => Answer::Held {
+                buffers: Vec::new(),
+                bytes: 0,
+            },
+        };
+        Ok(Self {
+            sandbox,
+            function,
+            answer,
+            persistence,
+            date: around.date,
+            version,
+        })
+    }
+
+    /// Nobody waits for the answer any more.
+    pub(super) fn cancel(&self) {
+        self.sandbox.cancel();
+    }
+
+    /// Bytes of request body that the sandbox holds.
+    pub(super) fn body_bytes(&self) -> usize {
+        self.sandbox.body().len()
+    }
+
+    /// Moves output on, and ends the answer once the sandbox has ended.
+    pub(super) fn go_on(&mut self, outgoing: &mut Outgoing) -> Progress {
+        self.take_output(outgoing);
+        match self.sandbox.outcome() {
+            Some(outcome) if self.sandbox.output_queued() == 0 => self.end(outcome, outgoing),
+            _ => Progress::Running,
+        }
+    }
+
+    fn take_output(&mut self, outgoing: &mut Outgoing) {
+        while outgoing.queued_bytes() < WINDOW_BYTES {
+            let Some(buffer) = self.sandbox.take_output() else {
+                return;
+            };
+            match &mut self.answer {
+                Answer::Counted { bytes } => *bytes += buffer.len() as u64,
+                Answer::Committed(framing) => push(outgoing, *framing, buffer),
+                Answer::Held { buffers, bytes } => {
+                    *bytes += buffer.len();
+                    buffers.push(buffer);
+                    if *bytes > WINDOW_BYTES {
+                        self.commit(outgoing);
+                    }
+                }
+            }
+        }
+    }
+
+    /// From here on the status is 200.
+    fn commit(&mut self, outgoing: &mut Outgoing) {
+        let framing = match self.version {
+            Version::Http11 => Framing::Chunked,
+            Version::Http10 => {
+                self.persistence = Persistence::Close;
+                Framing::UntilClose
+            }
+        };
+        let held = mem::replace(&mut self.answer, Answer::Committed(framing));
+        let response = Response {
+            framing,
+            ..self.response(Status::Ok, 0)
+        };
+        outgoing.push(response.encode(0));
+        if let Answer::Held { buffers, .. } = held {
+            buffers
+                .into_iter()
+                .for_each(|buffer| push(outgoing, framing, buffer));
+        }
+    }
+
+    /// The sandbox has ended and its output is taken.
+    fn end(&mut self, outcome: Outcome, outgoing: &mut Outgoing) -> Progress {
+        match mem::replace(&mut self.answer, Answer::Counted { bytes: 0 }) {
+            Answer::Committed(framing) => return self.end_stream(outcome, framing, outgoing),
+            Answer::Counted { bytes } => self.answer_with(outcome, bytes, Vec::new(), outgoing),
+            Answer::Held { buffers, bytes } => match own_words(outcome, bytes) {
+                None => self.answer_with(outcome, bytes as u64, buffers, outgoing),
+                Some(text) => self.say(outcome, text, outgoing),
+            },
+        }
+        Progress::Answered(self.persistence)
+    }
+
+    fn answer_with(
+        &self,
+        outcome: Outcome,
+        bytes: u64,
+        buffers: Vec<Vec<u8>>,
+        outgoing: &mut Outgoing,
+    ) {
+        let response = Response {
+            outcome: Some(&outcome),
+            timing: Some(self.timing()),
+            ..self.response(status_of(outcome), bytes)
+        };
+        outgoing.push(response.encode(0));
+        buffers.into_iter().for_each(|buffer| outgoing.push(buffer));
+    }
+
+    /// The host speaks in the function's place.
+    fn say(&self, outcome: Outcome, text: String, outgoing: &mut Outgoing) {
+        let response = Response {
+            persistence: self.persistence,
+            date: self.date,
+            outcome: Some(&outcome),
+            timing: Some(self.timing()),
+            ..Response::text(status_of(outcome), text.len())
+        };
+        outgoing.push(response.encode(0));
+        outgoing.push(text.into_bytes());
+    }
+
+    fn end_stream(&self, outcome: Outcome, framing: Framing, outgoing: &mut Outgoing) -> Progress {
+        if outcome.is_success() {
+            if framing == Framing::Chunked {
+                outgoing.push(Response::end_of_chunks(&outcome, self.timing()));
+            }
+            return Progress::Answered(self.persistence);
+        }
+        log::warn!(
+            "sandbox {} ({}): {outcome} after its answer was begun, which is broken off",
+            self.sandbox.id(),
+            self.function.name,
+        );
+        match framing {
+            // The last chunk is missing, so an orderly end is enough.
+            Framing::Chunked => Progress::Answered(Persistence::Close),
+            Framing::UntilClose | Framing::Length(_) => Progress::Broken,
+        }
+    }
+
+    fn response(&self, status: Status, bytes: u64) -> Response<'_> {
+        Response {
+            content_type: &self.function.content_type,
+            framing: Framing::Length(bytes),
+            persistence: self.persistence,
+            date: self.date,
+            ..Response::text(status, 0)
+        }
+    }
+
+    fn timing(&self) -> ServerTiming {
+        let times = self.sandbox.times();
+        ServerTiming {
+            queue_ns: times.queued_ns,
+            run_ns: times.run_ns,
+        }
+    }
+}
+
+fn push(outgoing: &mut Outgoing, framing: Framing, buffer: Vec<u8>) {
+    match framing {
+        Framing::Chunked => outgoing.push_chunk(buffer),
+        Framing::UntilClose | Framing::Length(_) => outgoing.push(buffer),
+    }
+}
+
+fn status_of(outcome: Outcome) -> Status {
+    match outcome {
+        Outcome::Exit(0) => Status::Ok,
+        Outcome::Exit(_) | Outcome::Trap(_) => Status::InternalServerError,
+        Outcome::OverDeadline => Status::GatewayTimeout,
+        Outcome::Cancelled => Status::ServiceUnavailable,
+    }
+}
+
+/// What the host says in the function's place, which is when the function did not leave by itself,
+/// or left in error without a word.
+fn own_words(outcome: Outcome, bytes: usize) -> Option<String> {
+    match outcome {
+        Outcome::Exit(0) => None,
+        Outcome::Exit(_) if bytes > 0 => None,
+        _ => Some(format!("{}: {outcome}\n", status_of(outcome))),
+    }
+}

@@ -1,0 +1,156 @@
+//! The server: connections to requests, requests to sandboxes, output to responses.
+//!
+//! [`start`] takes the network, [`poll`] lets everything go on that can, once, and says when it wants
+//! to be called again. Each connection is a [`client::Client`], a state machine around
+//! `luge_http::Connection`; a function that runs for it is an [`exchange::Exchange`].
+//!
+//! Neither waits: a sandbox that has ended or has written something asks the dispatcher for
+//! attention, as the network card's interrupt does.
+//!
+//! Invariant: a client is stepped by `poll` alone, so whatever a step finds stays so until it ends.
+
+#![deny(unsafe_code)]
+
+mod client;
+mod exchange;
+mod pages;
+
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use luge_http::Date;
+use luge_spec::command_line::Options;
+
+use crate::arch::lock::Lock;
+use crate::arch::paging::PAGE_BYTES;
+use crate::arch::time::{Instant, wall_clock_ns};
+use crate::functions::Table;
+use crate::mm;
+use crate::net::{NoNetwork, Stack};
+use client::{Client, Fate};
+
+/// Everything that the server has.
+struct Server {
+    stack: Stack,
+    clients: Vec<Client>,
+    clock: Clock,
+    /// How many bytes of request bodies may be in memory at once.
+    body_room: usize,
+}
+
+/// Of all memory, one part in so many is for request bodies at most. The kernel's heap does not shrink,
+/// so what bodies take once is lost for sandboxes.
+const BODY_SHARE: usize = 4;
+
+static SERVER: Lock<Option<Server>> = Lock::new(None);
+
+/// A wall clock below this has not been set. 2001-09-09.
+const CLOCK_IS_SET_S: u64 = 1_000_000_000;
+
+/// The date for response heads, made once a second.
+struct Clock {
+    unix_s: u64,
+    date: Option<Date>,
+}
+
+/// What a client's step may look at.
+struct Surroundings<'a> {
+    now: Instant,
+    table: &'a Table,
+    date: Option<Date>,
+    /// How many bytes of request bodies may still be taken in, for all clients together.
+    body_room: Cell<usize>,
+}
+
+/// Starts listening on these ports.
+///
+/// # Errors
+/// [`NoNetwork`]; the kernel can go on without, and [`poll`] does nothing.
+pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNetwork> {
+    let stack = Stack::start(options, ports, now)?;
+    let clients = Vec::with_capacity(usize::from(options.max_connections));
+    let clock = Clock {
+        unix_s: 0,
+        date: None,
+    };
+    let body_room = mm::statistics().frames_total * PAGE_BYTES as usize / BODY_SHARE;
+    *SERVER.lock() = Some(Server {
+        stack,
+        clients,
+        clock,
+        body_room,
+    });
+    Ok(())
+}
+
+/// Takes in what has arrived, lets every connection go on, sends what is due.
+///
+/// Returns when it wants to be called again at the latest; `None` if only an event can bring news.
+pub fn poll(now: Instant, table: &Table) -> Option<Instant> {
+    SERVER.lock().as_mut()?.poll(now, table)
+}
+
+impl Server {
+    fn poll(&mut self, now: Instant, table: &Table) -> Option<Instant> {
+        self.stack.receive_packets(now);
+        while let Some((port, link)) = self.stack.accept() {
+            self.clients.push(Client::new(port, link, now));
+        }
+        if self.stack.take_turned_away() {
+            self.make_room();
+        }
+        let bodies: usize = self.clients.iter().map(Client::body_bytes).sum();
+        let around = Surroundings {
+            now,
+            table,
+            date: self.clock.date(),
+            body_room: Cell::new(self.body_room.saturating_sub(bodies)),
+        };
+        let mut next = None;
+        let mut index = 0;
+        while let Some(client) = self.clients.get_mut(index) {
+            match client.step(&mut self.stack, &around) {
+                Fate::Stay(until) => {
+                    next = earlier(next, until);
+                    index += 1;
+                }
+                Fate::Close => {
+                    let link = self.clients.swap_remove(index).leave();
+                    self.stack.close(link, now);
+                }
+                Fate::Abort => {
+                    let link = self.clients.swap_remove(index).leave();
+                    self.stack.abort(link, now);
+                }
+            }
+        }
+        earlier(next, self.stack.send_packets(now))
+    }
+
+    /// Has the connection that has been idle for longest closed, for a client that found no socket.
+    fn make_room(&mut self) {
+        let idle = self
+            .clients
+            .iter_mut()
+            .filter_map(|client| client.idle_until().map(|at| (at, client)));
+        if let Some((_, client)) = idle.min_by_key(|(until, _)| *until) {
+            client.close_when_idle();
+        }
+    }
+}
+
+impl Clock {
+    fn date(&mut self) -> Option<Date> {
+        let unix_s = wall_clock_ns() / 1_000_000_000;
+        if unix_s != self.unix_s {
+            self.unix_s = unix_s;
+            self.date = (unix_s >= CLOCK_IS_SET_S).then(|| Date::from_unix_s(unix_s));
+        }
+        self.date
+    }
+}
+
+/// The earlier of two moments that may not come.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}

@@ -1,0 +1,58 @@
+//! The host's own pages. Functions cannot take their paths.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt::Write;
+
+use luge_http::Status;
+
+use crate::functions::Table;
+
+/// An answer of the host's.
+pub(super) struct Page {
+    pub(super) status: Status,
+    pub(super) text: String,
+}
+
+/// The page at this path, if it belongs to the host.
+pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
+    let page = |status, text: &str| {
+        Some(Page {
+            status,
+            text: text.into(),
+        })
+    };
+    match path {
+        "/healthz" => page(Status::Ok, "ok\n"),
+        "/readyz" if table.is_empty() => {
+            page(Status::ServiceUnavailable, "no function is loaded\n")
+        }
+        "/readyz" => page(Status::Ok, "ready\n"),
+        "/" => Some(Page {
+            status: Status::Ok,
+            text: routes(table),
+        }),
+        "/metrics" | "/trace" | "/faults" | "/records" | "/logs" => Some(Page {
+            status: Status::NotImplemented,
+            text: format!("{path} belongs to the host and is not there yet\n"),
+        }),
+        _ => None,
+    }
+}
+
+/// The route table: port, path, tenant and function, a line each.
+fn routes(table: &Table) -> String {
+    let mut text = String::new();
+    for function in table.functions() {
+        let line = writeln!(
+            text,
+            ":{}{}\t{}\t{}",
+            function.port, function.route, function.tenant, function.name
+        );
+        line.expect("writing to a string does not fail");
+    }
+    if text.is_empty() {
+        text.push_str("no functions\n");
+    }
+    text
+}
