@@ -6,7 +6,7 @@ use anyhow::Result;
 use luge_spec::{FILE_NAME, LARGEST_SPEC, ModulePath, Route, Spec, SpecError, Tenant};
 use thiserror::Error;
 
-use crate::module::{self, Invalid};
+use crate::module::{self, Unfit};
 use crate::source::{ReadError, Source};
 
 /// A spec, and what there is of its modules.
@@ -42,7 +42,7 @@ pub enum Refusal {
     Read(#[from] ReadError),
     /// It is not a module that runs.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Unfit(#[from] Unfit),
 }
 
 impl Deployment {

@@ -52,6 +52,9 @@ impl Program {
         if wasm.len() > LARGEST_MODULE {
             return Err(CompileError::TooLarge(wasm.len()));
         }
+        // The engine trusts a module's parts while it translates those before them, and panics on some
+        // that are broken: it sees none that are.
+        luge_module::validate(wasm).map_err(|why| CompileError::Invalid(why.to_string()))?;
         let engine = Engine::new(&config());
         let module = Module::new(&engine, wasm)
             .map_err(|error| CompileError::Invalid(on_one_line(&error)))?;

@@ -1,0 +1,29 @@
+//! Whether bytes are a WebAssembly module that this host runs: valid, of a bearable shape, a WASI
+//! command, and wanting nothing that is not there.
+//!
+//! [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's interpreter, and
+//! the [`limits`] of a module's shape. [`Interface::check_command`] checks what a module takes and
+//! gives. The image tool does both where a mistake can be mended; the kernel does the first before
+//! its interpreter sees a module.
+//!
+//! The interpreter validates, too, but while it translates, and so trusts what it has not seen yet:
+//! wasmi 2.0.0 divides by the number of functions of a code section that has none (with 1,000 bytes
+//! in it all the same), and takes operators from behind the end of a function for its own. Either
+//! panics. A module that passed here does neither.
+//!
+//! Invariant: nothing here panics, and memory and time are linear in the module's size.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod command;
+mod limits;
+mod validate;
+
+pub use command::NoCommand;
+pub use limits::Excess;
+pub use validate::{Interface, Invalid, validate};
+
+/// The longest module that is looked at, in bytes.
+pub const LARGEST: usize = 16 << 20;

@@ -1,0 +1,225 @@
+//! Rules of what a module may be.
+
+use luge_module::{Excess, Invalid, LARGEST, validate};
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+fn refusal(bytes: &[u8]) -> Invalid {
+    match validate(bytes) {
+        Ok(_) => panic!("taken"),
+        Err(why) => why,
+    }
+}
+
+/// Bytes of a section with this number.
+fn section(number: u8, contents: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number];
+    let mut length = contents.len();
+    while length > 0x7f {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend(contents);
+    bytes
+}
+
+fn module(sections: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+    for (number, contents) in sections {
+        bytes.extend(section(*number, contents));
+    }
+    bytes
+}
+
+#[test]
+fn a_valid_module_is_taken_whatever_proposals_it_uses_of_those_switched_on() {
+    for text in [
+        "(module)",
+        "(module (func (result i32 i64) i32.const 1 i64.const 2))",
+        "(module (func $f (result i32) return_call $f))",
+        "(module (memory 1) (func i32.const 0 i32.const 0 i32.const 0 memory.fill))",
+        "(module (table 1 externref) (func (result v128) v128.const i64x2 0 0))",
+        "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))",
+    ] {
+        assert!(validate(&wat(text)).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_proposal_that_is_switched_off_is_named() {
+    for (text, said) in [
+        ("(module (memory i64 1))", "memory64 must be enabled"),
+        ("(module (memory 1 1 shared))", "threads must be enabled"),
+        ("(module (tag))", "exceptions proposal not enabled"),
+        ("(module (type (struct)))", "without the gc feature"),
+    ] {
+        let why = refusal(&wat(text)).to_string();
+        assert!(why.contains(said), "{text}: {why}");
+    }
+}
+
+#[test]
+fn section_and_offset_of_a_fault_are_named() {
+    let why = refusal(&wat("(module (func i32.const 1))")).to_string();
+    assert_eq!(
+        why,
+        "code section, offset 0x19: type mismatch: values remaining on stack at end of block"
+    );
+    let good = wat("(module (func) (export \"f\" (func 0)))");
+    for end in 0..good.len() {
+        // A module may end behind any of its sections, as long as none is missing that others need.
+        if let Err(why) = validate(&good[..end]) {
+            assert!(why.to_string().contains(", offset 0x"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_module_is_called_what_it_is() {
+    let said = |bytes: &[u8]| refusal(bytes).to_string();
+    assert_eq!(
+        said(b"(module)"),
+        "header, offset 0x0: not WebAssembly: it does not begin with \"\\0asm\""
+    );
+    assert_eq!(
+        said(b"\0asm\x0d\0\x01\0"),
+        "header, offset 0x4: a component, not a module"
+    );
+    assert_eq!(said(b""), "header, offset 0x0: unexpected end-of-file");
+    let long = vec![0; LARGEST + 1];
+    assert_eq!(refusal(&long), Invalid::TooLarge(LARGEST + 1));
+}
+
+#[test]
+fn a_module_that_would_break_the_interpreter_is_refused() {
+    // A code section of no functions with bytes in it.
+    let empty_functions = module(&[(10, &[0; 1_001])]);
+    assert_eq!(
+        refusal(&empty_functions).to_string(),
+        "code section, offset 0xc: trailing bytes at end of section"
+    );
+    // Operators behind the end of a function: type () -> (), one function, `end`, `nop`, `end`.
+    let body = [1, 4, 0, 0x0b, 0x01, 0x0b];
+    let after_end = module(&[(1, &[1, 0x60, 0, 0]), (3, &[1, 0]), (10, &body)]);
+    assert_eq!(
+        refusal(&after_end).to_string(),
+        "code section, offset 0x19: operators remaining after end of function"
+    );
+}
+
+#[test]
+fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
+    let repeat = |text: &str, times: usize| wat(&format!("(module {})", text.repeat(times)));
+    let parameters = |times| {
+        wat(&format!(
+            "(module (type (func (param {}))))",
+            "i32 ".repeat(times)
+        ))
+    };
+    let results = |times| {
+        wat(&format!(
+            "(module (type (func (result {}))))",
+            "i32 ".repeat(times)
+        ))
+    };
+    // A function of 40 bytes at least, so that the average does not count.
+    let function = format!("(func {})", "nop ".repeat(40));
+    for (what, most, fits, excess) in [
+        (
+            "functions",
+            10_000,
+            repeat(&function, 10_000),
+            repeat(&function, 10_001),
+        ),
+        (
+            "globals",
+            1_000,
+            repeat("(global i32 i32.const 0)", 1_000),
+            repeat("(global i32 i32.const 0)", 1_001),
+        ),
+        (
+            "memories",
+            1,
+            repeat("(memory 0)", 1),
+            repeat("(memory 0)", 2),
+        ),
+        (
+            "element segments",
+            1_000,
+            repeat("(elem funcref)", 1_000),
+            repeat("(elem funcref)", 1_001),
+        ),
+        (
+            "data segments",
+            1_000,
+            repeat("(data \"\")", 1_000),
+            repeat("(data \"\")", 1_001),
+        ),
+        (
+            "parameters of a function",
+            32,
+            parameters(32),
+            parameters(33),
+        ),
+        ("results of a function", 32, results(32), results(33)),
+    ] {
+        assert!(validate(&fits).is_ok(), "{what}");
+        let Invalid::Excess { excess, .. } = refusal(&excess) else {
+            panic!("{what}")
+        };
+        assert_eq!(
+            excess,
+            Excess::TooMany {
+                what,
+                found: most + 1,
+                most
+            }
+        );
+    }
+    assert_eq!(
+        refusal(&repeat("(memory 0)", 2)).to_string(),
+        "memory section: 2 memories, and 1 are the most"
+    );
+}
+
+#[test]
+fn many_tiny_functions_are_too_many() {
+    let functions = |times: usize| wat(&format!("(module {})", "(func)".repeat(times)));
+    assert!(
+        validate(&functions(300)).is_ok(),
+        "under 1,000 bytes nobody counts"
+    );
+    assert_eq!(
+        refusal(&functions(500)).to_string(),
+        "code section: functions of 3 bytes on average, and 40 are the least"
+    );
+}
+
+#[test]
+fn no_changed_module_makes_the_check_panic() {
+    let seed = wat(r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+            (type (func (param i32) (result i32)))
+            (table 2 funcref) (memory (export "memory") 1) (global (mut i32) (i32.const 7))
+            (elem (i32.const 0) func $f) (data (i32.const 8) "data")
+            (func $f (param i32) (result i32)
+                (block (loop (br_if 1 (i32.eqz (local.get 0))) (br 0)))
+                (call_indirect (type 1) (local.get 0) (i32.load (i32.const 0))))
+            (func (export "_start") (drop (call $f (i32.const 1)))))"#);
+    for at in 0..seed.len() {
+        for byte in 0..=255 {
+            let mut changed = seed.clone();
+            changed[at] = byte;
+            if let Ok(interface) = validate(&changed) {
+                let _ = interface.check_command();
+            }
+        }
+        let mut shorter = seed.clone();
+        shorter.remove(at);
+        let _ = validate(&shorter);
+        let _ = validate(&seed[..at]);
+    }
+}
