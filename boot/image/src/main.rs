@@ -2,7 +2,7 @@
 //!
 //! A disk is an ext4 file system with `functions.json` and modules on it, or with modules alone.
 //! [`source`] reads either from a folder or from an image, [`deployment`] says what the kernel will
-//! make of it, [`module`] whether a module will do, [`build`] writes an image.
+//! make of it, [`module`] whether a module will do, [`mod@build`] writes an image.
 //!
 //! Exit status: 0 done; 1 something is wrong with the input; 2 wrong usage, a tool is missing, or the
 //! command is not there yet.

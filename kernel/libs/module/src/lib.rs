@@ -2,7 +2,7 @@
 //! command, and wanting nothing that is not there.
 //!
 //! [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's interpreter, and
-//! the [`limits`] of a module's shape. [`Interface::check_command`] checks what a module takes and
+//! the limits of a module's shape. [`Interface::check_command`] checks what a module takes and
 //! gives. The image tool does both where a mistake can be mended; the kernel does the first before
 //! its interpreter sees a module.
 //!
