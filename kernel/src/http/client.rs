@@ -15,8 +15,8 @@ use core::cell::Cell;
 use core::mem;
 
 use luge_http::{
-    Accepted, Connection, Event, Expired, Head, Limits, Method, Outgoing, Persistence, Refusal,
-    Response, Status, continue_line,
+    Accepted, Connection, Date, Event, Expired, Head, Limits, Method, Outgoing, Persistence,
+    Refusal, Response, Status, continue_line,
 };
 
 use super::exchange::{Call, Exchange, Progress};
@@ -125,7 +125,7 @@ impl Client {
             let went_on = match mem::replace(&mut self.phase, Phase::Reading) {
                 Phase::Reading => self.read(stack, around, None),
                 Phase::Receiving(call) => self.read(stack, around, Some(call)),
-                Phase::Running(exchange) => self.run(exchange),
+                Phase::Running(exchange) => self.run(exchange, around.date),
                 Phase::Sending => self.sent(around.now),
             };
             self.flush(stack, around.now);
@@ -231,8 +231,8 @@ impl Client {
         }
     }
 
-    fn run(&mut self, mut exchange: Exchange) -> Moved {
-        match exchange.go_on(&mut self.outgoing) {
+    fn run(&mut self, mut exchange: Exchange, date: Option<Date>) -> Moved {
+        match exchange.go_on(&mut self.outgoing, date) {
             Progress::Running => {
                 self.phase = Phase::Running(exchange);
                 Moved::Not

@@ -147,7 +147,8 @@ impl Exchange {
     }
 
     /// Moves output on, and ends the answer once the sandbox has ended.
-    pub(super) fn go_on(&mut self, outgoing: &mut Outgoing) -> Progress {
+    pub(super) fn go_on(&mut self, outgoing: &mut Outgoing, date: Option<Date>) -> Progress {
+        self.date = date;
         self.take_output(outgoing);
         match self.sandbox.outcome() {
             Some(outcome) if self.sandbox.output_queued() == 0 => self.end(outcome, outgoing),
