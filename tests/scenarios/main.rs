@@ -1,7 +1,7 @@
 //! One scenario for each way in which a running machine must behave, or can go wrong.
 //!
-//! `cargo run -p luge-harness --bin luge-scenarios -- [FILTER]` runs those whose name contains FILTER;
-//! `--list` names them all. Two machines run at the same time at most.
+//! `cargo run -p luge-harness --bin luge-scenarios -- [FILTER]` runs those whose name contains FILTER, for
+//! instance `http::` or `overflow`; `--list` names them all. Two machines run at the same time at most.
 //!
 //! A scenario is a function, named as the rule that it checks. It boots what it needs in its [`Lab`] and
 //! returns an error if the machine does anything but what the rule says.
@@ -36,18 +36,18 @@ mod loader;
 mod script;
 mod served;
 
-/// All scenarios, by what they are about.
+/// All scenarios, by the file that they are in.
 const GROUPS: &[(&str, &[Scenario])] = &[
-    ("control", controls::SCENARIOS),
+    ("controls", controls::SCENARIOS),
     ("script", script::SCENARIOS),
     ("loader", loader::SCENARIOS),
-    ("fault", kernel_faults::SCENARIOS),
-    ("example", examples::SCENARIOS),
-    ("disk", disks::SCENARIOS),
+    ("kernel_faults", kernel_faults::SCENARIOS),
+    ("examples", examples::SCENARIOS),
+    ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
     ("load", load::SCENARIOS),
-    ("debug", debugger::SCENARIOS),
+    ("debugger", debugger::SCENARIOS),
 ];
 
 /// How many machines may run at once.
@@ -61,18 +61,16 @@ fn main() -> Result<ExitCode> {
             .map_or(MACHINES, |wanted| wanted.min(MACHINES)),
     );
     let workshop = Workshop::open()?;
-    let trials = GROUPS.iter().flat_map(|&(kind, scenarios)| {
-        scenarios
-            .iter()
-            .map(|scenario| trial(&workshop, scenario).with_kind(kind))
-            .collect::<Vec<_>>()
-    });
+    let scenarios = GROUPS
+        .iter()
+        .flat_map(|&(group, scenarios)| scenarios.iter().map(move |one| (group, one)));
+    let trials = scenarios.map(|(group, scenario)| trial(&workshop, group, scenario));
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
 
-fn trial(workshop: &Arc<Workshop>, &(name, check): &Scenario) -> Trial {
+fn trial(workshop: &Arc<Workshop>, group: &str, &(name, check): &Scenario) -> Trial {
     let workshop = Arc::clone(workshop);
-    Trial::test(name, move || {
+    Trial::test(format!("{group}::{name}"), move || {
         let lab = Lab::new(workshop, name);
         check(&lab).map_err(|error| Failed::from(format!("{error:#}\n{}", lab.last_words())))
     })
