@@ -12,10 +12,6 @@ pub struct Features {
     pub tsc_deadline: bool,
     /// `rdrand` gives random numbers.
     pub rdrand: bool,
-    /// The local APIC is in the x2APIC mode's reach.
-    pub x2apic: bool,
-    /// The TSC runs at one rate whatever the power state.
-    pub invariant_tsc: bool,
 }
 
 /// Asks the processor.
@@ -27,10 +23,6 @@ pub fn features() -> Features {
     Features {
         tsc_deadline: has(raw_cpuid::FeatureInfo::has_tsc_deadline),
         rdrand: has(raw_cpuid::FeatureInfo::has_rdrand),
-        x2apic: has(raw_cpuid::FeatureInfo::has_x2apic),
-        invariant_tsc: id
-            .get_advanced_power_mgmt_info()
-            .is_some_and(|info| info.has_invariant_tsc()),
     }
 }
 

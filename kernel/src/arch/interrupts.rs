@@ -29,7 +29,6 @@ static IDT: Once<InterruptDescriptorTable> = Once::new();
 static DEVICE_HANDLERS: [Once<fn()>; DEVICES] = [const { Once::new() }; DEVICES];
 static DEVICES_USED: AtomicUsize = AtomicUsize::new(0);
 static PREEMPT: Once<fn()> = Once::new();
-static TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// No more devices can be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +98,6 @@ pub fn on_preemption(handler: fn()) {
     PREEMPT.call_once(|| handler);
 }
 
-/// How many timer interrupts there have been.
-#[must_use]
-pub fn timer_ticks() -> u64 {
-    TICKS.load(Relaxed)
-}
-
 /// How long to wait before trying again to preempt a sandbox that was not in guest code.
 ///
 /// The step grows and is no round number, so that it does not beat in time with a guest's loop.
@@ -115,9 +108,7 @@ const RETRY_MOST_NS: u64 = 50_000;
 
 extern "C" fn on_interrupt(frame: &InterruptFrame) {
     let number = frame.vector as u8;
-    if number == TIMER {
-        TICKS.fetch_add(1, Relaxed);
-    } else if let Some(handler) = device_handler(number) {
+    if let Some(handler) = device_handler(number) {
         handler();
     }
     apic::end_of_interrupt();
@@ -165,7 +156,7 @@ fn is_called_by_guest_code(frame: &InterruptFrame) -> bool {
     let stack = cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed) - 16;
     let mut rbp = frame.registers[RBP];
     for _ in 0..DEPTH {
-        if rbp % 8 != 0 || !stack.contains(&rbp) {
+        if !rbp.is_multiple_of(8) || !stack.contains(&rbp) {
             return false;
         }
         // SAFETY: both words lie on the running sandbox's stack, which is mapped.

@@ -24,8 +24,6 @@ pub const TABLE_SPAN: u64 = 512 * PAGE_BYTES;
 /// What a mapping allows. Writable and executable at once cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Data that nobody changes.
-    ReadOnly,
     /// Data.
     ReadWrite,
 }

@@ -223,7 +223,6 @@ extern "C" fn on_fault(frame: &mut FaultFrame) -> ! {
 }
 
 /// Judges a fault that the dispatcher was handed, for its name.
-#[must_use]
 pub fn trap_of(frame: &FaultFrame, running: &Running) -> Verdict {
     let fault = Fault {
         vector: frame.vector as u8,
@@ -289,6 +288,9 @@ impl core::fmt::Display for Name {
 pub mod scenario {
     use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+    /// The lower half is empty.
+    const UNMAPPED: *const u64 = 0x1000 as *const u64;
+
     static ARMED: AtomicBool = AtomicBool::new(false);
 
     /// The next fault's handler will touch an unmapped address.
@@ -299,9 +301,9 @@ pub mod scenario {
 
     pub(super) fn inside_the_handler() {
         if cfg!(feature = "scenarios") && ARMED.load(Relaxed) {
-            // SAFETY: on purpose not safe: address 8 is never mapped, and the fault that this
+            // SAFETY: on purpose not safe: the address is never mapped, and the fault that this
             // causes is what the scenario is about.
-            unsafe { core::ptr::read_volatile(8 as *const u64) };
+            unsafe { core::ptr::read_volatile(UNMAPPED) };
         }
     }
 }

@@ -131,7 +131,7 @@ fn backtrace(rip: Option<u64>, mut rbp: u64) {
     }
     for _ in 0..DEPTH {
         let readable = |address: u64| {
-            address % 8 == 0 && address >= 1 << 47 && paging::translate(address).is_some()
+            address.is_multiple_of(8) && address >= 1 << 47 && paging::translate(address).is_some()
         };
         if !readable(rbp) || !readable(rbp.wrapping_add(8)) {
             break;

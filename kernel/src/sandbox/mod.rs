@@ -193,12 +193,6 @@ const fn arena_limit(guest_bytes: u64) -> u64 {
         .saturating_add(ENGINE_ALLOWANCE)
 }
 
-/// How many sandboxes live.
-#[must_use]
-pub fn live() -> usize {
-    LIVE.lock().len()
-}
-
 /// How many sandboxes have ended since boot.
 #[must_use]
 pub fn ended() -> u64 {
