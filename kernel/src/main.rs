@@ -56,11 +56,11 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     start_devices(&options);
     functions::start(&options);
     play_scenario(&options);
+    let poll = start_serving(&options);
     if options.bench {
         bench::all();
         power::off()
     }
-    let poll = start_serving(&options);
     info!("ready");
     sched::run_forever(Hooks {
         poll,
