@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::http::Client;
-use luge_harness::{Boot, Kernel, Lab, Machine, process};
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
 
 use crate::served::{route, spec};
 
@@ -185,8 +185,9 @@ fn serve_everything(lab: &Lab) -> Result<Machine> {
     for name in hostile {
         folder = folder.copy(&format!("{name}.wasm"), lab.hostile(name)?)?;
     }
+    let disk = Disk::Image(lab.plain_image(&folder)?);
     let boot = Boot::new(Kernel::Scenarios)
-        .disk(folder.disk())
+        .disk(disk)
         .append("memory_report=1");
     lab.serve(&boot.limit(Duration::from_secs(300)))
 }

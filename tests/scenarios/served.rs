@@ -20,7 +20,8 @@ pub fn spec(routes: &[Value]) -> String {
     json!([{ "name": "main", "port": 8080, "routes": routes }]).to_string()
 }
 
-/// A disk with one guest that misbehaves, which has `deadline_us`, and the neighbours `fib` and `echo`.
+/// A disk with one guest that misbehaves, which has `deadline_us`, and the neighbours `fib` and `echo`. It is
+/// made without our own tool, which knows nothing of the imports that kernels built for scenarios have.
 pub fn disk_with(lab: &Lab, guest: &str, deadline_us: u64) -> Result<Disk> {
     let routes = [
         route(guest, deadline_us),
@@ -30,7 +31,8 @@ pub fn disk_with(lab: &Lab, guest: &str, deadline_us: u64) -> Result<Disk> {
     let folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
     let folder = folder.copy(&format!("{guest}.wasm"), lab.hostile(guest)?)?;
     let folder = folder.copy("fib.wasm", lab.example("fib")?)?;
-    Ok(folder.copy("echo.wasm", lab.example("echo")?)?.disk())
+    let folder = folder.copy("echo.wasm", lab.example("echo")?)?;
+    Ok(Disk::Image(lab.plain_image(&folder)?))
 }
 
 /// A machine that serves one guest that misbehaves, and its neighbours.
