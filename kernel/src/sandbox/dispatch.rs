@@ -134,7 +134,7 @@ fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
 fn report(sandbox: &Sandbox, native: &Native, frame: &FaultFrame, trap: Trap) {
     let used = native.stack.range().end.saturating_sub(frame.rsp);
     warn!(
-        "sandbox {} ({}) ended: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
+        "sandbox {} ({}) fault: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
         sandbox.id,
         sandbox.name(),
         Name(frame.vector),
@@ -159,14 +159,27 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
         // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
         unsafe { stacks::give_back(native.stack) };
     }
-    if let Some(outcome) = sandbox.outcome() {
-        debug!(
+    say_how_it_ended(sandbox);
+    sched::want_attention();
+}
+
+/// What the program did by itself is for those who look closely; being ended by force is not.
+fn say_how_it_ended(sandbox: &Sandbox) {
+    match sandbox.outcome() {
+        Some(outcome @ (Outcome::Exit(_) | Outcome::Cancelled)) => {
+            debug!(
+                "sandbox {} ({}) ended: {outcome}",
+                sandbox.id,
+                sandbox.name()
+            );
+        }
+        Some(outcome) => warn!(
             "sandbox {} ({}) ended: {outcome}",
             sandbox.id,
             sandbox.name()
-        );
+        ),
+        None => {}
     }
-    sched::want_attention();
 }
 
 impl Sandbox {
