@@ -62,6 +62,14 @@ pub unsafe fn init(physical_offset: u64) {
     tlb::flush_all();
 }
 
+/// Where physical memory is to be seen: the whole quarter of the address space that the loader may
+/// choose from, since how much RAM there is does not matter to whoever asks.
+#[must_use]
+pub fn physical_map() -> Range<u64> {
+    let start = PHYSICAL_OFFSET.load(Relaxed);
+    start..start + (1 << 46)
+}
+
 /// Where a physical address in RAM is to be seen. For RAM only: devices are mapped on their own.
 #[inline]
 #[must_use]

@@ -14,6 +14,10 @@ pub mod frames;
 pub mod heap;
 pub mod stacks;
 
+use luge_memory::layout::{self, Owner};
+
+use crate::arch::paging;
+
 /// Figures that must come back to their level when all sandboxes are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statistics {
@@ -27,6 +31,12 @@ pub struct Statistics {
     pub arenas_in_use: u32,
     /// Stacks that exist, pooled ones included.
     pub stacks_in_use: u32,
+}
+
+/// Whose an address is. Takes no lock, for last words.
+#[must_use]
+pub fn owner_of(address: u64) -> Owner {
+    layout::owner_of(address, &paging::physical_map(), stacks::bytes_in)
 }
 
 /// Counts as they are now.

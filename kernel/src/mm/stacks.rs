@@ -8,6 +8,7 @@
 //! Invariant: a pooled stack is all zero and clean.
 
 use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use luge_memory::layout::{self, MAX_STACK_BYTES, MIN_STACK_BYTES, STACK_SLOTS};
 use luge_memory::slots::SlotMap;
@@ -21,6 +22,9 @@ const POOLED: usize = 64;
 /// And how much of all memory they may take: one part in so many.
 const POOLED_SHARE: u64 = 16;
 
+/// How large the stack in each slot is, in bytes; 0 for a free slot.
+static BYTES: [AtomicU32; STACK_SLOTS as usize] =
+    [const { AtomicU32::new(0) }; STACK_SLOTS as usize];
 static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(STACK_SLOTS));
 static POOL: Lock<Pool> = Lock::new(Pool {
     stacks: [const { None }; POOLED],
@@ -139,9 +143,18 @@ pub fn in_use() -> u32 {
     SLOTS.lock().in_use()
 }
 
+/// How large the stack in a slot is, in bytes; 0 for a free slot. Takes no lock.
+#[must_use]
+pub fn bytes_in(slot: u32) -> u64 {
+    BYTES
+        .get(slot as usize)
+        .map_or(0, |bytes| u64::from(bytes.load(Relaxed)))
+}
+
 fn map_new(bytes: u64) -> Option<Stack> {
     let slot = SLOTS.lock().take()?;
     let stack = Stack { slot, bytes };
+    BYTES[slot as usize].store(bytes as u32, Relaxed);
     // SAFETY: the slot was free, so nothing in it is mapped or used.
     let mapped = unsafe {
         paging::map(
@@ -165,6 +178,7 @@ fn map_new(bytes: u64) -> Option<Stack> {
 unsafe fn unmap(stack: &Stack) {
     // SAFETY: nobody uses the range, so its frames are nobody's once they are unmapped.
     unsafe { paging::unmap(stack.range(), &mut |frame| frames::release(frame)) };
+    BYTES[stack.slot as usize].store(0, Relaxed);
     SLOTS
         .lock()
         .give_back(stack.slot)

@@ -12,6 +12,7 @@ use luge_boot_info::exit::ExitCode;
 use super::logger::{Port, line};
 use crate::arch::traps::{FaultFrame, Name, guest_code};
 use crate::arch::{cpu, paging, per_cpu, power, serial};
+use crate::mm;
 
 /// The longest backtrace, in frames.
 const DEPTH: usize = 32;
@@ -51,6 +52,16 @@ pub fn on_kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> !
             "panic   ] the fault that was being handled: rip={first:#018x}"
         ));
     }
+    let mapped = if paging::translate(frame.cr2).is_some() {
+        "mapped"
+    } else {
+        "not mapped"
+    };
+    line(format_args!(
+        "panic   ] cr2 is {mapped} and belongs to {:?}, rsp to {:?}",
+        mm::owner_of(frame.cr2),
+        mm::owner_of(frame.rsp)
+    ));
     registers(frame);
     context();
     backtrace(Some(frame.rip), frame.rbp);

@@ -1,9 +1,8 @@
-//! Who runs next, and when the timer must fire.
+//! Who runs next.
 //!
-//! [`Queue`] holds what is ready, ordered by deadline; [`should_preempt`] says whether the earliest
-//! of it may take the CPU from who has it; [`timer::next_event`] says how long the CPU may be left
-//! alone. Time comes in as an argument, in nanoseconds since boot: the kernel's `sched` reads the
-//! clock, switches stacks and programs the timer.
+//! [`Queue`] holds what is ready, ordered by deadline; [`slice::Slice`] says under which deadline a
+//! task is queued. Time comes in as an argument, in nanoseconds since boot: the kernel's `sched` reads
+//! the clock, switches stacks and programs the timer.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -11,6 +10,5 @@ extern crate alloc;
 
 mod queue;
 pub mod slice;
-pub mod timer;
 
-pub use queue::{Entry, Queue, TaskId, should_preempt};
+pub use queue::{Entry, Queue, TaskId};

@@ -62,15 +62,6 @@ impl Node {
     }
 }
 
-/// Whether the earliest task of `queue` may take the CPU from `running`: only with an earlier
-/// deadline, since a tie is not worth a switch.
-#[must_use]
-pub fn should_preempt(running: &Entry, queue: &Queue) -> bool {
-    queue
-        .earliest()
-        .is_some_and(|entry| entry.deadline_ns < running.deadline_ns)
-}
-
 impl Queue {
     /// An empty queue.
     #[must_use]

@@ -1,6 +1,6 @@
 //! The run queue against a plain sorted list.
 
-use luge_sched::{Entry, Queue, TaskId, should_preempt};
+use luge_sched::{Entry, Queue, TaskId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
@@ -157,21 +157,6 @@ fn a_removed_node_lets_the_last_one_rise_as_well_as_sink() {
 #[should_panic(expected = "task 4 is queued already")]
 fn a_task_cannot_be_queued_twice() {
     let _ = queue_of(&[entry(4, 10, 0), entry(4, 20, 1)]);
-}
-
-#[test]
-fn only_an_earlier_deadline_preempts() {
-    let running = entry(1, 20, 5);
-    assert!(!should_preempt(&running, &Queue::new()));
-    assert!(!should_preempt(&running, &queue_of(&[entry(2, 30, 0)])));
-    assert!(
-        !should_preempt(&running, &queue_of(&[entry(2, 20, 0)])),
-        "a tie is not worth a switch"
-    );
-    assert!(should_preempt(
-        &running,
-        &queue_of(&[entry(2, 30, 0), entry(3, 19, 9)])
-    ));
 }
 
 #[test]
