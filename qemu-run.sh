@@ -35,6 +35,8 @@ For tests:
   --loader FILE       the same for the loader
   --image none        boot with no disk
   --icount            count time in instructions: 1 ns of the machine's time is one instruction
+  --icount-served     as --icount, but a machine with nothing to do waits in the host's time, so that
+                      time-outs of connections mean something
   --gdb-port N        the port on which --gdb waits (default: 1234)
   --no-build          build nothing; what is missing is an error
 
@@ -119,7 +121,8 @@ parse_options() {
             ;;
         --batch) batch=yes ;;
         --gdb) gdb=yes ;;
-        --icount) icount=yes ;;
+        --icount) icount=off ;;
+        --icount-served) icount=on ;;
         --no-build) build=no ;;
         --modules | --image | --port | --engine | --smp | --memory | --accel | --timeout | --append | \
             --kernel | --loader | --gdb-port)
@@ -151,7 +154,7 @@ choose_accelerator() {
             accel=kvm
         fi
     fi
-    if [ "$accel" = kvm ] && [ "$icount" = yes ]; then die 2 "--icount needs --accel tcg"; fi
+    if [ "$accel" = kvm ] && [ "$icount" != no ]; then die 2 "--icount needs --accel tcg"; fi
 }
 
 # Somebody who listens there already would get the requests; QEMU would notice, but only after the build.
@@ -262,8 +265,8 @@ describe_machine() {
     else
         qemu+=(-cpu max -d cpu_reset -D "$run/resets.log")
     fi
-    if [ "$icount" = yes ]; then
-        qemu+=(-icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm")
+    if [ "$icount" != no ]; then
+        qemu+=(-icount "shift=0,sleep=$icount" -rtc "base=2026-01-01,clock=vm")
     fi
     if [ "$gdb" = yes ]; then
         qemu+=(-S -gdb "tcp:127.0.0.1:$gdb_port")

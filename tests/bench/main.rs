@@ -83,7 +83,7 @@ fn instructions_of_a_request(lab: &Lab) -> Result<u64> {
         .disk();
     let boot = Boot::new(Kernel::Product)
         .disk(disk)
-        .switch("--icount")
+        .switch("--icount-served")
         .append("memory_report=1");
     let machine = lab.serve(&boot)?;
     let client = machine.client();

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Builds all guests from source: `build.sh OUTPUT` fills OUTPUT/examples and OUTPUT/hostile.
 #
 # Builds only what has changed, and says something only if it builds. Needs rustup's wasm targets for

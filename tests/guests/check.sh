@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Builds the guests, tests the kernel's own engine and WASI on the host, and runs every case of
 # cases.json with them: `check.sh [OUTPUT]`.
 set -eu
