@@ -36,6 +36,16 @@ impl Card {
         self.deaf_ports.extend(ports);
     }
 
+    /// Tells the card what was queued for it.
+    pub(super) fn tell(&mut self) {
+        self.network.tell();
+    }
+
+    /// Keeps the card from interrupting until it is next asked for frames.
+    pub(super) fn hush(&mut self) {
+        self.network.hush();
+    }
+
     /// Whether a connection request was dropped since the last call.
     pub(super) fn take_turned_away(&mut self) -> bool {
         core::mem::take(&mut self.turned_away)

@@ -142,12 +142,19 @@ impl Stack {
             .poll_egress(stack_now, &mut self.card, sockets)
             != PollResult::None
         {}
+        self.card.tell();
         self.pool.replenish();
         let stack_at = self.interface.poll_at(stack_now, self.pool.sockets());
         let stack_at =
             stack_at.map(|at| Instant::from_ns(at.total_micros().cast_unsigned() * 1_000));
         let arrived_at = self.more_has_arrived.then_some(now);
         [stack_at, close_at, arrived_at].into_iter().flatten().min()
+    }
+
+    /// Keeps the card from interrupting until the next [`Stack::receive_packets`], for a caller that has
+    /// set a time for it.
+    pub fn hush(&mut self) {
+        self.card.hush();
     }
 
     /// The next connection that has come about, and the port it came to.

@@ -14,6 +14,7 @@
 mod line;
 mod memory;
 mod network;
+mod ring;
 
 use alloc::vec::Vec;
 use core::ptr::NonNull;

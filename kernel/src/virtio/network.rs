@@ -1,276 +1,222 @@
-//! The network card: frames in and out of fixed buffers, without waiting and without trust.
+//! The network card: frames in and out, without waiting and without trust.
 //!
-//! [`Network`] wraps the `virtio-drivers` crate's raw driver, which leaves buffers and the order of
-//! completions to its user. Each queue has [`QUEUE`] buffers of [`SLOT_BYTES`] in device memory for
-//! its whole life; nothing is allocated or copied for a frame.
+//! [`Network`] drives a virtio network card with two [`Ring`]s, one for frames that arrive and one for
+//! frames that are sent. The queues themselves, and the transport below them, are those of the
+//! `virtio-drivers` crate; its own network drivers wait for each frame to be sent, or tell the device
+//! about every buffer, each time at the price of a trip out of the machine.
 //!
-//! The card is not trusted. A completion for a buffer that it does not have, or a length that does
-//! not fit, can only come from a broken or hostile device: the first ends the use of the card, the
-//! second drops the frame.
+//! Interrupts: the card interrupts for arriving frames when the last call of [`Network::receive`] found
+//! none, and for sent ones only while there is no room for more.
 //!
-//! Invariant: a slot is in exactly one of three places: with the device (`Slots::token` names it), on
-//! the free list, or, for the one received frame that is being read, in `Network::reading`. Its bytes
-//! are touched only in the latter two.
+//! The card is not trusted. What cannot be (a buffer that it does not have) ends its use; a frame of
+//! a length that cannot be is dropped.
 
-use alloc::vec::Vec;
-use core::ptr::NonNull;
-use core::slice;
-use core::sync::atomic::{Ordering, fence};
-
-use virtio_drivers::device::net::VirtIONetRaw;
+use bitflags::bitflags;
+use virtio_drivers::Error;
+use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::mmio::MmioTransport;
-use virtio_drivers::{Error, PAGE_SIZE};
 
-use super::Memory;
-use crate::mm::dma;
+use super::ring::{Flow, Ring, SLOT_BYTES, SLOTS};
 
-/// Buffers of each queue. QEMU's queues have 256 places; a burst of this many frames is plenty.
-const QUEUE: usize = 128;
-/// Bytes of each buffer: a header of 12 and a frame of 1514 fit, and no buffer crosses a page.
-const SLOT_BYTES: usize = 2048;
 /// The longest frame, without its check sequence: 1500 bytes and the Ethernet header.
 pub const FRAME_BYTES: usize = 1514;
+/// Virtio 1.2, "5.1.6 Device Operation": `struct virtio_net_hdr` with its last field, which a device of
+/// version 1 always has. All zeros: no offload.
+const HEADER_BYTES: usize = 12;
 
-type Card = VirtIONetRaw<Memory, MmioTransport<'static>, QUEUE>;
+const _: () = assert!(
+    HEADER_BYTES + FRAME_BYTES <= SLOT_BYTES,
+    "a frame fits a slot"
+);
 
-/// The buffers of one queue.
-struct Slots {
-    memory: NonNull<u8>,
-    free: Vec<usize>,
-    /// Which slot the device has under which token.
-    token: [Option<usize>; QUEUE],
+/// Queue numbers. Virtio 1.2, "5.1.2 Virtqueues".
+const RECEIVE_QUEUE: u16 = 0;
+const TRANSMIT_QUEUE: u16 = 1;
+/// Where the hardware address is in the configuration. Virtio 1.2, "5.1.4 Device configuration layout".
+const ADDRESS_OFFSET: usize = 0;
+
+bitflags! {
+    /// What we can use of what a card may offer. Virtio 1.2, "5.1.3 Feature bits" and "6 Reserved
+    /// Feature Bits".
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Features: u64 {
+        /// The card has an address of its own.
+        const ADDRESS = 1 << 5;
+        /// The card follows version 1 of the standard or a later one.
+        const VERSION_1 = 1 << 32;
+    }
 }
-
-// SAFETY: the memory belongs to the slots alone, whichever CPU they are used on.
-unsafe impl Send for Slots {}
 
 /// A network card that has been started.
 pub struct Network {
-    card: Card,
-    incoming: Slots,
-    outgoing: Slots,
+    transport: MmioTransport<'static>,
+    hardware_address: [u8; 6],
+    incoming: Ring,
+    outgoing: Ring,
     /// The slot of the frame that was handed out last.
     reading: Option<usize>,
     broken: bool,
 }
 
-impl Slots {
-    fn new() -> Result<Self, Error> {
-        let pages = QUEUE * SLOT_BYTES / PAGE_SIZE;
-        let (_, memory) = dma::allocate(pages).ok_or(Error::DmaError)?;
-        Ok(Self {
-            memory,
-            free: (0..QUEUE).collect(),
-            token: [None; QUEUE],
-        })
-    }
-
-    fn bytes(&mut self, slot: usize) -> &mut [u8] {
-        assert!(
-            slot < QUEUE,
-            "there are as many slots as places in the queue"
-        );
-        // SAFETY:
-        // - `memory` is `QUEUE` times `SLOT_BYTES` long, mapped for good and initialised (zeroed);
-        // - by the invariant the device does not have the slot while its bytes are asked for, and
-        //   `&mut self` keeps everybody else out.
-        unsafe {
-            slice::from_raw_parts_mut(self.memory.add(slot * SLOT_BYTES).as_ptr(), SLOT_BYTES)
-        }
-    }
-
-    /// The slot that the device has under this token, if it has one; it stays noted.
-    fn slot_of(&self, token: u16) -> Option<usize> {
-        self.token.get(usize::from(token)).copied().flatten()
-    }
-
-    fn forget(&mut self, token: u16) {
-        self.token[usize::from(token)] = None;
-    }
-}
-
 impl Network {
     /// Starts the card behind this transport and gives it buffers for what may arrive.
-    pub fn start(transport: MmioTransport<'static>) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the card lacks what we need; others from setting its queues up.
+    pub fn start(mut transport: MmioTransport<'static>) -> Result<Self, Error> {
+        let features = transport.begin_init(Features::all());
+        if features != Features::all() {
+            return Err(Error::Unsupported);
+        }
+        let hardware_address =
+            transport.read_consistent(|| transport.read_config_space(ADDRESS_OFFSET))?;
+        let incoming = Ring::new(&mut transport, RECEIVE_QUEUE, Flow::FromDevice)?;
+        let mut outgoing = Ring::new(&mut transport, TRANSMIT_QUEUE, Flow::ToDevice)?;
+        outgoing.want_silence();
+        transport.finish_init();
         let mut network = Self {
-            card: Card::new(transport)?,
-            incoming: Slots::new()?,
-            outgoing: Slots::new()?,
+            transport,
+            hardware_address,
+            incoming,
+            outgoing,
             reading: None,
             broken: false,
         };
-        while let Some(slot) = network.incoming.free.pop() {
-            network.offer(slot)?;
+        while let Some(slot) = network.incoming.take() {
+            network.incoming.give(slot, SLOT_BYTES)?;
         }
+        network.tell();
         Ok(network)
     }
 
     /// The card's hardware address.
     pub fn hardware_address(&self) -> [u8; 6] {
-        self.card.mac_address()
+        self.hardware_address
     }
 
     /// The next frame that has arrived, and room to answer it. The frame before it is given up.
     ///
-    /// After `None`, the card will raise an interrupt when there is one, or when there is room again.
-    /// Whoever stops before has to come back by itself: a card that was not asked to the end does not
-    /// interrupt.
+    /// After `None`, the card will interrupt when there is one, or when there is room again. Whoever
+    /// stops before has to come back by itself.
     pub fn receive(&mut self) -> Option<(&mut [u8], Transmitter<'_>)> {
-        if let Some(slot) = self.reading.take()
-            && let Err(error) = self.offer(slot)
-        {
-            self.fail(error);
+        if let Some(slot) = self.reading.take() {
+            let given = self.incoming.give(slot, SLOT_BYTES);
+            self.check(given);
         }
-        self.reclaim();
-        if self.broken || self.outgoing.free.is_empty() {
+        if !self.make_room() {
             return None;
         }
-        let (slot, start, length) = self.next_frame()?;
+        let (slot, frame_bytes) = self.next_frame()?;
         self.reading = Some(slot);
-        let frame = &mut self.incoming.bytes(slot)[start..start + length];
+        let frame = &mut self.incoming.bytes(slot)[HEADER_BYTES..HEADER_BYTES + frame_bytes];
         Some((
             frame,
             Transmitter {
-                card: &mut self.card,
-                slots: &mut self.outgoing,
+                ring: &mut self.outgoing,
             },
         ))
     }
 
     /// Room to send a frame, if the card has not fallen behind.
     pub fn transmitter(&mut self) -> Option<Transmitter<'_>> {
-        self.reclaim();
-        if self.broken || self.outgoing.free.is_empty() {
-            return None;
-        }
-        Some(Transmitter {
-            card: &mut self.card,
-            slots: &mut self.outgoing,
+        self.make_room().then_some(Transmitter {
+            ring: &mut self.outgoing,
         })
     }
 
-    /// Slot, start and length of the next frame whose length makes sense.
-    fn next_frame(&mut self) -> Option<(usize, usize, usize)> {
+    /// Tells the card of what was sent, and of buffers that it got back. To be called once a turn.
+    pub fn tell(&mut self) {
+        self.incoming.tell(&mut self.transport);
+        self.outgoing.tell(&mut self.transport);
+    }
+
+    /// Keeps the card from interrupting until [`Network::receive`] next finds no frame: for a caller that
+    /// will come back by itself.
+    pub fn hush(&mut self) {
+        self.incoming.want_silence();
+    }
+
+    /// Slot and length of the next frame whose length makes sense.
+    fn next_frame(&mut self) -> Option<(usize, usize)> {
         loop {
-            let token = self.arrived()?;
-            let Some(slot) = self.incoming.slot_of(token) else {
-                self.fail(Error::WrongToken);
+            let done = self.incoming.next_done();
+            let Some((slot, bytes)) = self.check(done)? else {
+                if self.incoming.want_interrupts() {
+                    continue;
+                }
                 return None;
             };
-            // SAFETY: the token was taken from the ring just now, and these are the bytes that
-            // `offer` gave to the device when it returned this token.
-            let completed = unsafe { self.card.receive_complete(token, self.incoming.bytes(slot)) };
-            match completed {
-                Ok((start, length)) if start + length <= SLOT_BYTES => {
-                    self.incoming.forget(token);
-                    return Some((slot, start, length));
-                }
-                // The crate takes the buffer back before it finds the length too short.
-                Ok(_) | Err(Error::IoError) => {
+            match bytes.checked_sub(HEADER_BYTES) {
+                Some(frame_bytes) if bytes <= SLOT_BYTES => return Some((slot, frame_bytes)),
+                _ => {
                     log::debug!("a frame of impossible length was dropped");
-                    self.incoming.forget(token);
-                    self.offer(slot).map_err(|error| self.fail(error)).ok()?;
-                }
-                Err(error) => {
-                    self.fail(error);
-                    return None;
+                    let given = self.incoming.give(slot, SLOT_BYTES);
+                    self.check(given)?;
                 }
             }
         }
     }
 
-    /// The token of a buffer that has been filled.
-    fn arrived(&mut self) -> Option<u16> {
-        self.card.poll_receive().or_else(|| {
-            look_again();
-            self.card.poll_receive()
-        })
+    /// Whether there is a slot for a frame to send. If not, the card will interrupt when there is.
+    fn make_room(&mut self) -> bool {
+        if self.outgoing.free() < SLOTS / 2 {
+            self.reclaim();
+            if self.outgoing.free() == 0 {
+                self.outgoing.tell(&mut self.transport);
+                if self.outgoing.want_interrupts() {
+                    self.reclaim();
+                }
+            }
+            if self.outgoing.free() > 0 {
+                self.outgoing.want_silence();
+            }
+        }
+        !self.broken && self.outgoing.free() > 0
     }
 
-    /// The token of a buffer that has been sent.
-    fn departed(&mut self) -> Option<u16> {
-        self.card.poll_transmit().or_else(|| {
-            look_again();
-            self.card.poll_transmit()
-        })
-    }
-
-    /// Gives a slot to the device to be filled.
-    fn offer(&mut self, slot: usize) -> Result<(), Error> {
-        // SAFETY: by the invariant the bytes are not touched again until `receive_complete`, and
-        // the memory is never released.
-        let token = unsafe { self.card.receive_begin(self.incoming.bytes(slot)) }?;
-        self.incoming.token[usize::from(token)] = Some(slot);
-        Ok(())
-    }
-
-    /// Takes back buffers that have been sent, once half of them are out: each time the mark moves at
-    /// which the card interrupts, and there is no hurry.
+    /// Takes back what has been sent.
     fn reclaim(&mut self) {
-        if self.broken || self.outgoing.free.len() > QUEUE / 2 {
-            return;
-        }
-        while let Some(token) = self.departed() {
-            let Some(slot) = self.outgoing.slot_of(token) else {
-                return self.fail(Error::WrongToken);
-            };
-            // SAFETY: the token was taken from the ring just now, and these are the bytes that
-            // `transmit` gave to the device when it returned this token.
-            let completed = unsafe {
-                self.card
-                    .transmit_complete(token, self.outgoing.bytes(slot))
-            };
-            if let Err(error) = completed {
-                return self.fail(error);
+        loop {
+            let done = self.outgoing.next_done();
+            match self.check(done) {
+                Some(Some((slot, _))) => self.outgoing.put_back(slot),
+                Some(None) | None => return,
             }
-            self.outgoing.forget(token);
-            self.outgoing.free.push(slot);
         }
     }
 
-    fn fail(&mut self, error: Error) {
-        log::error!("the network card broke its contract and is not used any more: {error}");
-        self.broken = true;
+    /// Gives the card up if it broke its contract.
+    fn check<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        result
+            .inspect_err(|error| {
+                log::error!(
+                    "the network card broke its contract and is not used any more: {error}"
+                );
+                self.broken = true;
+            })
+            .ok()
     }
-}
-
-/// To be called between finding a queue empty and believing it.
-///
-/// Taking a buffer back moves the mark at which the card interrupts next. The card may have looked at the
-/// mark before it moved, and the processor may have looked at the queue before it moved the mark. Then
-/// the one thinks that nobody waits, the other that nothing has come.
-fn look_again() {
-    fence(Ordering::SeqCst);
 }
 
 /// Room for one frame in the sending queue.
 pub struct Transmitter<'a> {
-    card: &'a mut Card,
-    slots: &'a mut Slots,
+    ring: &'a mut Ring,
 }
 
 impl Transmitter<'_> {
-    /// Has `fill` write a frame of this many bytes, at most [`FRAME_BYTES`], and sends it.
+    /// Has `fill` write a frame of this many bytes, at most [`FRAME_BYTES`], and queues it. It goes out
+    /// with the next [`Network::tell`].
     pub fn transmit<R>(self, bytes: usize, fill: impl FnOnce(&mut [u8]) -> R) -> R {
-        let Self { card, slots } = self;
-        let slot = slots
-            .free
-            .pop()
+        let ring = self.ring;
+        let slot = ring
+            .take()
             .expect("a transmitter exists only while a slot is free");
-        let buffer = slots.bytes(slot);
-        let header = card
-            .fill_buffer_header(buffer)
-            .expect("a slot is longer than a header");
-        let result = fill(&mut buffer[header..header + bytes]);
-        // SAFETY: the slot is off the free list, so its bytes are not touched until `reclaim` has
-        // completed the transmission; the memory is never released.
-        let sent = unsafe { card.transmit_begin(&slots.bytes(slot)[..header + bytes]) };
-        match sent {
-            Ok(token) => slots.token[usize::from(token)] = Some(slot),
-            Err(error) => {
-                log::warn!("a frame was not sent: {error}");
-                slots.free.push(slot);
-            }
+        let buffer = &mut ring.bytes(slot)[..HEADER_BYTES + bytes];
+        let (header, frame) = buffer.split_at_mut(HEADER_BYTES);
+        header.fill(0);
+        let result = fill(frame);
+        if let Err(error) = ring.give(slot, HEADER_BYTES + bytes) {
+            log::warn!("a frame was not sent: {error}");
         }
         result
     }
