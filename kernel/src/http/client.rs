@@ -343,7 +343,8 @@ impl Client {
         Fate::Stay(earlier(deadline, earlier(ends[0], ends[1])))
     }
 
-    fn is_running(&self) -> bool {
+    /// Whether a function runs for it.
+    pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running(_))
     }
 }

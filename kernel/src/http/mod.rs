@@ -27,7 +27,6 @@ use crate::arch::time::{Instant, wall_clock_ns};
 use crate::functions::Table;
 use crate::mm;
 use crate::net::{NoNetwork, Stack};
-use crate::sandbox;
 use client::{Client, Fate};
 
 /// Everything that the server has.
@@ -37,11 +36,14 @@ struct Server {
     clock: Clock,
     /// How many bytes of request bodies may be in memory at once.
     body_room: usize,
+    /// When all connections were last looked at.
     polled_at: Instant,
+    /// How many functions ran when that was done.
+    running: usize,
 }
 
-/// While sandboxes run, what happens on connections is gathered for this long: each look at them costs
-/// the same, whether one or ten have news.
+/// While several functions run, what happens on connections is gathered for this long: each look at
+/// them costs the same, whether one or ten have news.
 const GATHER_NS: u64 = 200_000;
 
 /// Of all memory, one part in so many is for request bodies at most. The kernel's heap does not shrink,
@@ -86,6 +88,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
         clock,
         body_room,
         polled_at: now,
+        running: 0,
     });
     Ok(())
 }
@@ -97,7 +100,7 @@ pub fn poll(now: Instant, table: &Table) -> Option<Instant> {
     let mut server = SERVER.lock();
     let server = server.as_mut()?;
     let due_at = server.polled_at.plus_ns(GATHER_NS);
-    if now < due_at && sandbox::live() > 0 {
+    if now < due_at && server.running > 1 {
         server.stack.hush();
         return Some(due_at);
     }
@@ -123,9 +126,11 @@ impl Server {
         };
         let mut next = None;
         let mut index = 0;
+        self.running = 0;
         while let Some(client) = self.clients.get_mut(index) {
             match client.step(&mut self.stack, &around) {
                 Fate::Stay(until) => {
+                    self.running += usize::from(client.is_running());
                     next = earlier(next, until);
                     index += 1;
                 }
