@@ -13,12 +13,18 @@ const AMPLE_US: u64 = 20_000_000;
 /// The deadline of guests that do not.
 const SHORT_US: u64 = 300_000;
 
-/// Scenarios of guests that end with an outcome of their own.
+/// Scenarios of guests that end with an outcome of their own: the kernel, the guest and the outcome; and
+/// where the processor has to be the one that notices, the exception by which it does.
 macro_rules! outcomes {
-    ($($rule:ident: $kernel:ident, $guest:literal => $outcome:literal,)*) => {
+    ($($rule:ident: $kernel:ident, $guest:literal => $outcome:literal $(by $exception:literal)?,)*) => {
         $(fn $rule(lab: &Lab) -> Result<()> {
             let machine = machine_with(lab, Kernel::$kernel, $guest, AMPLE_US)?;
-            beside_a_neighbour(&machine, concat!("/", $guest))?.expect_outcome($outcome)
+            beside_a_neighbour(&machine, concat!("/", $guest))?.expect_outcome($outcome)?;
+            $(
+                let log = concat!("(", $guest, ") ended: ", $outcome, ": ", $exception, " at rip=");
+                machine.line(log, |line| line.contains(log))?;
+            )?
+            Ok(())
         })*
         scenarios![
             $($rule,)*
@@ -50,11 +56,11 @@ outcomes! {
     a_memory_beyond_the_limit_is_named: Product, "out-of-memory" => "trap out-of-memory",
     a_host_call_that_re_enters_without_end_is_stopped: Scenarios, "reenter" => "trap stack-overflow",
     a_native_stack_driven_into_its_guard_ends_the_sandbox:
-        Scenarios, "reenter-into-guard" => "trap stack-overflow",
-    a_divide_error_of_the_processor_ends_the_sandbox: Scenarios, "divide" => "trap integer-divide-by-zero",
-    a_wild_write_of_the_processor_ends_the_sandbox: Scenarios, "wild-write" => "trap memory-out-of-bounds",
+        Scenarios, "reenter-into-guard" => "trap stack-overflow" by "#PF",
+    a_divide_error_of_the_processor_ends_the_sandbox: Scenarios, "divide" => "trap integer-divide-by-zero" by "#DE",
+    a_wild_write_of_the_processor_ends_the_sandbox: Scenarios, "wild-write" => "trap memory-out-of-bounds" by "#PF",
     a_loop_of_memory_grow_hits_the_guard_where_calls_are_lost:
-        SiblingCalls, "grow-loop" => "trap stack-overflow",
+        SiblingCalls, "grow-loop" => "trap stack-overflow" by "#PF",
 }
 
 fn an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up(lab: &Lab) -> Result<()> {
