@@ -12,6 +12,7 @@ use crate::served::{route, spec};
 
 scenarios![
     two_thousand_mixed_requests_leave_nothing_behind,
+    nothing_of_one_request_is_readable_by_the_next,
     a_quantum_of_50_us_beside_an_endless_loop_changes_no_answer,
     an_idle_machine_leaves_the_hosts_processor_alone,
 ];
@@ -181,6 +182,26 @@ fn a_quantum_of_50_us_beside_an_endless_loop_changes_no_answer(lab: &Lab) -> Res
     let looping = thread::spawn(move || endless.get("/loop"));
     send(&machine, 0, REQUESTS)?;
     ensure!(!looping.is_finished(), "the loop ended before the requests");
+    Ok(())
+}
+
+/// One guest fills 4 MiB, the next looks for anything in as much; the frames are the same ones.
+fn nothing_of_one_request_is_readable_by_the_next(lab: &Lab) -> Result<()> {
+    let guests = ["leave-behind", "look-around"];
+    let mut folder = lab.folder("disk")?;
+    for name in guests {
+        folder = folder.copy(&format!("{name}.wasm"), lab.hostile(name)?)?;
+    }
+    let machine = lab.serve(&Boot::new(Kernel::Scenarios).disk(folder.disk()))?;
+    let client = machine.client();
+    for turn in 0..50 {
+        for name in guests {
+            let response = client.get(&format!("/{name}"))?;
+            response
+                .expect_status(200)
+                .with_context(|| format!("{name}, turn {turn}"))?;
+        }
+    }
     Ok(())
 }
 

@@ -130,11 +130,24 @@ fn make_room(bytes: u64) {
 pub unsafe fn give_back(stack: Stack) {
     // SAFETY: the stack's pages are writable, and nobody uses them, as the caller promises.
     unsafe { paging::wipe_dirty(stack.range()) };
+    if cfg!(feature = "scenarios") {
+        assert_wiped(&stack);
+    }
     let left_over = POOL.lock().put(stack);
     if let Err(stack) = left_over {
         // SAFETY: as the caller promises.
         unsafe { unmap(&stack) };
     }
+}
+
+/// Looks at every word of a stack that was wiped: nothing of its last user may be left.
+fn assert_wiped(stack: &Stack) {
+    let range = stack.range();
+    let words = ((range.end - range.start) / 8) as usize;
+    // SAFETY: the stack is mapped, and nobody uses it.
+    let words = unsafe { core::slice::from_raw_parts(range.start as *const u64, words) };
+    let left = words.iter().position(|word| *word != 0);
+    assert_eq!(left, None, "the stack in slot {} was not wiped", stack.slot);
 }
 
 /// Stacks that exist, pooled ones included.
