@@ -172,11 +172,14 @@ image_tool=$target/debug/luge-image
 build() { [ "$build" = yes ]; }
 
 set_up() {
-    setup qemu
-    build || return 0
-    if [ -z "$kernel" ] || [ -z "$loader" ] || [ -z "$image" ]; then setup rust; fi
-    if [ -z "$image" ]; then setup disk; fi
-    if [ -z "$image$modules" ]; then setup guests; fi
+    local parts=(qemu)
+    if [ "$gdb" = yes ]; then parts+=(gdb); fi
+    if build; then
+        if [ -z "$kernel" ] || [ -z "$loader" ] || [ -z "$image" ]; then parts+=(rust); fi
+        if [ -z "$image" ]; then parts+=(disk); fi
+        if [ -z "$image$modules" ]; then parts+=(guests); fi
+    fi
+    setup "${parts[@]}"
 }
 
 # bare PACKAGE — builds a package for the bare machine; its path goes into `built`.

@@ -2,9 +2,9 @@
 # What a machine must have to build, run and test Luge, and how to get it.
 #
 # Sourced by `qemu-run.sh`, `tests/run.sh` and `tests/guests/build.sh`; nothing else installs
-# anything. `setup PART…` looks for what each part needs, installs what is missing through rustup and
-# apt-get where this user may, and otherwise says exactly what to install and ends with status 2.
-# On a machine that has everything it touches no network and takes well under a second.
+# anything. `setup PART…` looks for what the parts need, installs what is missing through rustup and
+# apt-get where this user may, and otherwise says exactly what to install, all of it at once, and ends
+# with status 2. On a machine that has everything it touches no network and takes well under a second.
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `qemu`, `disk` (mke2fs), `gdb`.
@@ -17,11 +17,6 @@ setup_channel=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$setup_root/rust-toolchain
 PATH=$PATH:/usr/sbin:/sbin
 
 setup_say() { printf 'setup: %s\n' "$*" >&2; }
-
-setup_die() {
-    setup_say "$@"
-    exit 2
-}
 
 setup_has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -48,13 +43,25 @@ setup_apt() {
     "${setup_as_root[@]}" "${install[@]}" >&2
 }
 
-# setup_command COMMAND PACKAGE… — the command is there, or the packages that bring it are installed.
-setup_command() {
-    local command=$1
-    shift
-    setup_has "$command" && return 0
-    setup_apt "$@" && setup_has "$command" && return 0
-    setup_die "$command is missing; on Debian: apt-get install $*"
+# What is missing: packages of Debian, and what else there is to do, a sentence each.
+setup_packages=() setup_advice=()
+
+# setup_need COMMAND PACKAGE… — the command is there, or the packages that bring it are missing.
+setup_need() { setup_has "$1" || setup_packages+=("${@:2}"); }
+
+# setup_look PART… — fills `setup_packages`.
+setup_look() {
+    local part
+    setup_packages=()
+    for part in "$@"; do
+        case $part in
+        rust) setup_need cc gcc libc6-dev ;;
+        guests) setup_need_c_for_wasi ;;
+        qemu) setup_need qemu-system-x86_64 qemu-system-x86 seabios ;;
+        disk) setup_need mke2fs e2fsprogs ;;
+        gdb) setup_need gdb gdb ;;
+        esac
+    done
 }
 
 # --- Rust ---------------------------------------------------------------------------------------
@@ -115,26 +122,31 @@ setup_debian() {
 }
 
 setup_rust() {
-    setup_command cc gcc libc6-dev
-    [ "${LUGE_RUST:-}" = debian ] || setup_rustup && return 0
-    [ "${LUGE_RUST:-}" = debian ] || setup_say "rustup cannot bring rust-src; trying Debian's packages"
+    if [ "${LUGE_RUST:-}" != debian ]; then
+        setup_rustup && return 0
+        setup_say "rustup is missing, or cannot bring what is needed; trying Debian's tool chain"
+    fi
     if setup_debian; then
         setup_say "tool chain: Debian's $(rustc --version)"
         return 0
     fi
-    setup_die "there is no Rust tool chain with its source; either" \
-        "rustup toolchain install $setup_channel -c rust-src -t wasm32-wasip1,wasm32-unknown-unknown" \
-        "or, on Debian, apt-get install ${setup_debian_packages[*]}"
+    setup_advice+=("a Rust tool chain with its source: with rustup (https://rustup.rs)
+    rustup toolchain install $setup_channel -c rust-src -t wasm32-wasip1,wasm32-unknown-unknown
+  or on Debian 12
+    apt-get install ${setup_debian_packages[*]}")
 }
 
 setup_lint() {
     cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return 0
-    if [ "$LUGE_RUST" = rustup ]; then
+    case ${LUGE_RUST:-} in
+    rustup)
         rustup component add --toolchain "$RUSTUP_TOOLCHAIN" rustfmt clippy >&2 && return 0
-    elif setup_apt rust-web-clippy rustfmt; then
-        return 0
-    fi
-    setup_die "cargo fmt and cargo clippy are missing; rustup component add rustfmt clippy"
+        setup_advice+=("rustup component add --toolchain $RUSTUP_TOOLCHAIN rustfmt clippy")
+        ;;
+    debian) setup_apt rust-web-clippy rustfmt || setup_packages+=(rust-web-clippy rustfmt) ;;
+    # What is said about the tool chain is enough.
+    *) ;;
+    esac
 }
 
 # --- The rest -----------------------------------------------------------------------------------
@@ -149,23 +161,30 @@ setup_c_for_wasi() {
     [ "$works" = asm ]
 }
 
-setup_guests() {
-    setup_has clang && setup_c_for_wasi && return 0
-    setup_command clang clang
-    local version
-    version=$(clang -dumpversion)
-    local packages=(lld wasi-libc "libclang-rt-${version%%.*}-dev-wasm32")
-    setup_apt "${packages[@]}" && setup_c_for_wasi && return 0
-    setup_die "clang cannot build WASI commands; on Debian: apt-get install clang ${packages[*]}"
+setup_need_c_for_wasi() {
+    local runtime=libclang-rt-dev-wasm32 version
+    if setup_has clang; then
+        setup_c_for_wasi && return 0
+        # Another clang than Debian's default needs the routines of its own version.
+        version=$(clang -dumpversion)
+        runtime=libclang-rt-${version%%.*}-dev-wasm32
+    fi
+    setup_packages+=(clang lld wasi-libc "$runtime")
 }
 
-setup_qemu() { setup_command qemu-system-x86_64 qemu-system-x86 seabios; }
-setup_disk() { setup_command mke2fs e2fsprogs; }
-setup_gdb() { setup_command gdb gdb; }
-
 setup() {
-    local part
+    setup_advice=()
+    setup_look "$@"
+    if [ ${#setup_packages[@]} != 0 ] && setup_apt "${setup_packages[@]}"; then setup_look "$@"; fi
+    local part advice
     for part in "$@"; do
-        "setup_$part"
+        case $part in rust | lint) "setup_$part" ;; esac
     done
+    if [ ${#setup_packages[@]} != 0 ]; then
+        setup_advice=("on Debian: apt-get install ${setup_packages[*]}" "${setup_advice[@]}")
+    fi
+    [ ${#setup_advice[@]} != 0 ] || return 0
+    setup_say "this is missing, and could not be installed from here:"
+    for advice in "${setup_advice[@]}"; do printf '  %s\n' "$advice" >&2; done
+    exit 2
 }
