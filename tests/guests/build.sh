@@ -92,10 +92,10 @@ build_c() {
         module=$output/$(basename "$(dirname "$source")")/$(basename "$source" .c).wasm
         keep "$module"
         is_stale "$module" "$source" "$here/build.sh" || continue
-        need clang "apt install clang lld wasi-libc libclang-rt-14-dev-wasm32"
+        need clang "apt install clang lld wasi-libc libclang-rt-dev-wasm32"
         need wasm-ld "apt install lld"
         [ -d /usr/include/wasm32-wasi ] || [ -n "${WASI_SYSROOT:-}" ] ||
-            fail "wasi-libc is missing; install it with: apt install wasi-libc libclang-rt-14-dev-wasm32"
+            fail "wasi-libc is missing; install it with: apt install wasi-libc libclang-rt-dev-wasm32"
         echo "  guest $(basename "$module")"
         clang --target=wasm32-wasi ${WASI_SYSROOT:+--sysroot="$WASI_SYSROOT"} -std=c11 -D_GNU_SOURCE -Os \
             -Wall -Wextra -Werror -Wl,--strip-all -Wl,-z,stack-size=32768 "$source" -o "$module"
