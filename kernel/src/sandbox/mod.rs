@@ -160,7 +160,7 @@ pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
         id: NEXT_ID.fetch_add(1, Relaxed),
         deadline: now.plus_ns(relative),
         life: Lock::new(Life::new(now.as_ns())),
-        slice: Lock::new(Slice::new(now.as_ns(), relative, SLICE_NS)),
+        slice: Lock::new(Slice::new(now.plus_ns(relative).as_ns(), SLICE_NS)),
         output: Lock::new(Output::new(request.output_bytes)),
         departure: Lock::new(None),
         doom: Lock::new(None),
