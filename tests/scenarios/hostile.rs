@@ -21,7 +21,7 @@ macro_rules! outcomes {
             let machine = machine_with(lab, Kernel::$kernel, $guest, AMPLE_US)?;
             beside_a_neighbour(&machine, concat!("/", $guest))?.expect_outcome($outcome)?;
             $(
-                let log = concat!("(", $guest, ") ended: ", $outcome, ": ", $exception, " at rip=");
+                let log = concat!("(", $guest, ") fault: ", $outcome, ": ", $exception, " at rip=");
                 machine.line(log, |line| line.contains(log))?;
             )?
             Ok(())

@@ -16,6 +16,9 @@ use crate::transcript::Transcript;
 /// How long `qemu-run.sh` may take to end a machine and clean up behind it.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// How long a machine that does something may take to say so.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How a machine ended: the exit status of `qemu-run.sh`, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -113,9 +116,18 @@ impl Machine {
     /// Waits for a line of the serial log of which `wanted` is true.
     ///
     /// # Errors
-    /// It did not come while the machine lived; `what` says in the error what was waited for.
+    /// It did not come soon; `what` says in the error what was waited for.
     pub fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
-        let found = self.serial.wait_for(self.deadline, wanted);
+        self.line_until(Instant::now() + PATIENCE, what, wanted)
+    }
+
+    fn line_until(
+        &self,
+        deadline: Instant,
+        what: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<String> {
+        let found = self.serial.wait_for(deadline, wanted);
         found.with_context(|| format!("the machine did not say {what}"))
     }
 
@@ -124,7 +136,7 @@ impl Machine {
     /// # Errors
     /// It did not say so while it lived.
     pub fn ready(&self) -> Result<()> {
-        self.line("ready", is_ready).map(drop)
+        self.line_until(self.deadline, "ready", is_ready).map(drop)
     }
 
     /// Waits until the machine ends by itself.
