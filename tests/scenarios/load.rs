@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::http::Client;
+use luge_harness::http::{Client, Raw};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
 
 use crate::served::{route, spec};
@@ -15,6 +15,7 @@ scenarios![
     nothing_of_one_request_is_readable_by_the_next,
     a_quantum_of_50_us_beside_an_endless_loop_changes_no_answer,
     an_idle_machine_leaves_the_hosts_processor_alone,
+    clients_that_take_all_memory_are_refused_and_the_machine_goes_on,
 ];
 
 const REQUESTS: u64 = 2_000;
@@ -251,5 +252,63 @@ fn an_idle_machine_leaves_the_hosts_processor_alone(lab: &Lab) -> Result<()> {
         used < watched / 10,
         "{used:?} of processor time in {watched:?} of idleness"
     );
+    Ok(())
+}
+
+/// Sandboxes take all memory that guests may have; then bodies and heads that do not end want the kernel's own.
+fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -> Result<()> {
+    let sleeper = |name: &str, stack_bytes: u32| {
+        let mut route = route(name, 120_000_000);
+        route["path"] = "sleep.wasm".into();
+        route["stack-size"] = stack_bytes.into();
+        route
+    };
+    let routes = [
+        sleeper("large", 8 << 20),
+        sleeper("small", 512 << 10),
+        route("echo", 120_000_000),
+    ];
+    let folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
+    let folder = folder.copy("sleep.wasm", lab.example("sleep")?)?;
+    let disk = folder.copy("echo.wasm", lab.example("echo")?)?.disk();
+    let machine = lab.serve(&Boot::new(Kernel::Product).disk(disk))?;
+
+    let mut open = Vec::new();
+    for (name, count) in [("large", 28), ("small", 16)] {
+        for _ in 0..count {
+            let mut raw = Raw::connect(machine.port())?;
+            raw.send(format!("GET /{name}?60000 HTTP/1.1\r\nhost: luge\r\n\r\n"))?;
+            open.push(raw);
+        }
+    }
+    let refused = Instant::now() + Duration::from_secs(10);
+    while machine.client().get("/small?0")?.status != 503 {
+        ensure!(Instant::now() < refused, "guests do not fill the memory");
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send("GET /small?60000 HTTP/1.1\r\nhost: luge\r\n\r\n")?;
+        open.push(raw);
+    }
+    let part = vec![b'x'; 1 << 20];
+    for _ in 0..16 {
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send("POST /echo HTTP/1.1\r\nhost: luge\r\ncontent-length: 4000000\r\n\r\n")?;
+        // It may be refused, and closed, while it is being sent.
+        let _ = raw.send(&part);
+        open.push(raw);
+    }
+    let query = "a&".repeat(4_000);
+    for _ in 0..40 {
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send(format!(
+            "POST /echo?{query} HTTP/1.1\r\nhost: luge\r\ncontent-length: 10\r\n\r\n1"
+        ))?;
+        open.push(raw);
+    }
+    machine.client().get("/healthz")?.expect("ok\n")?;
+    drop(open);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while machine.client().get("/small?0")?.status != 200 {
+        ensure!(Instant::now() < deadline, "the memory does not come back");
+    }
     Ok(())
 }

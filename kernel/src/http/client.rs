@@ -176,9 +176,12 @@ impl Client {
             if event.is_some() {
                 return 0;
             }
-            let bytes = &bytes[..bytes.len().min(room.get())];
+            let most = room.get().saturating_add(connection.body_spare_bytes());
+            let bytes = &bytes[..bytes.len().min(most)];
+            let before = connection.body_bytes();
             let received = connection.receive(bytes, now_ns);
-            room.set(room.get() - received.taken);
+            let grown_by = connection.body_bytes().saturating_sub(before);
+            room.set(room.get().saturating_sub(grown_by));
             was_read |= received.taken > 0;
             event = received.event;
             received.taken
@@ -201,7 +204,7 @@ impl Client {
         }
         let Some(function) = around.table.lookup(self.port, &head.path) else {
             self.persistence = self.connection.decline();
-            let text = format!("there is no function at {}\n", head.path);
+            let text = format!("there is no function at {:.200}\n", head.path);
             return self.answer(Status::NotFound, text, head.method == Method::Head, around);
         };
         let call = Call::new(function.clone(), head);
@@ -339,7 +342,12 @@ impl Client {
         if ends.iter().flatten().any(|end| *end <= now) {
             return Fate::Abort;
         }
-        let deadline = self.connection.deadline_ns().map(Instant::from_ns);
+        // While an answer is sent, a deadline for what was read is nobody's any more.
+        let deadline = match self.phase {
+            Phase::Reading | Phase::Receiving(_) => self.connection.deadline_ns(),
+            Phase::Running(_) | Phase::Sending => None,
+        };
+        let deadline = deadline.map(Instant::from_ns);
         Fate::Stay(earlier(deadline, earlier(ends[0], ends[1])))
     }
 

@@ -40,6 +40,7 @@ pub(super) struct Exchange {
     sandbox: Arc<Sandbox>,
     function: Arc<Function>,
     answer: Answer,
+    body_bytes: usize,
     persistence: Persistence,
     date: Option<Date>,
     version: Version,
@@ -105,6 +106,7 @@ impl Exchange {
             version,
             persistence,
         } = call;
+        let body_bytes = body.capacity();
         let request = Request {
             name: function.name.clone(),
             workload: function.workload.clone(),
@@ -130,6 +132,7 @@ impl Exchange {
             sandbox,
             function,
             answer,
+            body_bytes,
             persistence,
             date: around.date,
             version,
@@ -141,9 +144,9 @@ impl Exchange {
         self.sandbox.cancel();
     }
 
-    /// Bytes of request body that the sandbox holds.
+    /// Bytes of memory that the request's body takes, which the sandbox holds.
     pub(super) fn body_bytes(&self) -> usize {
-        self.sandbox.body().len()
+        self.body_bytes
     }
 
     /// Moves output on, and ends the answer once the sandbox has ended.
@@ -158,6 +161,11 @@ impl Exchange {
 
     fn take_output(&mut self, outgoing: &mut Outgoing) {
         while outgoing.queued_bytes() < WINDOW_BYTES {
+            // A client that waits gets a little at once; but nothing is piled up in small pieces.
+            let at_once = matches!(self.answer, Answer::Committed(_)) && outgoing.is_empty();
+            if !at_once && !self.sandbox.output_is_gathered() {
+                return;
+            }
             let Some(buffer) = self.sandbox.take_output() else {
                 return;
             };

@@ -28,10 +28,13 @@ pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
             page(Status::ServiceUnavailable, "no function is loaded\n")
         }
         "/readyz" => page(Status::Ok, "ready\n"),
-        "/" => Some(Page {
-            status: Status::Ok,
-            text: routes(table),
-        }),
+        "/" => match routes(table) {
+            Some(text) => Some(Page {
+                status: Status::Ok,
+                text,
+            }),
+            None => page(Status::ServiceUnavailable, "no memory for the list\n"),
+        },
         "/metrics" | "/trace" | "/faults" | "/records" | "/logs" => Some(Page {
             status: Status::NotImplemented,
             text: format!("{path} belongs to the host and is not there yet\n"),
@@ -40,10 +43,13 @@ pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
     }
 }
 
-/// The route table: port, path, tenant and function, a line each.
-fn routes(table: &Table) -> String {
+/// The route table: port, path, tenant and function, a line each. None without memory for it.
+fn routes(table: &Table) -> Option<String> {
     let mut text = String::new();
     for function in table.functions() {
+        let words = [&*function.route, &*function.tenant, &*function.name];
+        let bytes: usize = words.map(str::len).iter().sum();
+        text.try_reserve(bytes + ":65535\t\t\n".len()).ok()?;
         let line = writeln!(
             text,
             ":{}{}\t{}\t{}",
@@ -54,5 +60,5 @@ fn routes(table: &Table) -> String {
     if text.is_empty() {
         text.push_str("no functions\n");
     }
-    text
+    Some(text)
 }

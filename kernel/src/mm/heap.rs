@@ -17,6 +17,9 @@ use super::frames;
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
 
+/// From this size on, in bytes, a request is one that may be refused (bodies, output): the heap does not
+/// grow into the kernel's reserve for it. Whoever cannot bear a refusal must ask for less, or at boot.
+pub const BULK: usize = 16 << 10;
 /// How much the heap grows by at least, in bytes.
 const GROWTH: u64 = 1 << 20;
 
@@ -116,7 +119,11 @@ impl KernelHeap {
         if let Ok(block) = self.large.allocate_first_fit(layout) {
             return Some(block);
         }
-        self.grow((layout.size() + layout.align()) as u64)?;
+        let bytes = (layout.size() + layout.align()) as u64;
+        if layout.size() >= BULK && !frames::has_room_for_guest(bytes.max(GROWTH)) {
+            return None;
+        }
+        self.grow(bytes)?;
         self.large.allocate_first_fit(layout).ok()
     }
 

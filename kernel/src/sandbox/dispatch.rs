@@ -5,6 +5,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use log::{debug, warn};
+use luge_memory::layout::ARENA_SLOTS;
 use luge_sandbox::{Event, Outcome, State, Wait};
 use luge_sched::TaskId;
 use luge_trap::{Running, Trap, Verdict};
@@ -19,8 +20,10 @@ use crate::mm::allocator::{self, Exhausted};
 use crate::mm::stacks;
 use crate::sched;
 
-/// Registers what the lower layers call when a sandbox is to leave the CPU.
+/// Registers what the lower layers call when a sandbox is to leave the CPU, and makes room in the queue for as
+/// many as there can be.
 pub fn init() {
+    sched::reserve(ARENA_SLOTS as usize);
     allocator::on_exhaustion(|what| {
         finish(Outcome::Trap(match what {
             Exhausted::Memory => Trap::OutOfMemory,

@@ -20,7 +20,8 @@ use crate::sched;
 
 /// Bytes that may wait to be sent before the sandbox has to.
 const WINDOW: usize = 256 << 10;
-/// Small writes are gathered into buffers of this many bytes.
+/// Small writes are gathered into buffers of this many bytes. So much each sandbox may have waiting, however
+/// much the others have.
 const BUFFER: usize = 16 << 10;
 
 /// What all sandboxes together may have waiting: this part of all memory. The kernel's heap does not
@@ -30,7 +31,7 @@ const SHARE: usize = 16;
 /// Bytes that wait, in all sandboxes.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// How long a sandbox waits for others' output to go when it has none waiting itself.
+/// How long a sandbox waits for memory when it has too little waiting for anybody to take it.
 const RETRY_NS: u64 = 1_000_000;
 
 fn machine_has_room(bytes: usize) -> bool {
@@ -67,7 +68,12 @@ impl Output {
         let allowance = usize::try_from(self.allowance).unwrap_or(usize::MAX);
         let wanted = &bytes[..bytes.len().min(allowance)];
         let taken = &wanted[..wanted.len().min(WINDOW - self.queued)];
-        if !machine_has_room(taken.len()) || self.store(taken).is_none() {
+        let taken = if machine_has_room(taken.len()) {
+            taken
+        } else {
+            &taken[..taken.len().min(BUFFER.saturating_sub(self.queued))]
+        };
+        if self.store(taken).is_none() {
             return Pushed::Full(0);
         }
         WAITING.fetch_add(taken.len(), Relaxed);
@@ -129,7 +135,7 @@ impl Sandbox {
                 Pushed::AllThatMayBe(taken) => return written + taken,
                 Pushed::Full(taken) => written += taken,
             }
-            self.wait(if self.output_queued() > 0 {
+            self.wait(if self.output_queued() >= BUFFER {
                 Wait::Output
             } else {
                 Wait::Until(Instant::now().plus_ns(RETRY_NS).as_ns())
@@ -169,6 +175,13 @@ impl Sandbox {
     #[must_use]
     pub fn output_queued(&self) -> usize {
         self.output.lock().queued
+    }
+
+    /// Whether what waits is as much as will be gathered: a buffer full, or all that there will be. To take
+    /// less each time is to have a buffer for every byte.
+    #[must_use]
+    pub fn output_is_gathered(&self) -> bool {
+        self.output_queued() >= BUFFER || self.outcome().is_some()
     }
 
     /// Gives the CPU back until what it waits for is there.

@@ -51,6 +51,11 @@ pub fn set_quantum(ns: u64) {
     QUANTUM_NS.store(ns, Relaxed);
 }
 
+/// Makes room in the queue for this many tasks.
+pub fn reserve(tasks: usize) {
+    READY.lock().reserve(tasks);
+}
+
 /// Puts a task into the queue.
 pub fn make_ready(task: TaskId, deadline: Instant, arrival: u64) {
     READY.lock().insert(task, deadline.as_ns(), arrival);

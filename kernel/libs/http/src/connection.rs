@@ -218,10 +218,18 @@ impl Connection {
         self.deadline_ns
     }
 
-    /// Bytes of the body that has come so far.
+    /// Bytes of memory that the body takes so far: more than have come, since its buffer grows ahead.
     pub fn body_bytes(&self) -> usize {
         match &self.state {
-            State::Body { body, .. } => body.len(),
+            State::Body { body, .. } => body.capacity(),
+            _ => 0,
+        }
+    }
+
+    /// How many of those bytes are still to be filled: so much more of the body can come without more memory.
+    pub fn body_spare_bytes(&self) -> usize {
+        match &self.state {
+            State::Body { body, .. } => body.capacity() - body.len(),
             _ => 0,
         }
     }

@@ -22,6 +22,8 @@ pub struct Limits {
 impl Limits {
     /// The most header fields of a request; over it: 431.
     pub const HEADERS: usize = 64;
+    /// The most values of a query; over it: 414.
+    pub const ARGUMENTS: usize = 256;
 }
 
 impl Default for Limits {

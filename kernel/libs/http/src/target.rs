@@ -7,7 +7,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::status::Refusal;
+use crate::limits::Limits;
+use crate::status::{Refusal, Status};
 
 const BAD_TARGET: Refusal = Refusal::malformed("the request target is neither a path nor a URL");
 const BAD_ESCAPE: Refusal = Refusal::malformed("a percent sign without two hexadecimal digits");
@@ -30,20 +31,24 @@ pub(crate) fn parse(target: &str) -> Result<Target, Refusal> {
     let target = path_and_query(target)?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let path = if path.is_empty() { "/" } else { path };
-    let arguments = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            decode(
-                pair.split_once('=').map_or(pair, |(_, value)| value),
-                Plus::IsSpace,
-            )
-        })
-        .collect::<Result<_, _>>()?;
     Ok(Target {
         path: decode(path, Plus::IsPlus)?,
-        arguments,
+        arguments: arguments(query)?,
     })
+}
+
+/// The values of a query. Each costs many times its letters, so their number has a limit of its own.
+fn arguments(query: &str) -> Result<Vec<String>, Refusal> {
+    let mut arguments = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if arguments.len() == Limits::ARGUMENTS {
+            let detail = "too many values in the query";
+            return Err(Refusal::new(Status::UriTooLong, detail));
+        }
+        let value = pair.split_once('=').map_or(pair, |(_, value)| value);
+        arguments.push(decode(value, Plus::IsSpace)?);
+    }
+    Ok(arguments)
 }
 
 /// Strips scheme and authority from the absolute form.

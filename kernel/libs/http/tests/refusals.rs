@@ -75,6 +75,16 @@ fn heads_that_are_too_large_are_refused_as_soon_as_they_are() {
 }
 
 #[test]
+fn a_query_of_more_values_than_a_function_may_have_is_too_long() {
+    let request = |values: usize| {
+        let query = "a&".repeat(values);
+        format!("GET /?{query} HTTP/1.1\r\nHost: h\r\n\r\n")
+    };
+    assert_eq!(only_refusal(&serve(request(256).as_bytes())), None);
+    assert_eq!(refused(&request(257)), 414);
+}
+
+#[test]
 fn an_expectation_that_nobody_knows_fails() {
     assert_eq!(
         only_refusal(&with_headers("Expect: tea\r\n", "")),

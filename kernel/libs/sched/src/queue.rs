@@ -74,6 +74,16 @@ impl Queue {
         }
     }
 
+    /// Makes room for this many tasks, so that as many can be queued without asking for memory.
+    pub fn reserve(&mut self, tasks: usize) {
+        let slots = &self.slots;
+        self.by_task
+            .reserve(tasks, |slot| hash(slots[*slot as usize].task));
+        self.heap.reserve(tasks);
+        self.slots.reserve(tasks);
+        self.vacant.reserve(tasks);
+    }
+
     /// How many tasks are queued.
     #[must_use]
     pub const fn len(&self) -> usize {
