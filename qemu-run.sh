@@ -262,6 +262,9 @@ describe_machine() {
         -accel "$accel" -m "$memory" -global virtio-mmio.force-legacy=false
         -chardev "stdio,id=serial,logfile=$run/serial.log" -serial chardev:serial
         -device isa-debug-exit,iobase=0xf4,iosize=4)
+    # A monitor on two pipes, through which a machine that hangs is asked where it is.
+    mkfifo "$run/monitor.in" "$run/monitor.out"
+    qemu+=(-chardev "pipe,id=monitor,path=$run/monitor" -mon "chardev=monitor,mode=readline")
     # The log of resets is how a triple fault is told from a clean power-off: QEMU ends with 0 after both.
     if [ "$accel" = kvm ]; then
         qemu+=(-cpu "host,arch-capabilities=off")
@@ -309,14 +312,19 @@ run_machine() {
     qemu_status=0
     # shellcheck disable=SC2086 # Without a timer there is no second word.
     wait -n -p ended $qemu_pid $timer_pid || qemu_status=$?
-    [ "$ended" = "$qemu_pid" ] || die 124 "no end after $timeout seconds; QEMU was ended"
+    if [ "$ended" != "$qemu_pid" ]; then
+        say "no end after $timeout seconds; QEMU is ended, and the machine was here:"
+        locate
+        exit 124
+    fi
     qemu_pid=''
 }
 
 # --- What its end means -------------------------------------------------------------------------
 
-# symbolise — says which lines of the source the addresses of the kernel's backtrace belong to. Only the
-# one marked `(here)` is exact; the others are return addresses, and the call lies before them.
+# symbolise — reads lines `backtrace: ADDRESS`, as the kernel writes them, and says which lines of the source
+# they mean. Only the one marked `(here)` is exact; the others are return addresses, and the call lies
+# before them.
 symbolise() {
     local address mark file
     setup_has addr2line || return 0
@@ -326,7 +334,15 @@ symbolise() {
         if ((address < 0)); then file=$kernel; fi
         if [ "$mark" != "(here)" ]; then address=$(printf '0x%x' $((address - 1))); fi
         printf '  %s  %s\n' "$address" "$(addr2line -e "$file" -fCip "$address" | sed '2,$s/^/    /')"
-    done < <(grep -aoE '^backtrace: 0x[0-9a-f]+.*' "$run/serial.log" | tr -d '\r') >&2
+    done >&2
+}
+
+# Says where a machine is that has to be ended because it does not end by itself.
+locate() {
+    local rip
+    echo "info registers" >"$run/monitor.in"
+    rip=$(timeout 5 grep -aom 1 'RIP=[0-9a-f]*' "$run/monitor.out") || return 0
+    symbolise <<<"backtrace: 0x${rip#RIP=} (here)"
 }
 
 machine_reset_itself() { grep -qs '^Triple fault' "$run/resets.log"; }
@@ -352,7 +368,7 @@ report_end() {
     73) say "the loader faulted" ;;
     *) say "QEMU ended with status $qemu_status" ;;
     esac
-    symbolise
+    grep -aoE '^backtrace: 0x[0-9a-f]+.*' "$run/serial.log" | tr -d '\r' | symbolise || true
     exit "$qemu_status"
 }
 

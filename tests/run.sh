@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests: set-up, format, clippy, host tests, guests, and the scenarios under QEMU.
+# Runs all tests: set-up, format, clippy, host tests, guests, the scenarios under QEMU, and the benchmark,
+# which fails if a figure misses its aim.
 #
 #     tests/run.sh            everything
 #     tests/run.sh PART…      only some parts, by the names that stand below
@@ -55,6 +56,7 @@ run_part() {
     host) part host cargo test --no-fail-fast ;;
     guests) part guests tests/guests/check.sh "${CARGO_TARGET_DIR:-$root/target}/functions" ;;
     scenarios) part scenarios cargo run -q -p luge-harness --bin luge-scenarios ;;
+    bench) part bench cargo run -q -p luge-harness --bin luge-bench ;;
     *)
         echo "tests/run.sh: there is no part '$1'" >&2
         exit 2
@@ -64,7 +66,7 @@ run_part() {
 
 mkdir -p "$logs"
 setup rust lint guests qemu disk gdb
-[ $# -gt 0 ] || set -- format clippy clippy-bare host guests scenarios
+[ $# -gt 0 ] || set -- format clippy clippy-bare host guests scenarios bench
 for name in "$@"; do
     run_part "$name"
 done

@@ -101,8 +101,9 @@ fn a_fault_inside_the_fault_handler_ends_in_last_words(lab: &Lab) -> Result<()> 
 
 fn a_kernel_that_hangs_is_ended_and_reported(lab: &Lab) -> Result<()> {
     let boot = Boot::new(Kernel::Scenarios).append("scenario=hang");
-    lab.boot(&boot.limit(Duration::from_secs(5)))?
-        .ends_with(End::Timeout)
+    let mut machine = lab.boot(&boot.limit(Duration::from_secs(5)))?;
+    machine.ends_with(End::Timeout)?;
+    leads_through(&machine, &[("hang", "scenario.rs")])
 }
 
 fn a_triple_fault_of_the_kernel_is_told_from_a_power_off(lab: &Lab) -> Result<()> {

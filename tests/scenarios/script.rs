@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -16,6 +17,7 @@ scenarios![
     an_interrupt_ends_the_machine_too,
     a_termination_ends_the_machine_too,
     even_a_killed_script_leaves_no_machine_behind,
+    one_command_builds_and_serves_and_leaves_nothing_behind,
 ];
 
 /// Longest time that QEMU may outlive the script.
@@ -111,4 +113,32 @@ fn a_termination_ends_the_machine_too(lab: &Lab) -> Result<()> {
 
 fn even_a_killed_script_leaves_no_machine_behind(lab: &Lab) -> Result<()> {
     ends_by(lab, Signal::SIGKILL)
+}
+
+/// What git sees in the tree that it does not know, or knows otherwise; `target` is not for it to see.
+fn changes(lab: &Lab) -> Result<String> {
+    let git = Command::new("git")
+        .args(["status", "--porcelain"])
+        .current_dir(lab.workshop().root())
+        .output()?;
+    Ok(String::from_utf8(git.stdout)?)
+}
+
+fn one_command_builds_and_serves_and_leaves_nothing_behind(lab: &Lab) -> Result<()> {
+    // Cargo has one place for all kernels; nobody else may build one while the script does.
+    for kernel in [Kernel::Product, Kernel::Scenarios, Kernel::SiblingCalls] {
+        lab.workshop().kernel(&kernel)?;
+    }
+    lab.workshop().guests()?;
+    let before = changes(lab)?;
+    let machine = lab.boot_by_default()?;
+    machine.ready()?;
+    machine.client().get("/fib?n=30")?.expect("832040\n")?;
+    machine.signal(Signal::SIGINT)?;
+    machine.report.wait_closed(Instant::now() + SOON);
+    let files = lab.workshop().files_of(&machine);
+    ensure!(!files.exists(), "{} is still there", files.display());
+    let after = changes(lab)?;
+    ensure!(before == after, "the tree has changed:\n{before}\n{after}");
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,6 +17,9 @@ use crate::transcript::Transcript;
 
 /// The last lines of a stream that are worth reading after a failure.
 const TAIL: usize = 40;
+
+/// Longest life of a machine that `qemu-run.sh` builds first.
+const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
 /// What has been built, shared by all scenarios.
 pub struct Workshop {
@@ -131,6 +135,12 @@ impl Workshop {
         Ok(aside)
     }
 
+    /// Where `qemu-run.sh` keeps the files of a machine while it runs.
+    #[must_use]
+    pub fn files_of(&self, machine: &Machine) -> PathBuf {
+        self.target.join(format!("run.{}", machine.script()))
+    }
+
     fn run(&self, command: &mut Command) -> Result<()> {
         let output = command
             .current_dir(&self.root)
@@ -221,10 +231,30 @@ impl Lab {
     /// Something does not build, or `qemu-run.sh` cannot be started.
     pub fn boot(&self, boot: &Boot) -> Result<Machine> {
         let port = ports::free()?;
-        let machine = Machine::start(self.qemu_run(boot, port)?, port, boot.limit)?;
+        self.listen(Machine::start(
+            self.qemu_run(boot, port)?,
+            port,
+            boot.limit,
+        )?)
+    }
+
+    /// Boots what `qemu-run.sh` builds and boots by itself, in the way in which people start it.
+    ///
+    /// # Errors
+    /// `qemu-run.sh` cannot be started.
+    pub fn boot_by_default(&self) -> Result<Machine> {
+        let port = ports::free()?;
+        let mut command = self.workshop.qemu_run();
+        command.args(["--port", &port.to_string()]);
+        self.listen(Machine::start(command, port, BUILD_LIMIT)?)
+    }
+
+    /// Remembers what the machine says.
+    fn listen(&self, machine: Machine) -> Result<Machine> {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.push(Arc::clone(&machine.serial));
         heard.push(Arc::clone(&machine.report));
+        drop(heard);
         Ok(machine)
     }
 

@@ -174,6 +174,12 @@ impl Machine {
         process::signal(&self.child, signal)
     }
 
+    /// The process id of `qemu-run.sh`.
+    #[must_use]
+    pub fn script(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process id of QEMU.
     ///
     /// # Errors
