@@ -136,14 +136,19 @@ setup_rust() {
     apt-get install ${setup_debian_packages[*]}")
 }
 
+# setup_formats — is there a rustfmt that knows the edition? Debian's does not; rustup's may be there beside
+# Debian's compiler.
+setup_formats() { echo | rustfmt --edition 2024 >/dev/null 2>&1; }
+
 setup_lint() {
-    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return 0
     case ${LUGE_RUST:-} in
     rustup)
+        setup_formats && cargo clippy --version >/dev/null 2>&1 && return 0
         rustup component add --toolchain "$RUSTUP_TOOLCHAIN" rustfmt clippy >&2 && return 0
         setup_advice+=("rustup component add --toolchain $RUSTUP_TOOLCHAIN rustfmt clippy")
         ;;
-    debian) setup_apt rust-web-clippy rustfmt || setup_packages+=(rust-web-clippy rustfmt) ;;
+    # Cargo would take rustup's clippy where Debian's is missing, and that one knows no rust-src.
+    debian) [ -x /usr/bin/cargo-clippy ] || setup_apt rust-web-clippy || setup_packages+=(rust-web-clippy) ;;
     # What is said about the tool chain is enough.
     *) ;;
     esac
