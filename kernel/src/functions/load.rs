@@ -11,8 +11,10 @@ use log::{error, info, warn};
 use luge_spec::{FILE_NAME, LARGEST_SPEC, ModulePath, Route, Spec, Tenant};
 
 use super::{Function, Table};
+use crate::arch::paging::PAGE_BYTES;
 use crate::disk::{self, FileError, Volume};
 use crate::engine::{CompileError, LARGEST_MODULE, Program};
+use crate::mm;
 
 /// These lines are about functions, whichever file they come from.
 const LOG: &str = "functions";
@@ -90,6 +92,11 @@ fn from_modules(volume: &Volume, port: u16) -> Option<Spec> {
 enum Refusal {
     File(FileError),
     Compile(CompileError),
+    /// Translating so many bytes could take more memory than is free, in bytes.
+    NoMemory {
+        module: usize,
+        free: usize,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -97,6 +104,10 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::File(why) => why.fmt(f),
             Refusal::Compile(why) => why.fmt(f),
+            Refusal::NoMemory { module, free } => write!(
+                f,
+                "{module} bytes may take {AMPLIFICATION} times as much memory to translate, and {free} bytes are free"
+            ),
         }
     }
 }
@@ -173,8 +184,23 @@ fn compile(volume: &Volume, module: &ModulePath) -> Result<Arc<Program>, Refusal
     let bytes: Vec<u8> = volume
         .read(module.as_str(), LARGEST_MODULE as u64)
         .map_err(Refusal::File)?;
+    check_room(bytes.len())?;
     let program = Program::compile(&bytes).map_err(Refusal::Compile)?;
     Ok(Arc::new(program))
+}
+
+/// What the interpreter makes of a module may be so many times its size, while it is being made: about
+/// three times are usual, and its vectors double as they grow.
+const AMPLIFICATION: usize = 8;
+
+/// The interpreter takes it that memory never runs out, so a module that may take too much of it is not
+/// begun.
+fn check_room(module: usize) -> Result<(), Refusal> {
+    let free = mm::statistics().frames_free * PAGE_BYTES as usize;
+    if module.saturating_mul(AMPLIFICATION) > free {
+        return Err(Refusal::NoMemory { module, free });
+    }
+    Ok(())
 }
 
 /// What an engine says in several lines, in one.
