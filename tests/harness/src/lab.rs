@@ -65,8 +65,13 @@ impl Workshop {
     /// `qemu-run.sh`, without options.
     #[must_use]
     pub fn qemu_run(&self) -> Command {
-        let mut command = Command::new(self.root.join("qemu-run.sh"));
-        command.current_dir(&self.root);
+        // Whoever starts the tests in the background has a shell ignore SIGINT for all that follow, and a
+        // script cannot undo that.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=INT")
+            .arg(self.root.join("qemu-run.sh"))
+            .current_dir(&self.root);
         command
     }
 
