@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use luge_boot_info::exit::ExitCode;
-use luge_harness::{Boot, End, Kernel, Lab, golden, stub};
+use luge_harness::{Boot, End, Kernel, Lab, golden, process, stub};
 
 scenarios![
     a_machine_that_hangs_is_ended_and_reported,
@@ -36,10 +36,7 @@ fn a_machine_that_hangs_is_ended_and_reported(lab: &Lab) -> Result<()> {
     machine.line("that it hangs", |line| line == "hanging")?;
     let qemu = machine.qemu()?;
     machine.ends_with(End::Timeout)?;
-    ensure!(
-        !PathBuf::from(format!("/proc/{qemu}")).exists(),
-        "QEMU outlived its machine"
-    );
+    ensure!(!process::is_running(qemu), "QEMU outlived its machine");
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! What `qemu-run.sh` promises to whoever starts it.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -93,7 +92,7 @@ fn ends_by(lab: &Lab, signal: Signal) -> Result<()> {
     let (machine, qemu) = hanging(lab)?;
     machine.signal(signal)?;
     let deadline = Instant::now() + SOON;
-    while Path::new(&format!("/proc/{qemu}")).exists() {
+    while process::is_running(qemu) {
         ensure!(
             Instant::now() < deadline,
             "QEMU outlives the script by {SOON:?}"

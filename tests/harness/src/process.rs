@@ -42,6 +42,18 @@ pub fn signal(child: &Child, signal: Signal) -> Result<()> {
     kill(Pid::from_raw(child.id().try_into()?), signal).context("sending a signal")
 }
 
+/// Whether a process still runs. One that has ended and that nobody has asked about yet does not.
+#[must_use]
+pub fn is_running(process: u32) -> bool {
+    // The state follows the command's name, which stands in parentheses and may hold any. proc(5), "stat".
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim_start().chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
 /// The processes that `parent` has started and that still run.
 ///
 /// # Errors
