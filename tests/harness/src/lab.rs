@@ -278,10 +278,8 @@ impl Lab {
             .loader
             .clone()
             .map_or_else(|| self.workshop.loader(), Ok)?;
-        let mut command = Command::new(self.workshop.root.join("qemu-run.sh"));
-        command
-            .current_dir(&self.workshop.root)
-            .args(["--no-build", "--accel", "tcg"]);
+        let mut command = self.workshop.qemu_run();
+        command.args(["--no-build", "--accel", "tcg"]);
         command.arg("--loader").arg(loader);
         command
             .arg("--kernel")
