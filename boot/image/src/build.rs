@@ -17,9 +17,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use luge_disk::Volume;
+use luge_native::artefact;
 use luge_spec::FILE_NAME;
 use thiserror::Error;
 
+use crate::compile::compile;
 use crate::deployment::Deployment;
 use crate::file::ImageFile;
 use crate::list::Bytes;
@@ -32,6 +34,15 @@ pub enum Strictness {
     Refuse,
     /// They are put on the disk.
     Warn,
+}
+
+/// What is put on the disk beside a module.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NativeCode {
+    /// Nothing.
+    None,
+    /// Its native code, for those that compile.
+    Beside,
 }
 
 /// A program of the host that is missing.
@@ -73,12 +84,18 @@ const CONFIGURATION: &str = "
 const RESERVED_INODES: u64 = 11;
 
 impl Build {
-    /// The spec, if there is one, and the modules that routes name.
-    pub fn of(deployment: &Deployment, source: &Source) -> Result<Build> {
+    /// The spec, if there is one, and the modules that routes name, with or without native code.
+    pub fn of(deployment: &Deployment, source: &Source, native: NativeCode) -> Result<Build> {
         let mut files = Vec::new();
         for path in deployment.modules.keys() {
             // A module that is missing or too long was reported; it cannot be put on the disk.
             if let Ok(bytes) = source.read_module(path) {
+                if native == NativeCode::Beside {
+                    match compile(&bytes) {
+                        Ok(code) => files.push((artefact::path(path.as_str()), code)),
+                        Err(why) => eprintln!("warning: {path}: no native code: {why:#}"),
+                    }
+                }
                 files.push((path.to_string(), bytes));
             }
         }

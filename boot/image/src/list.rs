@@ -67,8 +67,10 @@ fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, widths: (usize, usize)
     if route.on_miss == OnMiss::Run {
         write!(f, "  on miss: run")?;
     }
-    if let Some(Engine::Wasmi) = route.engine {
-        write!(f, "  engine wasmi")?;
+    match route.engine {
+        Some(Engine::Wasmi) => write!(f, "  engine wasmi")?,
+        Some(Engine::Wasmtime) => write!(f, "  engine wasmtime")?,
+        None => {}
     }
     for (name, _) in &route.environ {
         write!(f, "  ${name}")?;

@@ -2,12 +2,14 @@
 //!
 //! A disk is an ext4 file system with `functions.json` and modules on it, or with modules alone.
 //! [`source`] reads either from a folder or from an image, [`deployment`] says what the kernel will
-//! make of it, [`module`] whether a module will do, [`mod@build`] writes an image.
+//! make of it, [`module`] whether a module will do, [`compile`] makes native code, [`mod@build`] writes an
+//! image.
 //!
 //! Exit status: 0 done; 1 something is wrong with the input; 2 wrong usage, a tool is missing, or the
 //! command is not there yet.
 
 mod build;
+mod compile;
 mod deployment;
 mod file;
 mod list;
@@ -17,11 +19,11 @@ mod source;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use luge_spec::command_line::DEFAULT_PORT;
 
-use build::{Build, MissingTool, Strictness};
+use build::{Build, MissingTool, NativeCode, Strictness};
 use deployment::{Deployment, SpecRefused};
 use source::Source;
 
@@ -43,8 +45,8 @@ enum Command {
     Verify(Input),
     /// Print the port of each tenant of an image or a folder, a line each.
     Ports(Input),
-    /// Not there yet: compile the modules of an image ahead of time.
-    Compile(NotYet),
+    /// Compile a module to native code, ahead of time.
+    Compile(CompileArguments),
     /// Not there yet: add a module to an image.
     Add(NotYet),
     /// Not there yet: remove a module from an image.
@@ -64,6 +66,18 @@ struct BuildArguments {
     /// Only warn of what the kernel will refuse, and put it on the disk all the same.
     #[arg(long)]
     keep_invalid: bool,
+    /// Put native code beside each module: NAME.cwasm.
+    #[arg(long)]
+    native: bool,
+}
+
+#[derive(Args)]
+struct CompileArguments {
+    /// The module.
+    module: PathBuf,
+    /// The file of native code to write.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
 }
 
 #[derive(Args)]
@@ -116,7 +130,7 @@ fn run(command: Command) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Compile(_) => Ok(not_yet("compile")),
+        Command::Compile(arguments) => compile_module(&arguments),
         Command::Add(_) => Ok(not_yet("add")),
         Command::Remove(_) => Ok(not_yet("remove")),
     }
@@ -155,7 +169,13 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
             if report_invalid(&deployment) > 0 && strictness == Strictness::Refuse {
                 bail!("{} is not written (see --keep-invalid)", image.display());
             }
-            Build::of(&deployment, &source)?
+            let native = if arguments.native {
+                compile::expect_compiler()?;
+                NativeCode::Beside
+            } else {
+                NativeCode::None
+            };
+            Build::of(&deployment, &source, native)?
         }
         Err(error) if strictness == Strictness::Warn && error.is::<SpecRefused>() => {
             eprintln!("warning: {error:#}");
@@ -165,6 +185,17 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
     };
     build.write(&image)?;
     eprintln!("{}: {build}", image.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the native code of a module that the kernel would take.
+fn compile_module(arguments: &CompileArguments) -> Result<ExitCode> {
+    let name = || arguments.module.display().to_string();
+    let bytes = std::fs::read(&arguments.module).with_context(name)?;
+    module::check(&bytes).with_context(name)?;
+    let native = compile::compile(&bytes).with_context(name)?;
+    let output = || arguments.output.display().to_string();
+    std::fs::write(&arguments.output, native).with_context(output)?;
     Ok(ExitCode::SUCCESS)
 }
 
