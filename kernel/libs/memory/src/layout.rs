@@ -5,11 +5,13 @@
 //! 0xffff_d000_0000_0000   64 GiB   stacks: 4,096 slots of 16 MiB, the stack at the slot's top
 //! 0xffff_e000_0000_0000   16 TiB   arenas: 1,024 slots of 16 GiB
 //! 0xffff_f000_0000_0000    1 GiB   device registers, uncached
+//! 0xffff_f100_0000_0000    8 TiB   linear memories of native code: 1,024 slots of 8 GiB
+//! 0xffff_fa00_0000_0000    4 GiB   native code
 //! 0xffff_ffff_8000_0000    1 GiB   kernel image
 //! ```
 //! The physical map is not in it: the loader chooses its place and says so at boot.
 //!
-//! Stacks and arenas live in slots of fixed size, so every address says by itself whose it is:
+//! Stacks, arenas and linear memories live in slots of fixed size, so every address says by itself whose it is:
 //! [`owner_of`] needs no table, which is what a fault handler wants.
 
 use core::ops::Range;
@@ -56,6 +58,22 @@ pub const MMIO_START: u64 = 0xffff_f000_0000_0000;
 /// Bytes of the window for device registers.
 pub const MMIO_BYTES: u64 = GIB;
 
+/// Where the slots of the linear memories begin.
+pub const MEMORIES_START: u64 = 0xffff_f100_0000_0000;
+/// Bytes of virtual memory that each linear memory has for itself, its guards included.
+pub const MEMORY_SLOT_BYTES: u64 = 8 * GIB;
+/// How many linear memories there may be.
+pub const MEMORY_SLOTS: u32 = 1024;
+/// Bytes at the beginning and at the end of a slot that are never mapped: the memory's guards.
+pub const MEMORY_GUARD_BYTES: u64 = 2 * GIB;
+/// The largest linear memory, in bytes.
+pub const MAX_MEMORY_BYTES: u64 = MEMORY_SLOT_BYTES - 2 * MEMORY_GUARD_BYTES;
+
+/// Where native code is mapped.
+pub const NATIVE_CODE_START: u64 = 0xffff_fa00_0000_0000;
+/// The most that all native code may take, in bytes.
+pub const NATIVE_CODE_BYTES: u64 = 4 * GIB;
+
 /// Where the kernel's ELF file is linked to. The `kernel` code model wants the last 2 GiB.
 pub const KERNEL_IMAGE_START: u64 = 0xffff_ffff_8000_0000;
 /// The most that the kernel's image may take, in bytes.
@@ -69,11 +87,23 @@ pub const STACKS: Range<u64> = span(STACKS_START, STACK_SLOTS as u64 * STACK_SLO
 pub const ARENAS: Range<u64> = span(ARENAS_START, ARENA_SLOTS as u64 * ARENA_SLOT_BYTES);
 /// The window for device registers.
 pub const MMIO: Range<u64> = span(MMIO_START, MMIO_BYTES);
+/// All slots of linear memories.
+pub const MEMORIES: Range<u64> = span(MEMORIES_START, MEMORY_SLOTS as u64 * MEMORY_SLOT_BYTES);
+/// All native code.
+pub const NATIVE_CODE: Range<u64> = span(NATIVE_CODE_START, NATIVE_CODE_BYTES);
 /// The kernel's image.
 pub const KERNEL_IMAGE: Range<u64> = span(KERNEL_IMAGE_START, KERNEL_IMAGE_BYTES);
 
 /// Every region, lowest address first.
-pub const REGIONS: [Range<u64>; 5] = [KERNEL_HEAP, STACKS, ARENAS, MMIO, KERNEL_IMAGE];
+pub const REGIONS: [Range<u64>; 7] = [
+    KERNEL_HEAP,
+    STACKS,
+    ARENAS,
+    MMIO,
+    MEMORIES,
+    NATIVE_CODE,
+    KERNEL_IMAGE,
+];
 
 /// Whose an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +126,15 @@ pub enum Owner {
     },
     /// Device registers.
     Mmio,
+    /// A linear memory's slot.
+    Memory {
+        /// The slot's number.
+        slot: u32,
+        /// Whether the address is in a guard, where nothing is ever mapped.
+        guard: bool,
+    },
+    /// Native code, with its data.
+    NativeCode,
     /// Physical memory, as the loader mapped it.
     PhysicalMap,
     /// Nobody's: the lower half, the hole of non-canonical addresses, or between two regions.
@@ -122,6 +161,13 @@ pub fn owner_of(
         Owner::Arena {
             slot: slot_of(address, ARENAS_START, ARENA_SLOT_BYTES),
         }
+    } else if let Some(slot) = memory_of(address) {
+        Owner::Memory {
+            slot,
+            guard: !memory_range(slot).contains(&address),
+        }
+    } else if NATIVE_CODE.contains(&address) {
+        Owner::NativeCode
     } else if KERNEL_HEAP.contains(&address) {
         Owner::KernelHeap
     } else if KERNEL_IMAGE.contains(&address) {
@@ -224,6 +270,40 @@ pub const fn arena_large_range(slot: u32, n: u32) -> Range<u64> {
 const fn arena_part(slot: u32, part: u32) -> Range<u64> {
     let start = arena_range(slot).start + part as u64 * ARENA_PART_BYTES;
     start + PAGE_BYTES..start + ARENA_PART_BYTES
+}
+
+/// The slot of the linear memory that `address` lies in or beside, if it does: what a fault handler
+/// asks.
+#[must_use]
+pub const fn memory_of(address: u64) -> Option<u32> {
+    if address >= MEMORIES.start && address < MEMORIES.end {
+        Some(slot_of(address, MEMORIES_START, MEMORY_SLOT_BYTES))
+    } else {
+        None
+    }
+}
+
+/// The whole slot of a linear memory, its guards included.
+///
+/// # Panics
+/// If there is no such slot.
+#[must_use]
+pub const fn memory_slot(slot: u32) -> Range<u64> {
+    assert!(slot < MEMORY_SLOTS, "no such slot of a linear memory");
+    span(
+        MEMORIES_START + slot as u64 * MEMORY_SLOT_BYTES,
+        MEMORY_SLOT_BYTES,
+    )
+}
+
+/// Where the linear memory in a slot may grow, without its guards.
+///
+/// # Panics
+/// If there is no such slot.
+#[must_use]
+pub const fn memory_range(slot: u32) -> Range<u64> {
+    let slot = memory_slot(slot);
+    slot.start + MEMORY_GUARD_BYTES..slot.end - MEMORY_GUARD_BYTES
 }
 
 const fn slot_of(address: u64, start: u64, slot_bytes: u64) -> u32 {

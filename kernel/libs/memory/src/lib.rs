@@ -12,5 +12,6 @@
 
 pub mod frames;
 pub mod layout;
+pub mod promises;
 pub mod size_class;
 pub mod slots;

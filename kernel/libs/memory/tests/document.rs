@@ -48,7 +48,11 @@ fn the_documents_slots_are_the_constants() {
         "arenas, {ARENA_SLOTS} slots of {} GiB",
         ARENA_SLOT_BYTES >> 30
     );
-    for expected in [stacks, arenas] {
+    let memories = format!(
+        "linear memories, {MEMORY_SLOTS} slots of {} GiB",
+        MEMORY_SLOT_BYTES >> 30
+    );
+    for expected in [stacks, arenas, memories] {
         assert!(
             rows().any(|row| row.last() == Some(&expected.as_str())),
             "{expected}"
@@ -65,6 +69,9 @@ fn the_documents_sizes_are_the_constants() {
         ("GUARD_BYTES", GUARD_BYTES),
         ("ARENA_SLOT_BYTES", ARENA_SLOT_BYTES),
         ("ARENA_PART_BYTES", ARENA_PART_BYTES),
+        ("MEMORY_SLOT_BYTES", MEMORY_SLOT_BYTES),
+        ("MEMORY_GUARD_BYTES", MEMORY_GUARD_BYTES),
+        ("MAX_MEMORY_BYTES", MAX_MEMORY_BYTES),
         ("PAGE_BYTES", PAGE_BYTES),
     ];
     for (name, value) in constants {

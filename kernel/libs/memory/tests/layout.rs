@@ -100,6 +100,11 @@ fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
         },
         Owner::Arena { slot: 0 },
         Owner::Mmio,
+        Owner::Memory {
+            slot: 0,
+            guard: true,
+        },
+        Owner::NativeCode,
         Owner::KernelImage,
     ];
     for (region, expected) in REGIONS.iter().zip(owners) {
@@ -122,6 +127,34 @@ fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
     );
     assert_eq!(owner(MMIO.end - 1), Owner::Mmio);
     assert_eq!(owner(KERNEL_IMAGE.end - 1), Owner::KernelImage);
+}
+
+#[test]
+fn a_linear_memory_has_guards_on_both_sides() {
+    for slot in [0, 7, MEMORY_SLOTS - 1] {
+        let (whole, memory) = (memory_slot(slot), memory_range(slot));
+        assert_eq!(memory.start - whole.start, MEMORY_GUARD_BYTES);
+        assert_eq!(whole.end - memory.end, MEMORY_GUARD_BYTES);
+        assert_eq!(memory.end - memory.start, 1 << 32);
+        for (address, guard) in [
+            (whole.start, true),
+            (memory.start - 1, true),
+            (memory.start, false),
+            (memory.end - 1, false),
+            (memory.end, true),
+            (whole.end - 1, true),
+        ] {
+            assert_eq!(memory_of(address), Some(slot));
+            assert_eq!(owner(address), Owner::Memory { slot, guard });
+        }
+    }
+}
+
+#[test]
+fn an_index_and_an_offset_below_the_guard_never_leave_the_slot() {
+    let (whole, memory) = (memory_slot(3), memory_range(3));
+    let farthest = memory.start + u64::from(u32::MAX) + (MEMORY_GUARD_BYTES - 1);
+    assert!(whole.contains(&farthest));
 }
 
 #[test]

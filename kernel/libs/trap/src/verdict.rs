@@ -50,8 +50,10 @@ pub struct Fault {
 /// What is known of the sandbox that the CPU was running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// Where guest code is: the interpreter's executor, later ahead-of-time code too.
+    /// Where guest code is that the kernel's image has: the interpreter's executor.
     pub guest_code: Range<u64>,
+    /// Where guest code is that was compiled ahead of time.
+    pub native_code: Range<u64>,
     /// The sandbox's stack, lowest address first.
     pub stack: Range<u64>,
     /// The unmapped pages below the stack.
@@ -68,6 +70,9 @@ pub struct Running {
 pub enum Verdict {
     /// End the sandbox; the kernel and all others go on.
     End(Trap),
+    /// Ask the engine, which knows what its compiled code was doing at that address. If it does not
+    /// know either, end the sandbox with this.
+    AskEngine(Trap),
     /// The kernel is broken: last words, and out.
     Panic(Reason),
 }
@@ -119,10 +124,23 @@ pub fn judge(fault: &Fault, running: Option<&Running>) -> Verdict {
     if ran_off_its_stack(fault, sandbox) {
         return Verdict::End(Trap::StackOverflow);
     }
-    if !sandbox.guest_code.contains(&fault.rip) {
+    let native = sandbox.native_code.contains(&fault.rip);
+    if !(native || sandbox.guest_code.contains(&fault.rip)) {
         return Verdict::Panic(Reason::KernelCode);
     }
-    Verdict::End(trap_of_guest_code(fault.vector))
+    let trap = trap_of_guest_code(fault.vector);
+    if native && is_way_to_trap(fault.vector) {
+        Verdict::AskEngine(trap)
+    } else {
+        Verdict::End(trap)
+    }
+}
+
+/// Whether compiled code uses this exception to tell its engine of a trap: a touch of what is not
+/// mapped, a division, and `ud2` for all that it checks in software.
+const fn is_way_to_trap(number: u8) -> bool {
+    use vector::{DIVIDE_ERROR, INVALID_OPCODE, PAGE_FAULT};
+    matches!(number, PAGE_FAULT | DIVIDE_ERROR | INVALID_OPCODE)
 }
 
 /// Whether the fault is the sandbox's stack running into its guard.
@@ -151,12 +169,14 @@ mod tests {
     use super::*;
 
     const GUEST: u64 = 0xffff_ffff_8010_0040;
+    const NATIVE: u64 = 0xffff_fa00_0000_1234;
     const KERNEL: u64 = 0xffff_ffff_8000_1000;
     const IN_GUARD: u64 = 0x7ff8;
 
     fn running() -> Running {
         Running {
             guest_code: 0xffff_ffff_8010_0000..0xffff_ffff_8011_0000,
+            native_code: 0xffff_fa00_0000_0000..0xffff_fa01_0000_0000,
             stack: 0x8000..0x1_0000,
             guard: 0x1000..0x8000,
             host_calls: 0,
@@ -300,6 +320,53 @@ mod tests {
         for number in [7, 12, 13, 16, 17, 19] {
             let verdict = judge(&fault(number, GUEST), Some(&running()));
             assert_eq!(verdict, Verdict::End(Trap::ProcessorException));
+        }
+    }
+
+    #[test]
+    fn a_trap_of_compiled_code_is_a_question_to_the_engine() {
+        for (number, otherwise) in [
+            (vector::PAGE_FAULT, Trap::MemoryOutOfBounds),
+            (vector::DIVIDE_ERROR, Trap::IntegerDivideByZero),
+            (vector::INVALID_OPCODE, Trap::Unreachable),
+        ] {
+            let verdict = judge(&fault(number, NATIVE), Some(&running()));
+            assert_eq!(verdict, Verdict::AskEngine(otherwise));
+        }
+    }
+
+    #[test]
+    fn other_exceptions_of_compiled_code_end_the_sandbox_without_a_question() {
+        for number in [7, 12, 13, 16, 17, 19] {
+            let verdict = judge(&fault(number, NATIVE), Some(&running()));
+            assert_eq!(verdict, Verdict::End(Trap::ProcessorException));
+        }
+    }
+
+    #[test]
+    fn an_overflow_of_compiled_code_is_not_the_engines_to_judge() {
+        assert_eq!(
+            judge(&overflow(NATIVE), Some(&running())),
+            Verdict::End(Trap::StackOverflow)
+        );
+    }
+
+    #[test]
+    fn a_fault_of_compiled_code_below_a_host_call_or_under_a_lock_is_a_panic() {
+        let in_host_call = Running {
+            host_calls: 1,
+            ..running()
+        };
+        let under_lock = Running {
+            locks_held: 1,
+            ..running()
+        };
+        for (sandbox, reason) in [
+            (in_host_call, Reason::HostCall),
+            (under_lock, Reason::LockHeld),
+        ] {
+            let verdict = judge(&fault(vector::PAGE_FAULT, NATIVE), Some(&sandbox));
+            assert_eq!(verdict, Verdict::Panic(reason));
         }
     }
 
