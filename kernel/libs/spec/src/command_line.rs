@@ -6,7 +6,7 @@
 //! | `batch` | none, or `on`, `off`: run every function once, then power off | `off` |
 //! | `bench` | none, or `on`, `off`: measure the kernel's own work, then power off | `off` |
 //! | `memory_report` | none, or `on`, `off`: log memory in use when idle, when it changed | `off` |
-//! | `engine` | `wasmi` | `wasmi` |
+//! | `engine` | `wasmi`, or `wasmtime` for native code only | native code where there is some, else `wasmi` |
 //! | `ip` | address and prefix of the network card | `10.0.2.15/24` |
 //! | `gateway` | address of the router | `10.0.2.2` |
 //! | `port` | TCP port of the only tenant, where the disk has no spec | 8080 |
@@ -66,8 +66,9 @@ pub struct Options {
     pub bench: bool,
     /// Log the memory in use whenever the kernel is idle and it changed.
     pub memory_report: bool,
-    /// The engine that runs what the spec does not assign to one.
-    pub engine: Engine,
+    /// The engine that runs what the spec does not assign to one; if there is none either, native code
+    /// runs where the disk has it, and the interpreter the rest.
+    pub engine: Option<Engine>,
     /// This machine's address.
     pub ip: Ipv4Addr,
     /// How many leading bits of `ip` name the network: 0 to 32.
@@ -94,7 +95,7 @@ impl Default for Options {
             batch: false,
             bench: false,
             memory_report: false,
-            engine: Engine::Wasmi,
+            engine: None,
             ip: Ipv4Addr::new(10, 0, 2, 15),
             prefix: 24,
             gateway: Ipv4Addr::new(10, 0, 2, 2),
@@ -194,7 +195,7 @@ impl Options {
             "batch" => self.batch = flag(word, key, value)?,
             "bench" => self.bench = flag(word, key, value)?,
             "memory_report" => self.memory_report = flag(word, key, value)?,
-            "engine" => self.engine = engine(value)?,
+            "engine" => self.engine = Some(engine(value)?),
             "ip" => (self.ip, self.prefix) = network(value)?,
             "gateway" => self.gateway = value.parse().map_err(|_| "an IPv4 address")?,
             "port" => self.port = number(value, 1..=65535, "a port, 1 to 65535")?,
@@ -248,8 +249,8 @@ fn switch(value: &str) -> Result<bool, Expected> {
 fn engine(value: &str) -> Result<Engine, Expected> {
     match value {
         "wasmi" => Ok(Engine::Wasmi),
-        "wasmtime" => Err("wasmi (wasmtime is not there yet)"),
-        _ => Err("wasmi"),
+        "wasmtime" => Ok(Engine::Wasmtime),
+        _ => Err("wasmi or wasmtime"),
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Route {
     pub max_exec_us: Option<u32>,
     /// What happens at the deadline.
     pub on_miss: OnMiss,
-    /// The engine, if the route names one.
+    /// The engine, if the route names one. If not, native code runs where the disk has it.
     pub engine: Option<Engine>,
     /// Environment variables, in the order of the file, with different names.
     pub environ: Vec<(String, String)>,
@@ -77,10 +77,12 @@ pub enum OnMiss {
 }
 
 /// What runs a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
     /// The interpreter.
     Wasmi,
+    /// The runtime of native code.
+    Wasmtime,
 }
 
 impl Route {

@@ -194,13 +194,11 @@ impl<'s, 'a> Reader<'s, 'a> {
     /// All warnings, in the order of the file.
     fn into_warnings(mut self) -> Vec<Warning> {
         for (key, offset, times) in self.noted {
-            let kind = match NOT_ACTED_ON.iter().find(|(known, _)| *known == key) {
-                Some((_, why)) => WarningKind::NotActedOn { key, why, times },
-                None => WarningKind::EngineNotThere {
-                    engine: "wasmtime",
-                    times,
-                },
-            };
+            let (_, why) = NOT_ACTED_ON
+                .iter()
+                .find(|(known, _)| *known == key)
+                .expect("only such keys are noted");
+            let kind = WarningKind::NotActedOn { key, why, times };
             self.warnings.push(Warning {
                 position: self.source.position(offset),
                 kind,

@@ -35,13 +35,6 @@ pub enum WarningKind {
     },
     /// A relative deadline of 0: every request is late when it arrives.
     NoTime(Place),
-    /// A route asks for an engine that is not there; wasmi runs it.
-    EngineNotThere {
-        /// The engine's name.
-        engine: &'static str,
-        /// How often the file asks for it.
-        times: usize,
-    },
 }
 
 /// Keys that are read and checked but have no effect on the kernel yet, and why.
@@ -87,13 +80,6 @@ impl fmt::Display for WarningKind {
                 f,
                 "\"relative-deadline-us\" of {place} is 0: its requests are late on arrival"
             ),
-            WarningKind::EngineNotThere { engine, times } => {
-                write!(
-                    f,
-                    "\"engine\": {engine:?} is not there yet, wasmi runs it{}",
-                    Times(*times)
-                )
-            }
         }
     }
 }

@@ -454,6 +454,14 @@ fn deep_nesting_is_an_error_and_not_a_deep_recursion() {
 }
 
 #[test]
+fn a_route_names_its_engine_or_none() {
+    let engine = |more: &str| parse(&with(more)).0.tenants[0].routes[0].engine;
+    assert_eq!(engine(r#""engine": "wasmi""#), Some(Engine::Wasmi));
+    assert_eq!(engine(r#""engine": "wasmtime""#), Some(Engine::Wasmtime));
+    assert_eq!(engine(r#""on-miss": "kill""#), None);
+}
+
+#[test]
 fn columns_count_characters() {
     let text = ONE.replace("\"gwu\",", "\"ñandú\", \"x\": 1,");
     assert!(refusal(&text).starts_with("functions.json:3:22: unknown key \"x\""));
@@ -461,9 +469,7 @@ fn columns_count_characters() {
 
 #[test]
 fn a_key_without_effect_is_told_once_with_the_number_of_its_places() {
-    let (_, warnings) = parse(&with(
-        r#""max-exec-us": 5, "on-miss": "run", "engine": "wasmtime""#,
-    ));
+    let (_, warnings) = parse(&with(r#""max-exec-us": 5, "on-miss": "run""#));
     assert_eq!(
         warnings,
         [
@@ -471,11 +477,10 @@ fn a_key_without_effect_is_told_once_with_the_number_of_its_places() {
              budget of CPU time yet",
             "functions.json:10:27: \"on-miss\" has no effect: a request is ended at its deadline, \
              whatever this says",
-            "functions.json:10:45: \"engine\": \"wasmtime\" is not there yet, wasmi runs it",
         ]
     );
     assert_eq!(
-        parse(&with(r#""on-miss": "kill", "engine": "wasmi""#)).1,
+        parse(&with(r#""on-miss": "kill", "engine": "wasmtime""#)).1,
         [""; 0]
     );
 }

@@ -39,7 +39,8 @@ fn every_key_is_taken_over() {
         ]
     );
     assert!(options.batch);
-    assert_eq!(options.engine, Engine::Wasmi);
+    assert_eq!(options.engine, Some(Engine::Wasmi));
+    assert_eq!(parsed("engine=wasmtime").engine, Some(Engine::Wasmtime));
     assert_eq!(
         (options.ip, options.prefix),
         (Ipv4Addr::new(192, 168, 1, 9), 16)
@@ -107,7 +108,7 @@ fn a_bad_value_is_named_with_what_was_expected_and_the_default_stands() {
         "batch=maybe",
         "batch=",
         "engine=v8",
-        "engine=wasmtime",
+        "engine=",
         "ip=10.0.2.15",
         "ip=10.0.2.15/33",
         "ip=10.0.2/24",

@@ -68,7 +68,7 @@ impl<'a> Reader<'_, 'a> {
             limits: limits(&fields)?,
             max_exec_us: self.max_exec(&fields)?,
             on_miss: self.on_miss(&fields)?,
-            engine: self.engine(&fields)?,
+            engine: Self::engine(&fields)?,
             environ: environ(&fields)?,
         };
         self.prediction(&fields)?;
@@ -119,13 +119,10 @@ impl<'a> Reader<'_, 'a> {
         Ok(OnMiss::Kill)
     }
 
-    fn engine(&mut self, fields: &Fields) -> Result<Option<Engine>, SpecError> {
+    fn engine(fields: &Fields) -> Result<Option<Engine>, SpecError> {
         let words = ["wasmi", "wasmtime"];
         let word = fields.word("engine", &words, "\"wasmi\" or \"wasmtime\"")?;
-        if word == Some(1) {
-            self.note(fields, "engine");
-        }
-        Ok(word.map(|_| Engine::Wasmi))
+        Ok(word.map(|word| [Engine::Wasmi, Engine::Wasmtime][word]))
     }
 
     /// Checks what Sledge predicts execution times with. Nothing of it is kept.
