@@ -31,7 +31,7 @@ use log::{info, warn};
 use luge_spec::command_line::{self, Options};
 
 use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
-use mm::{dma, frames, stacks};
+use mm::{dma, frames, memories, stacks};
 use observe::{last_words, logger, memory_report};
 use sched::Hooks;
 
@@ -98,6 +98,7 @@ fn start_memory(boot: &BootInfo) {
 /// From here on every fault has a stack to arrive on.
 fn start_faults() {
     traps::on_kernel_fault(last_words::on_kernel_fault);
+    traps::on_page_missing(memories::on_page_missing);
     let tops = [(); gdt::FAULT_STACKS].map(|()| {
         let stack = stacks::take(FAULT_STACK_BYTES).expect("there is memory at boot");
         x86_64::VirtAddr::new(stack.top())

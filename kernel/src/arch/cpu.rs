@@ -26,6 +26,26 @@ pub fn features() -> Features {
     }
 }
 
+/// Whether the processor has a feature that native code of a guest may use, by the name that the
+/// engine gives it. False for a name that nobody knows.
+#[cfg(feature = "wasmtime")]
+#[must_use]
+pub fn has(name: &str) -> bool {
+    use raw_cpuid::FeatureInfo as Info;
+    let has: fn(&Info) -> bool = match name {
+        "cmpxchg16b" => Info::has_cmpxchg16b,
+        "sse3" => Info::has_sse3,
+        "ssse3" => Info::has_ssse3,
+        "sse4.1" => Info::has_sse41,
+        "sse4.2" => Info::has_sse42,
+        "popcnt" => Info::has_popcnt,
+        _ => return false,
+    };
+    CpuId::new()
+        .get_feature_info()
+        .is_some_and(|info| has(&info))
+}
+
 /// Sets the control bits that the kernel counts on: no-execute, write protection in ring 0, SSE.
 pub fn enable() {
     // SAFETY: the loader has mapped all data with NX already, so turning the check on changes the

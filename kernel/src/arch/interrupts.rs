@@ -145,11 +145,11 @@ fn preempt_or_retry(frame: &InterruptFrame) {
 const DEPTH: usize = 8;
 
 /// Whether guest code was interrupted, or something that guest code called: a `memset` that fills
-/// a whole memory, say. The engine takes its locks before its executor starts and after it ends, so
-/// none is held below a frame of guest code; the kernel's own are counted.
+/// a whole memory, say. The interpreter takes its locks before its executor starts and after it ends, so
+/// none is held below a frame of guest code; the kernel's own, and those of native code's engine, are
+/// counted.
 fn is_called_by_guest_code(frame: &InterruptFrame) -> bool {
-    let guest = traps::guest_code();
-    if guest.contains(&frame.rip) {
+    if traps::is_guest_code(frame.rip) {
         return true;
     }
     let cpu = per_cpu::this();
@@ -161,7 +161,7 @@ fn is_called_by_guest_code(frame: &InterruptFrame) -> bool {
         }
         // SAFETY: both words lie on the running sandbox's stack, which is mapped.
         let [next, caller] = unsafe { *(rbp as *const [u64; 2]) };
-        if guest.contains(&caller) {
+        if traps::is_guest_code(caller) {
             return true;
         }
         rbp = next;

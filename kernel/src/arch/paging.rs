@@ -1,11 +1,11 @@
 //! Page tables: mapping, unmapping and looking into them, a range at a time.
 //!
-//! Key types: [`Access`] and [`Caching`]; key functions: [`map`], [`unmap`], [`wipe_dirty`],
-//! [`translate`]. Only 4 KiB pages are made here; the loader's map of physical memory uses larger
-//! ones and is never changed.
+//! Key types: [`Access`] and [`Caching`]; key functions: [`map`], [`protect`], [`unmap`],
+//! [`take_dirty`], [`translate`]. Only 4 KiB pages are made here. The loader's map of physical memory
+//! uses larger ones, which are split where it must show a frame read-only ([`show_frame`]).
 //!
 //! Invariant: no page that this file maps is both writable and executable ([`Access`] cannot say
-//! it), and every table that it walks lies in the map of physical memory.
+//! it); what is executable is writable through no other mapping, if [`show_frame`] was asked; and every table that it walks lies in the map of physical memory.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,9 +23,14 @@ pub const TABLE_SPAN: u64 = 512 * PAGE_BYTES;
 
 /// What a mapping allows. Writable and executable at once cannot be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "they are what they allow")]
 pub enum Access {
+    /// Data that nobody changes.
+    ReadOnly,
     /// Data.
     ReadWrite,
+    /// Code.
+    ReadExecute,
 }
 
 /// How a mapping is cached.
@@ -116,16 +121,113 @@ pub unsafe fn map(
     Ok(())
 }
 
+/// Changes what every mapped page of `range` allows.
+///
+/// # Safety
+/// Nobody may count on an access that is taken away, and what becomes executable must be code.
+pub unsafe fn protect(range: Range<u64>, access: Access) {
+    for_each_mapped(range, &mut |page, entry| {
+        let kept = entry.flags() & (Flags::NO_CACHE | Flags::WRITE_THROUGH | Flags::DIRTY);
+        entry.set_flags(flags_of(access, Caching::WriteBack) | kept);
+        tlb::flush(VirtAddr::new(page));
+    });
+}
+
+/// Lets the map of physical memory show a frame writable or read-only.
+///
+/// # Errors
+/// [`OutOfFrames`] if a larger page must be split and there is no frame for the table; nothing has
+/// changed then.
+///
+/// # Safety
+/// The frame must be RAM, and nobody may count on an access that is taken away. `new_table` as for [`map`].
+pub unsafe fn show_frame(
+    frame: u64,
+    access: Access,
+    new_table: &mut dyn FnMut() -> Option<u64>,
+) -> Result<(), OutOfFrames> {
+    let address = physical_to_virtual(frame) as u64;
+    let mut table = table_at(Cr3::read().0.start_address().as_u64());
+    for level in (1..4).rev() {
+        // SAFETY: the table is in RAM; the reference ends within this turn of the loop.
+        let entry = unsafe { &mut (&mut (*table))[index_at(address, level)] };
+        if entry.flags().contains(Flags::HUGE_PAGE) {
+            let mapped_to = address;
+            split(entry, level, new_table).ok_or(OutOfFrames { mapped_to })?;
+        }
+        table = table_at(entry.addr().as_u64());
+    }
+    // SAFETY: this is the last-level table of the address.
+    let entry = unsafe { entry_of(table, address) };
+    entry.set_flags(flags_of(access, Caching::WriteBack));
+    tlb::flush(VirtAddr::new(address));
+    Ok(())
+}
+
+/// Replaces the entry of a larger page by one for a table that maps the same in smaller pages.
+fn split(
+    entry: &mut PageTableEntry,
+    level: u32,
+    new_table: &mut dyn FnMut() -> Option<u64>,
+) -> Option<()> {
+    let (base, flags) = (entry.addr(), entry.flags());
+    let flags = if level == 1 {
+        flags - Flags::HUGE_PAGE
+    } else {
+        flags
+    };
+    let frame = new_table()?;
+    // SAFETY: the frame is RAM and was given to us.
+    let table = unsafe { &mut *table_at(frame) };
+    for (part, address) in table
+        .iter_mut()
+        .zip((base.as_u64()..).step_by(span_of(level - 1)))
+    {
+        part.set_addr(x86_64::PhysAddr::new(address), flags);
+    }
+    let frame = x86_64::PhysAddr::new(frame);
+    entry.set_addr(frame, Flags::PRESENT | Flags::WRITABLE);
+    tlb::flush_all();
+    Some(())
+}
+
+/// How much an entry of a table of `level` maps, in bytes.
+fn span_of(level: u32) -> usize {
+    (PAGE_BYTES as usize) << (9 * level)
+}
+
 /// Unmaps every mapped page of `range` and hands its frame to `release`. Tables stay.
 ///
 /// # Safety
 /// Nobody may touch `range` afterwards.
 pub unsafe fn unmap(range: Range<u64>, release: &mut dyn FnMut(u64)) {
+    // SAFETY: as the caller promises.
+    unsafe { unmap_pages(range, &mut |_, frame| release(frame)) };
+}
+
+/// As [`unmap`], for frames that are not all released alike: `release` gets each page's address too.
+///
+/// # Safety
+/// As for [`unmap`].
+pub unsafe fn unmap_pages(range: Range<u64>, release: &mut dyn FnMut(u64, u64)) {
     for_each_mapped(range, &mut |page, entry| {
         let frame = entry.addr().as_u64();
         entry.set_unused();
         tlb::flush(VirtAddr::new(page));
-        release(frame);
+        release(page, frame);
+    });
+}
+
+/// Marks every page of `range` clean that was written to since it was last clean, and calls
+/// `restore` with its address and its frame.
+pub fn take_dirty(range: Range<u64>, restore: &mut dyn FnMut(u64, u64)) {
+    for_each_mapped(range, &mut |page, entry| {
+        if entry.flags().contains(Flags::DIRTY) {
+            entry.set_flags(entry.flags() - Flags::DIRTY);
+            // The processor sets the bit again only once it has forgotten that it was set.
+            tlb::flush(VirtAddr::new(page));
+            restore(page, entry.addr().as_u64());
+        }
     });
 }
 
@@ -170,25 +272,54 @@ fn directory_entry<'a>(page: u64) -> Option<&'a mut PageTableEntry> {
 /// Returns how many there were.
 ///
 /// # Safety
-/// `range` must be mapped writable wherever it is mapped at all, and nobody may count on its bytes.
+/// Nobody may count on the bytes of `range`.
 pub unsafe fn wipe_dirty(range: Range<u64>) -> u64 {
     let mut wiped = 0;
-    for_each_mapped(range, &mut |page, entry| {
-        if entry.flags().contains(Flags::DIRTY) {
-            // SAFETY: the page is mapped writable, as the caller promises.
-            unsafe { core::ptr::write_bytes(page as *mut u8, 0, PAGE_BYTES as usize) };
-            entry.set_flags(entry.flags() - Flags::DIRTY);
-            // The processor sets the bit again only once it has forgotten that it was set.
-            tlb::flush(VirtAddr::new(page));
-            wiped += 1;
-        }
+    take_dirty(range, &mut |_, frame| {
+        let bytes = physical_to_virtual(frame);
+        // SAFETY: the frame is RAM, mapped writable there, and nobody counts on its bytes.
+        unsafe { core::ptr::write_bytes(bytes, 0, PAGE_BYTES as usize) };
+        wiped += 1;
     });
     wiped
+}
+
+/// What is mapped at a page: its frame, and whether it is writable.
+#[must_use]
+pub fn mapping_of(page: u64) -> Option<(u64, Access)> {
+    let table = leaf_table(page, None)?;
+    // SAFETY: `leaf_table` gives a table in RAM; the entry is this page's own.
+    let entry = unsafe { entry_of(table, page) };
+    let flags = entry.flags();
+    let access = if flags.contains(Flags::WRITABLE) {
+        Access::ReadWrite
+    } else if flags.contains(Flags::NO_EXECUTE) {
+        Access::ReadOnly
+    } else {
+        Access::ReadExecute
+    };
+    flags
+        .contains(Flags::PRESENT)
+        .then(|| (entry.addr().as_u64(), access))
 }
 
 /// The physical address behind a virtual one, if it is mapped.
 #[must_use]
 pub fn translate(address: u64) -> Option<u64> {
+    let (entry, level) = leaf_of(address)?;
+    let span = span_of(level) as u64;
+    let base = entry.addr().as_u64() & !(span - 1);
+    Some(base + (address & (span - 1)))
+}
+
+/// Whether an address is mapped writable.
+#[cfg(feature = "scenarios")]
+fn is_writable(address: u64) -> bool {
+    leaf_of(address).is_some_and(|(entry, _)| entry.flags().contains(Flags::WRITABLE))
+}
+
+/// The entry that maps an address, and the level of its table.
+fn leaf_of<'a>(address: u64) -> Option<(&'a PageTableEntry, u32)> {
     let mut table = table_at(Cr3::read().0.start_address().as_u64());
     for level in (0..4).rev() {
         // SAFETY: present entries of tables in RAM name tables in RAM.
@@ -196,10 +327,8 @@ pub fn translate(address: u64) -> Option<u64> {
         if !entry.flags().contains(Flags::PRESENT) {
             return None;
         }
-        let span = PAGE_BYTES << (9 * level);
         if level == 0 || entry.flags().contains(Flags::HUGE_PAGE) {
-            let base = entry.addr().as_u64() & !(span - 1);
-            return Some(base + (address & (span - 1)));
+            return Some((entry, level));
         }
         table = table_at(entry.addr().as_u64());
     }
@@ -216,6 +345,9 @@ pub struct Audit {
     pub executable: u64,
     /// Leaf entries that are both, which must not be.
     pub both: u64,
+    /// Executable pages whose frame can be written to through the map of physical memory, which must not
+    /// be.
+    pub writable_elsewhere: u64,
     /// Present entries of the root table for the lower half, which must not be.
     pub lower_half: u64,
 }
@@ -253,6 +385,8 @@ fn audit_table(table: *mut PageTable, level: u32, audit: &mut Audit) {
         audit.writable += u64::from(writable);
         audit.executable += u64::from(executable);
         audit.both += u64::from(writable && executable);
+        let seen = physical_to_virtual(entry.addr().as_u64()) as u64;
+        audit.writable_elsewhere += u64::from(executable && is_writable(seen));
     }
 }
 
@@ -312,10 +446,12 @@ fn end_of_table(page: u64) -> u64 {
 }
 
 fn flags_of(access: Access, caching: Caching) -> Flags {
-    let mut flags = Flags::PRESENT | Flags::NO_EXECUTE;
-    if access == Access::ReadWrite {
-        flags |= Flags::WRITABLE;
-    }
+    let mut flags = Flags::PRESENT;
+    flags |= match access {
+        Access::ReadOnly => Flags::NO_EXECUTE,
+        Access::ReadWrite => Flags::NO_EXECUTE | Flags::WRITABLE,
+        Access::ReadExecute => Flags::empty(),
+    };
     if caching == Caching::Uncached {
         flags |= Flags::NO_CACHE | Flags::WRITE_THROUGH;
     }

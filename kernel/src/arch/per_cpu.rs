@@ -50,6 +50,8 @@ pub struct PerCpu {
     pub guard_low: AtomicU64,
     /// The arena that allocations go to; null means the kernel's heap.
     pub arena: AtomicPtr<()>,
+    /// What the engine of compiled code keeps for the running sandbox (its "thread-local" state).
+    pub engine_state: AtomicPtr<u8>,
     /// The sandbox that runs; null while the dispatcher does.
     pub sandbox: AtomicPtr<()>,
     /// The fault that ended the last sandbox, for the dispatcher to read.
@@ -73,6 +75,7 @@ impl PerCpu {
             stack_high: AtomicU64::new(0),
             guard_low: AtomicU64::new(0),
             arena: AtomicPtr::new(core::ptr::null_mut()),
+            engine_state: AtomicPtr::new(core::ptr::null_mut()),
             sandbox: AtomicPtr::new(core::ptr::null_mut()),
             last_fault: spin::Mutex::new(None),
         }

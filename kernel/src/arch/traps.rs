@@ -4,13 +4,16 @@
 //! [`on_fault`] with interrupts off. What a fault *means* is decided by the `luge-trap` crate, which
 //! is tested on the host; this file reads registers and carries the verdict out.
 //!
-//! Invariant: `on_fault` never returns to the code that faulted. Either the sandbox is abandoned
-//! and the dispatcher goes on, or the kernel ends.
+//! Invariant: `on_fault` returns to the code that faulted only after a page was mapped that it may
+//! touch ([`on_page_missing`]). Otherwise the sandbox is abandoned and the dispatcher goes on; or the
+//! engine continues where it entered its compiled code ([`on_engine_trap`], [`engine_has_resumed`]); or
+//! the kernel ends.
 
 use core::arch::naked_asm;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
+use luge_memory::layout::NATIVE_CODE;
 use luge_trap::{Fault, Reason, Running, Verdict, judge, vector};
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
@@ -82,6 +85,48 @@ pub type KernelFault = fn(&FaultFrame, &'static str, bool) -> !;
 
 static KERNEL_FAULT: spin::Once<KernelFault> = spin::Once::new();
 
+/// Called for a #PF with the address and whether it was written to: true if a page is mapped there
+/// now, so that the instruction can be tried again. Must not touch what is not mapped.
+pub type PageMissing = fn(u64, Touch) -> bool;
+
+/// Called for a trap of compiled code with the instruction pointer, the frame pointer and, for #PF, the
+/// address that was touched. If the engine knows the trap, it continues where it entered that code and
+/// this does not return.
+pub type EngineTrap = fn(u64, u64, Option<u64>);
+
+/// What the code that caused a #PF did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// It read, or fetched an instruction.
+    Read,
+    /// It wrote.
+    Write,
+}
+
+/// Bit 1 of a #PF's error code: a write. SDM Vol. 3A, "Page-Fault Error Code".
+const WRITE: u64 = 1 << 1;
+
+static PAGE_MISSING: spin::Once<PageMissing> = spin::Once::new();
+static ENGINE_TRAP: spin::Once<EngineTrap> = spin::Once::new();
+
+/// Tells who maps pages at the first touch.
+pub fn on_page_missing(handler: PageMissing) {
+    PAGE_MISSING.call_once(|| handler);
+}
+
+/// Tells who knows the traps of compiled code.
+pub fn on_engine_trap(handler: EngineTrap) {
+    ENGINE_TRAP.call_once(|| handler);
+}
+
+/// To be called whenever the engine comes back from compiled code: if it came by way of a trap, the
+/// fault's handling ends here and interrupts are on again.
+pub fn engine_has_resumed() {
+    if per_cpu::this().in_fault.swap(false, Relaxed) {
+        x86_64::instructions::interrupts::enable();
+    }
+}
+
 /// Tells whom to call when a fault is the kernel's own.
 pub fn on_kernel_fault(handler: KernelFault) {
     KERNEL_FAULT.call_once(|| handler);
@@ -95,6 +140,12 @@ pub fn guest_code() -> Range<u64> {
         static __guest_code_end: u8;
     }
     (&raw const __guest_code_start) as u64..(&raw const __guest_code_end) as u64
+}
+
+/// Whether guest code is at an address: the executor's, or code compiled ahead of time.
+#[must_use]
+pub fn is_guest_code(address: u64) -> bool {
+    guest_code().contains(&address) || NATIVE_CODE.contains(&address)
 }
 
 /// Fills the exceptions' entries of an IDT.
@@ -150,7 +201,7 @@ const fn has_error_code(number: u64) -> bool {
 /// Entry: on the vector's interrupt stack, which is 16-byte aligned before the processor's frame:
 ///   [rsp + 0] error code, for vectors that have one
 ///   [rsp + 0 or 8] rip, cs, rflags, rsp, ss
-/// Exit: never; jumps on with the vector and an error code pushed.
+/// Exit: jumps on with the vector and an error code pushed.
 #[unsafe(naked)]
 unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
     naked_asm!(
@@ -165,10 +216,11 @@ unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
     )
 }
 
-/// Entry: [rsp] vector, error code, rip, cs, rflags, rsp, ss. Exit: never.
+/// Entry: [rsp] vector, error code, rip, cs, rflags, rsp, ss.
+/// Exit: `iretq` with everything as it was, if [`on_fault`] returns.
 ///
 /// Seven words are on a stack that was 16-byte aligned; sixteen more make 23, so one word of
-/// padding below them aligns it for the call.
+/// padding below them aligns it for `fxsave64` and the call.
 #[unsafe(naked)]
 unsafe extern "C" fn save_and_judge() -> ! {
     naked_asm!(
@@ -177,16 +229,22 @@ unsafe extern "C" fn save_and_judge() -> ! {
         "push r15",
         "push 0",
         "mov rdi, rsp",
-        "sub rsp, 8",
+        "sub rsp, 520",
+        "fxsave64 [rsp]",
         "xor ebp, ebp",
         "cld",
         "call {on_fault}",
-        "ud2",
+        "fxrstor64 [rsp]",
+        "add rsp, 528",
+        "pop r15", "pop r14", "pop r13", "pop r12", "pop r11", "pop r10", "pop r9", "pop r8",
+        "pop rdi", "pop rsi", "pop rbp", "pop rdx", "pop rcx", "pop rbx", "pop rax",
+        "add rsp, 16",
+        "iretq",
         on_fault = sym on_fault,
     )
 }
 
-extern "C" fn on_fault(frame: &mut FaultFrame) -> ! {
+extern "C" fn on_fault(frame: &mut FaultFrame) {
     frame.cr2 = Cr2::read_raw();
     let cpu = per_cpu::this();
     if cpu.in_fault.swap(true, Relaxed) {
@@ -194,44 +252,73 @@ extern "C" fn on_fault(frame: &mut FaultFrame) -> ! {
     }
     cpu.fault_rip.store(frame.rip, Relaxed);
     scenario::inside_the_handler();
-    let fault = Fault {
-        vector: frame.vector as u8,
-        error_code: frame.error_code,
-        rip: frame.rip,
-        rsp: frame.rsp,
-        cr2: if frame.vector == u64::from(vector::PAGE_FAULT) {
-            frame.cr2
-        } else {
-            0
-        },
-    };
-    match judge(&fault, running(cpu).as_ref()) {
+    if is_page_mapped_now(frame) {
+        cpu.in_fault.store(false, Relaxed);
+        return;
+    }
+    match judge(&fault_of(frame), running(cpu).as_ref()) {
         Verdict::Panic(reason) => {
             kernel_fault(frame, reason.as_str(), reason == Reason::NeverAGuests);
         }
+        Verdict::AskEngine(_) => {
+            *cpu.last_fault.lock() = Some(*frame);
+            ask_engine(frame);
+            end_sandbox(cpu);
+        }
         Verdict::End(_) => {
             *cpu.last_fault.lock() = Some(*frame);
-            // An interrupt whose frame did not fit on the stack is in service and will never be
-            // handled; left so, the local APIC would hold all others back for ever.
-            apic::finish_in_service();
-            cpu.in_fault.store(false, Relaxed);
-            // SAFETY: the verdict is given only with a sandbox running; we are on an interrupt
-            // stack with interrupts off, and the dispatcher never enters a faulted sandbox again.
-            unsafe { switch::abandon() }
+            end_sandbox(cpu);
         }
     }
 }
 
-/// Judges a fault that the dispatcher was handed, for its name.
-pub fn trap_of(frame: &FaultFrame, running: &Running) -> Verdict {
-    let fault = Fault {
+fn fault_of(frame: &FaultFrame) -> Fault {
+    Fault {
         vector: frame.vector as u8,
         error_code: frame.error_code,
         rip: frame.rip,
         rsp: frame.rsp,
-        cr2: frame.cr2,
+        cr2: touched(frame).unwrap_or(0),
+    }
+}
+
+/// The address that caused a #PF.
+fn touched(frame: &FaultFrame) -> Option<u64> {
+    (frame.vector == u64::from(vector::PAGE_FAULT)).then_some(frame.cr2)
+}
+
+fn is_page_mapped_now(frame: &FaultFrame) -> bool {
+    let touch = if frame.error_code & WRITE == 0 {
+        Touch::Read
+    } else {
+        Touch::Write
     };
-    judge(&fault, Some(running))
+    touched(frame)
+        .zip(PAGE_MISSING.get())
+        .is_some_and(|(address, handler)| handler(address, touch))
+}
+
+/// Returns only if the engine does not know the trap.
+fn ask_engine(frame: &FaultFrame) {
+    if let Some(handler) = ENGINE_TRAP.get() {
+        handler(frame.rip, frame.rbp, touched(frame));
+    }
+}
+
+/// Abandons the running sandbox, whose fault is in `last_fault`.
+fn end_sandbox(cpu: &per_cpu::PerCpu) -> ! {
+    // An interrupt whose frame did not fit on the stack is in service and will never be handled; left
+    // so, the local APIC would hold all others back for ever.
+    apic::finish_in_service();
+    cpu.in_fault.store(false, Relaxed);
+    // SAFETY: the verdict is given only with a sandbox running; we are on an interrupt stack with
+    // interrupts off, and the dispatcher never enters a faulted sandbox again.
+    unsafe { switch::abandon() }
+}
+
+/// Judges a fault that the dispatcher was handed, for its name.
+pub fn trap_of(frame: &FaultFrame, running: &Running) -> Verdict {
+    judge(&fault_of(frame), Some(running))
 }
 
 /// What the CPU knows of the sandbox that it runs.
@@ -239,6 +326,7 @@ pub fn trap_of(frame: &FaultFrame, running: &Running) -> Verdict {
 pub fn running(cpu: &per_cpu::PerCpu) -> Option<Running> {
     cpu.running.load(Relaxed).then(|| Running {
         guest_code: guest_code(),
+        native_code: NATIVE_CODE,
         stack: cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed),
         guard: cpu.guard_low.load(Relaxed)..cpu.stack_low.load(Relaxed),
         host_calls: cpu.host_calls.load(Relaxed),

@@ -42,17 +42,22 @@ pub fn on_exhaustion(end: EndSandbox) {
     END_SANDBOX.call_once(|| end);
 }
 
-fn current_arena() -> Option<&'static Arena> {
+/// The arena of the running sandbox, outside of its gate.
+pub fn current_arena() -> Option<&'static Arena> {
     let arena = per_cpu::this().arena.load(Relaxed).cast::<Arena>();
     // SAFETY: null or the running sandbox's arena, which lives as long as the sandbox runs.
     unsafe { arena.as_ref() }
 }
 
-fn check_stack() {
+/// Ends the running sandbox if too little of its stack is left for taking a lock on it.
+///
+/// An engine's trap handler allocates on a fault's stack, which has room of its own.
+pub fn check_stack() {
     let cpu = per_cpu::this();
     let here = NonNull::from(&cpu).as_ptr() as u64;
     let low = cpu.stack_low.load(Relaxed);
-    if cpu.running.load(Relaxed) && here < low + STACK_NEEDED {
+    let tight = cpu.guard_low.load(Relaxed)..low + STACK_NEEDED;
+    if cpu.running.load(Relaxed) && tight.contains(&here) {
         end(Exhausted::Stack);
     }
 }

@@ -9,6 +9,8 @@
 //! again, by the dispatcher that drops it. So it needs no lock; but a sandbox is not ended in the
 //! middle of a change to it ([`Critical`]), or the books would not say what is mapped.
 
+mod linear;
+
 use alloc::boxed::Box;
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
@@ -55,6 +57,10 @@ struct Inner {
     most_large_bytes: [u64; ARENA_LARGE_RANGES as usize],
     /// The sum of all that is mapped.
     mapped: u64,
+    /// Linear memories of native code. Their size is limited by the engine, not by the arena.
+    memories: linear::Memories,
+    /// Which program runs, so that it can have the memories that it had before.
+    program: u64,
 }
 
 // SAFETY: an arena is used by one context at a time, as the module's invariant says.
@@ -73,6 +79,8 @@ impl Arena {
             large_bytes: [0; ARENA_LARGE_RANGES as usize],
             most_large_bytes: [0; ARENA_LARGE_RANGES as usize],
             mapped: 0,
+            memories: linear::NONE,
+            program: 0,
         };
         let arena = Box::new(Self {
             slot,
@@ -250,6 +258,8 @@ impl Drop for Arena {
         let heap = layout::arena_heap_range(self.slot);
         unmap(heap.start..heap.start + inner.heap_bytes);
         release_tables(heap.start, inner.heap_bytes);
+        // SAFETY: the sandbox will not run again.
+        unsafe { linear::give_back(&mut inner.memories) };
         for (index, bytes) in inner.large_bytes.iter().enumerate() {
             let start = layout::arena_large_range(self.slot, index as u32).start;
             unmap(start..start + bytes);

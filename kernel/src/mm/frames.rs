@@ -7,6 +7,7 @@
 
 use bootloader_api::info::{MemoryRegionKind, MemoryRegions};
 use luge_memory::frames::FrameBitmap;
+use luge_memory::promises::Promises;
 
 use crate::arch::lock::Lock;
 use crate::arch::paging::{PAGE_BYTES, physical_to_virtual};
@@ -18,7 +19,24 @@ const LOWEST: u64 = 1 << 20;
 /// always finish what it is doing.
 const RESERVE_SHARE: usize = 16;
 
-static FRAMES: Lock<Option<FrameBitmap<'static>>> = Lock::new(None);
+static FRAMES: Lock<Option<Frames>> = Lock::new(None);
+
+struct Frames {
+    bitmap: FrameBitmap<'static>,
+    promises: Promises,
+}
+
+impl Frames {
+    /// How many frames guests may have that nobody counts on.
+    fn left_for_guests(&self) -> usize {
+        self.promises.unpromised(self.bitmap.free(), self.reserve())
+    }
+
+    /// Frames that are kept for the kernel.
+    fn reserve(&self) -> usize {
+        self.bitmap.total() / RESERVE_SHARE
+    }
+}
 
 /// Takes over the usable regions of the loader's map.
 ///
@@ -61,10 +79,13 @@ pub fn init(regions: &MemoryRegions) {
             bitmap.release_range(first..last);
         }
     }
-    *FRAMES.lock() = Some(bitmap);
+    *FRAMES.lock() = Some(Frames {
+        bitmap,
+        promises: Promises::none(),
+    });
 }
 
-fn with<R>(f: impl FnOnce(&mut FrameBitmap<'static>) -> R) -> R {
+fn with<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
     f(FRAMES
         .lock()
         .as_mut()
@@ -73,7 +94,7 @@ fn with<R>(f: impl FnOnce(&mut FrameBitmap<'static>) -> R) -> R {
 
 /// A frame with anything in it.
 fn allocate() -> Option<u64> {
-    with(FrameBitmap::allocate).map(|frame| frame as u64 * PAGE_BYTES)
+    with(|frames| frames.bitmap.allocate()).map(|frame| frame as u64 * PAGE_BYTES)
 }
 
 /// A zeroed frame, for the kernel.
@@ -87,20 +108,48 @@ pub fn allocate_zeroed() -> Option<u64> {
 /// A zeroed frame for a guest, refused while the kernel's reserve is touched.
 #[must_use]
 pub fn allocate_for_guest() -> Option<u64> {
-    let frame = with(|bitmap| {
-        let enough = bitmap.free() > bitmap.total() / RESERVE_SHARE;
-        enough.then(|| bitmap.allocate()).flatten()
+    let frame = with(|frames| {
+        let enough = frames.left_for_guests() > 0;
+        enough.then(|| frames.bitmap.allocate()).flatten()
     })? as u64
         * PAGE_BYTES;
     zero(frame);
     Some(frame)
 }
 
+/// Promises a guest that [`allocate_promised`] will have `pages` frames for it. False if there are not so
+/// many without the kernel's reserve; then nothing has changed.
+#[must_use]
+pub fn promise(pages: usize) -> bool {
+    with(|frames| {
+        let (free, reserve) = (frames.bitmap.free(), frames.reserve());
+        frames.promises.make(pages, free, reserve)
+    })
+}
+
+/// Takes back a promise of `pages` frames that were not asked for.
+pub fn take_back_promise(pages: usize) {
+    with(|frames| frames.promises.close(pages));
+}
+
+/// A frame that was promised, once `fill` has set its bytes, which are anything before. None only if the
+/// kernel has used up its own reserve.
+#[must_use]
+pub fn allocate_promised(fill: impl FnOnce(&mut [u8; PAGE_BYTES as usize])) -> Option<u64> {
+    let frame = with(|frames| {
+        let frame = frames.bitmap.allocate()?;
+        frames.promises.close(1);
+        Some(frame as u64 * PAGE_BYTES)
+    })?;
+    // SAFETY: the frame was just handed out to us, is RAM, and is mapped writable there.
+    fill(unsafe { &mut *physical_to_virtual(frame).cast() });
+    Some(frame)
+}
+
 /// Whether a guest that needs `bytes` more can have them without touching the reserve.
 #[must_use]
 pub fn has_room_for_guest(bytes: u64) -> bool {
-    let (free, total) = counts();
-    free > total / RESERVE_SHARE + bytes.div_ceil(PAGE_BYTES) as usize
+    with(|frames| frames.left_for_guests()) > bytes.div_ceil(PAGE_BYTES) as usize
 }
 
 /// Whether there are frames for `bytes` bytes and for the page tables that map them.
@@ -114,7 +163,7 @@ pub fn has_frames(bytes: u64) -> bool {
 /// Frames in a row, zeroed.
 #[must_use]
 pub fn allocate_contiguous(count: usize) -> Option<u64> {
-    let first = with(|bitmap| bitmap.allocate_contiguous(count, 1))? as u64 * PAGE_BYTES;
+    let first = with(|frames| frames.bitmap.allocate_contiguous(count, 1))? as u64 * PAGE_BYTES;
     for index in 0..count as u64 {
         zero(first + index * PAGE_BYTES);
     }
@@ -129,7 +178,7 @@ pub fn allocate_contiguous(count: usize) -> Option<u64> {
 /// # Panics
 /// When the frame was not handed out: the kernel's books are wrong.
 pub unsafe fn release(frame: u64) {
-    let result = with(|bitmap| bitmap.release((frame / PAGE_BYTES) as usize));
+    let result = with(|frames| frames.bitmap.release((frame / PAGE_BYTES) as usize));
     if let Err(error) = result {
         panic!("released a frame that was not handed out: {error:?}");
     }
@@ -138,7 +187,7 @@ pub unsafe fn release(frame: u64) {
 /// (free, total)
 #[must_use]
 pub fn counts() -> (usize, usize) {
-    with(|bitmap| (bitmap.free(), bitmap.total()))
+    with(|frames| (frames.bitmap.free(), frames.bitmap.total()))
 }
 
 fn zero(frame: u64) {

@@ -5,13 +5,16 @@
 //! to the arena of the sandbox that is running.
 //!
 //! Invariant: every frame belongs to exactly one of: the loader's leavings, a page table, the
-//! kernel's heap, a stack, an arena, a device's memory, or the free list.
+//! kernel's heap, a stack, an arena, a linear memory or its image, native code, a device's memory, or
+//! the free list.
 
 pub mod allocator;
 pub mod arena;
+pub mod code;
 pub mod dma;
 pub mod frames;
 pub mod heap;
+pub mod memories;
 pub mod stacks;
 
 use luge_memory::layout::{self, Owner};
@@ -31,6 +34,8 @@ pub struct Statistics {
     pub arenas_in_use: u32,
     /// Stacks that exist, pooled ones included.
     pub stacks_in_use: u32,
+    /// Linear memories of native code that sandboxes have.
+    pub memories_in_use: u32,
 }
 
 /// Whose an address is. Takes no lock, for last words.
@@ -49,5 +54,6 @@ pub fn statistics() -> Statistics {
         heap_bytes_in_use: heap::bytes_in_use(),
         arenas_in_use: arena::in_use(),
         stacks_in_use: stacks::in_use(),
+        memories_in_use: memories::counts().0,
     }
 }

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use luge_boot_info::exit::ExitCode;
 
 use super::logger::{Port, line};
-use crate::arch::traps::{FaultFrame, Name, guest_code};
+use crate::arch::traps::{FaultFrame, Name, is_guest_code};
 use crate::arch::{cpu, paging, per_cpu, power, serial};
 use crate::mm;
 
@@ -153,7 +153,7 @@ fn backtrace(rip: Option<u64>, mut rbp: u64) {
         if address == 0 {
             break;
         }
-        let whose = if guest_code().contains(&address) {
+        let whose = if is_guest_code(address) {
             " (guest)"
         } else {
             ""

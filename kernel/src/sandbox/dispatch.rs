@@ -5,7 +5,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use log::{debug, warn};
-use luge_memory::layout::ARENA_SLOTS;
+use luge_memory::layout::{ARENA_SLOTS, NATIVE_CODE};
 use luge_sandbox::{Event, Outcome, State, Wait};
 use luge_sched::TaskId;
 use luge_trap::{Running, Trap, Verdict};
@@ -46,6 +46,8 @@ pub(super) extern "C" fn first(sandbox: *mut ()) -> ! {
 
 /// Ends the running sandbox from its own stack.
 fn finish(outcome: Outcome) -> ! {
+    // It may be the engine that ran out of something after a trap.
+    traps::engine_has_resumed();
     interrupts::disable();
     let sandbox = per_cpu::this().sandbox.load(Relaxed).cast::<Sandbox>();
     // SAFETY: a sandbox is running, and it is alive.
@@ -102,6 +104,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
     cpu.guard_low.store(native.stack.guard().start, Relaxed);
     cpu.host_calls.store(native.host_calls, Relaxed);
     cpu.arena.store(native.allocates_in, Relaxed);
+    cpu.engine_state.store(native.engine_state, Relaxed);
     cpu.sandbox
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sched::arm_turn();
@@ -110,6 +113,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
     let returned = unsafe { switch::enter(&mut native.context) };
     cpu.sandbox.store(null_mut(), Relaxed);
     native.allocates_in = cpu.arena.swap(null_mut(), Relaxed);
+    native.engine_state = cpu.engine_state.swap(null_mut(), Relaxed);
     native.host_calls = cpu.host_calls.swap(0, Relaxed);
     returned
 }
@@ -122,20 +126,22 @@ fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
         .expect("the handler left its frame");
     let running = Running {
         guest_code: traps::guest_code(),
+        native_code: NATIVE_CODE,
         stack: native.stack.range(),
         guard: native.stack.guard(),
         host_calls: native.host_calls,
         locks_held: 0,
     };
-    let Verdict::End(trap) = traps::trap_of(&frame, &running) else {
-        unreachable!("the handler gave the same verdict on the same values")
+    let trap = match traps::trap_of(&frame, &running) {
+        Verdict::End(trap) | Verdict::AskEngine(trap) => trap,
+        Verdict::Panic(_) => unreachable!("the handler gave another verdict on the same values"),
     };
-    report(sandbox, native, &frame, trap);
+    report(sandbox, native.stack.range().end, &frame, trap);
     trap
 }
 
-fn report(sandbox: &Sandbox, native: &Native, frame: &FaultFrame, trap: Trap) {
-    let used = native.stack.range().end.saturating_sub(frame.rsp);
+fn report(sandbox: &Sandbox, stack_end: u64, frame: &FaultFrame, trap: Trap) {
+    let used = stack_end.saturating_sub(frame.rsp);
     warn!(
         "sandbox {} ({}) fault: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
         sandbox.id,
@@ -186,6 +192,17 @@ fn say_how_it_ended(sandbox: &Sandbox) {
 }
 
 impl Sandbox {
+    /// Reports the fault by which its compiled code told the engine of `trap`, if that was by a fault.
+    ///
+    /// Called by the sandbox itself, inside the gate.
+    pub fn report_trap(&self, trap: Trap) {
+        let cpu = per_cpu::this();
+        let frame = cpu.last_fault.lock().take();
+        if let Some(frame) = frame {
+            report(self, cpu.stack_high.load(Relaxed), &frame, trap);
+        }
+    }
+
     /// Ends the sandbox because nobody waits for its answer any more.
     ///
     /// Called by the dispatcher's side. In guest code it ends now, inside the gate when it leaves.

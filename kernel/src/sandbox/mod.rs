@@ -110,9 +110,10 @@ struct Native {
     context: Context,
     stack: stacks::Stack,
     arena: Box<Arena>,
-    /// `PerCpu::host_calls` and `PerCpu::arena`, kept while it does not run.
+    /// `PerCpu::host_calls`, `arena` and `engine_state`, kept while it does not run.
     host_calls: u32,
     allocates_in: *mut (),
+    engine_state: *mut u8,
 }
 
 /// Why a sandbox gave the CPU back by itself.
@@ -178,6 +179,7 @@ pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
         arena,
         host_calls: 0,
         allocates_in,
+        engine_state: core::ptr::null_mut(),
     };
     // SAFETY: nobody else knows of the sandbox yet.
     unsafe { *sandbox.native.get() = Some(native) };
