@@ -3,6 +3,8 @@
 //! Some of it is called by hostile guests, as imports of the module `luge_scenario`; some of it is
 //! asked for on the command line (`scenario=NAME`), to see that the test harness notices.
 
+use alloc::vec::Vec;
+
 use log::{error, info};
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
@@ -12,7 +14,7 @@ pub use crate::arch::stand_in::{divide, wild_write};
 use crate::arch::time::Instant;
 use crate::arch::{paging, stand_in, traps};
 use crate::mm::allocator::failing;
-use crate::{functions, sandbox};
+use crate::{functions, mm, sandbox};
 
 /// An address that nothing is ever mapped at: the lower half is empty.
 const UNMAPPED: *mut u8 = 0x10_0000_0000 as *mut u8;
@@ -24,6 +26,7 @@ pub fn at_boot(name: &str) -> bool {
         "panic" => panic!("asked for by scenario=panic"),
         "audit" => info!("audit: {:?}", paging::audit()),
         "failing-allocations" => failing_allocations(),
+        "many-runs" => many_runs(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -97,6 +100,38 @@ fn failing_allocations() {
             function.name
         );
     }
+}
+
+/// How often [`many_runs`] runs functions.
+const RUNS: usize = 100_000;
+/// How often each runs before memory is looked at for the first time.
+const WARM_UP: usize = 3;
+
+/// Runs the functions of the disk in turn, 100,000 times in all. Each must always end as it did first,
+/// and memory must be what it was.
+fn many_runs() {
+    let functions: Vec<_> = functions::table().functions().collect();
+    let first: Vec<_> = functions
+        .iter()
+        .map(|function| run_once(function))
+        .collect();
+    for function in functions.iter().cycle().take(WARM_UP * functions.len()) {
+        run_once(function);
+    }
+    let before = mm::statistics();
+    let mut faults = 0;
+    for (function, first) in functions.iter().zip(&first).cycle().take(RUNS) {
+        let outcome = run_once(function);
+        if outcome != *first {
+            error!("{}: {outcome}, first {first}", function.name);
+        }
+        faults += usize::from(!matches!(outcome, Outcome::Exit(_)));
+    }
+    let after = mm::statistics();
+    if before != after {
+        error!("memory: {before:?}, then {after:?}");
+    }
+    info!("many runs: {RUNS}, {faults} of them ended by force");
 }
 
 fn run_once(function: &functions::Function) -> Outcome {

@@ -1,21 +1,11 @@
 //! What the end of a run was, from what the engine returned.
 
-use core::fmt;
-
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use wasmi::errors::{ErrorKind, HostError, InstantiationError, MemoryError, TableError};
 use wasmi::{Error, TrapCode};
 
-/// The error by which a host call has the engine return: the sandbox ends so.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct End(pub(super) Outcome);
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use super::state::End;
 
 impl HostError for End {}
 

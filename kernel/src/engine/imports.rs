@@ -2,14 +2,12 @@
 
 use alloc::string::ToString;
 
-use luge_sandbox::Outcome;
-use luge_wasi::{Exit, Function, Parameter};
+use luge_wasi::{Function, Parameter};
 use wasmi::{Caller, Error, Extern, ExternType, FuncType, ImportType, Linker, Module, ValType};
 
 use super::CompileError;
-use super::ending::End;
+use super::shapes::with_shape;
 use super::wasmi::State;
-use crate::sandbox::{EndNow, gate};
 
 use Parameter::{I32, I64};
 
@@ -83,31 +81,7 @@ fn define_function(linker: &mut Linker<State>, function: Function) -> Result<(),
         linker.func_wrap(luge_wasi::MODULE, function.name(), exit)?;
         return Ok(());
     }
-    match function.parameters() {
-        [] => define!(),
-        [I32] => define!(a: u32),
-        [I32, I32] => define!(a: u32, b: u32),
-        [I32, I64] => define!(a: u32, b: u64),
-        [I32, I32, I32] => define!(a: u32, b: u32, c: u32),
-        [I32, I64, I32] => define!(a: u32, b: u64, c: u32),
-        [I32, I64, I64] => define!(a: u32, b: u64, c: u64),
-        [I32, I32, I32, I32] => define!(a: u32, b: u32, c: u32, d: u32),
-        [I32, I64, I32, I32] => define!(a: u32, b: u64, c: u32, d: u32),
-        [I32, I64, I64, I32] => define!(a: u32, b: u64, c: u64, d: u32),
-        [I32, I32, I32, I32, I32] => define!(a: u32, b: u32, c: u32, d: u32, e: u32),
-        [I32, I32, I32, I64, I32] => define!(a: u32, b: u32, c: u32, d: u64, e: u32),
-        [I32, I32, I32, I32, I32, I32] => define!(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32),
-        [I32, I32, I32, I32, I32, I32, I32] => {
-            define!(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32, g: u32)
-        }
-        [I32, I32, I32, I32, I64, I64, I32] => {
-            define!(a: u32, b: u32, c: u32, d: u32, e: u64, f: u64, g: u32)
-        }
-        [I32, I32, I32, I32, I32, I64, I64, I32, I32] => {
-            define!(a: u32, b: u32, c: u32, d: u32, e: u32, f: u64, g: u64, h: u32, i: u32)
-        }
-        other => unreachable!("no function of WASI has the parameters {other:?}"),
-    }?;
+    with_shape!(function, define)?;
     Ok(())
 }
 
@@ -128,9 +102,5 @@ fn call(
         }
     };
     let (bytes, state) = memory.data_and_store_mut(&mut caller);
-    match gate(|| state.wasi.call(function, bytes, arguments)) {
-        Ok(Ok(errno)) => Ok(errno.code()),
-        Ok(Err(Exit(code))) => Err(Error::host(End(Outcome::Exit(code)))),
-        Err(EndNow(outcome)) => Err(Error::host(End(outcome))),
-    }
+    state.call(function, bytes, arguments).map_err(Error::host)
 }

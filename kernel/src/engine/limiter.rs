@@ -18,6 +18,21 @@ impl Limiter {
         Self { left: bytes }
     }
 
+    /// Grants elements of a table, of `bytes` each, or none.
+    fn grant_elements(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+        bytes: usize,
+    ) -> bool {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return false;
+        }
+        let more = desired.checked_sub(current);
+        self.grant(more.and_then(|elements| elements.checked_mul(bytes)))
+    }
+
     /// Grants all of what is asked for, or nothing.
     fn grant(&mut self, bytes: Option<usize>) -> bool {
         let left = bytes.and_then(|bytes| self.left.checked_sub(bytes));
@@ -45,15 +60,41 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let more = desired.checked_sub(current);
-        Ok(self.grant(more.and_then(|elements| elements.checked_mul(ELEMENT_BYTES))))
+        Ok(self.grant_elements(current, desired, maximum, ELEMENT_BYTES))
     }
 
     fn instances(&self) -> usize {
         1
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}
+
+#[cfg(feature = "wasmtime")]
+impl wasmtime::ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.grant(desired.checked_sub(current)))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let pointer = size_of::<usize>();
+        Ok(self.grant_elements(current, desired, maximum, pointer))
     }
 
     fn tables(&self) -> usize {

@@ -23,7 +23,11 @@
 mod ending;
 mod imports;
 mod limiter;
+mod shapes;
+mod state;
 mod wasmi;
+#[cfg(feature = "wasmtime")]
+pub mod wasmtime;
 
 #[cfg(feature = "scenarios")]
 mod scenario;
@@ -52,6 +56,12 @@ pub enum CompileError {
     UnknownImport(String, String),
     /// It wants a function that there is, with another type; where from, and its name.
     WrongImport(String, String),
+    /// Its native code cannot be used; why.
+    #[cfg(feature = "wasmtime")]
+    Native(luge_native::artefact::Unfit),
+    /// The processor cannot run any native code that we make; what it lacks.
+    #[cfg(feature = "wasmtime")]
+    Processor(&'static str),
 }
 
 impl fmt::Display for CompileError {
@@ -78,6 +88,12 @@ impl fmt::Display for CompileError {
                     f,
                     "it imports `{module}::{name}` with a type that it does not have"
                 )
+            }
+            #[cfg(feature = "wasmtime")]
+            Self::Native(why) => write!(f, "native code: {why}"),
+            #[cfg(feature = "wasmtime")]
+            Self::Processor(name) => {
+                write!(f, "native code: the processor does not have {name}")
             }
         }
     }

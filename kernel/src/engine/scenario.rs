@@ -8,8 +8,8 @@ use core::hint::black_box;
 use wasmi::{Caller, Error, Extern, ExternType, FuncType, ImportType, Linker, ValType};
 
 use super::CompileError;
-use super::ending::End;
 use super::imports::{unknown, wrong};
+use super::state::End;
 use super::wasmi::State;
 use crate::sandbox::{EndNow, gate};
 use crate::scenario;
@@ -83,7 +83,7 @@ fn call_again(mut caller: Caller<'_, State>) -> Result<(), Error> {
 #[unsafe(link_section = ".text.guest")]
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "that is what it is for")]
-fn fill_stack(depth: u64) -> u64 {
+pub(super) fn fill_stack(depth: u64) -> u64 {
     let frame = black_box([depth; 32]);
     fill_stack(depth + 1) + frame[0]
 }

@@ -6,17 +6,14 @@ use alloc::vec::Vec;
 use log::error;
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
-use luge_wasi::Context;
 use wasmi::{
     CompilationMode, Config, EnforcedLimits, Engine, Error, ExternType, FuncType, Linker, Memory,
     Module, Store,
 };
 
 use super::ending::outcome_of;
-use super::limiter::Limiter;
 use super::{CompileError, LARGEST_MODULE, imports};
 use crate::sandbox::{Current, Workload, gate};
-use crate::wasi::Outside;
 
 /// How deep a guest's calls may nest. A frame is 24 bytes of the arena, so all of them are small
 /// against the allowance that an arena has beyond the guest's limit; wasmi's own default of 1,000 is
@@ -35,12 +32,7 @@ pub struct Program {
 }
 
 /// What one run has beside its memory.
-pub(super) struct State {
-    pub(super) wasi: Context<Outside>,
-    /// The guest's memory, once it has been looked up.
-    pub(super) memory: Option<Memory>,
-    limiter: Limiter,
-}
+pub(super) type State = super::state::State<Memory>;
 
 impl Program {
     /// Validates and translates a module, in the kernel's heap.
@@ -80,15 +72,7 @@ impl Program {
 
 impl Workload for Program {
     fn run(&self, sandbox: Current) -> Outcome {
-        let limit = usize::try_from(sandbox.memory_limit()).unwrap_or(usize::MAX);
-        let mut store = Store::new(
-            &self.engine,
-            State {
-                wasi: Context::new(Outside::new(sandbox)),
-                memory: None,
-                limiter: Limiter::new(limit),
-            },
-        );
+        let mut store = Store::new(&self.engine, State::new(sandbox));
         store.limiter(|state| &mut state.limiter);
         let result = self.start(&mut store);
         let outcome = match &result {
@@ -96,11 +80,7 @@ impl Workload for Program {
             Err(error) => outcome_of(error).unwrap_or_else(|| unexpected(error)),
         };
         // Too little stack for this one means no last line in the log, and the outcome stands.
-        let _ = gate(|| {
-            let wasi = &mut store.data_mut().wasi;
-            wasi.finish();
-            wasi.host().finish();
-        });
+        let _ = gate(|| store.data_mut().finish());
         // The arena goes whole, and sooner than one by one.
         core::mem::forget((store, result));
         outcome

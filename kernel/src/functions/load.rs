@@ -1,26 +1,21 @@
 //! From the files on the disk to the table of functions.
 
 use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::fmt;
 
 use log::{error, info, warn};
-use luge_spec::{FILE_NAME, LARGEST_SPEC, ModulePath, Route, Spec, Tenant};
+use luge_spec::{Engine, FILE_NAME, LARGEST_SPEC, ModulePath, Route, Spec, Tenant};
 
-use super::{Function, Table};
-use crate::arch::paging::PAGE_BYTES;
+use super::{Function, LOG, Table, one_line, program};
 use crate::disk::{self, FileError, Volume};
-use crate::engine::{CompileError, LARGEST_MODULE, Program};
-use crate::mm;
+use crate::sandbox::Workload;
 
-/// These lines are about functions, whichever file they come from.
-const LOG: &str = "functions";
-
-/// The table for the disk that is attached. `port` is the only tenant's where there is no spec.
-pub fn table(port: u16) -> Table {
+/// The table for the disk that is attached. `port` is the only tenant's where there is no spec; `engine`
+/// is that of the routes that name none.
+pub fn table(port: u16, engine: Option<Engine>) -> Table {
     let (volume, spec) = match disk::open() {
         Ok(volume) => {
             let spec = spec(&volume, port);
@@ -32,7 +27,7 @@ pub fn table(port: u16) -> Table {
         }
     };
     let table = match (volume, spec) {
-        (Some(volume), Some(spec)) => Loader::new(&volume).load(spec),
+        (Some(volume), Some(spec)) => Loader::new(&volume, engine).load(spec),
         _ => Table {
             ports: vec![port],
             ..Table::default()
@@ -88,42 +83,24 @@ fn from_modules(volume: &Volume, port: u16) -> Option<Spec> {
     Some(spec)
 }
 
-/// Why a module is left out.
-enum Refusal {
-    File(FileError),
-    Compile(CompileError),
-    /// Translating so many bytes could take more memory than is free, in bytes.
-    NoMemory {
-        module: usize,
-        free: usize,
-    },
-}
+/// A module's program, if it is not left out.
+type Program = Option<Arc<dyn Workload>>;
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::File(why) => why.fmt(f),
-            Refusal::Compile(why) => why.fmt(f),
-            Refusal::NoMemory { module, free } => write!(
-                f,
-                "{module} bytes may take {AMPLIFICATION} times as much memory to translate, and {free} bytes are free"
-            ),
-        }
-    }
-}
-
-/// Compiles modules, each once, and fills the table.
+/// Makes programs of modules, each once for each engine that is wanted, and fills the table.
 struct Loader<'v> {
     volume: &'v Volume,
-    /// What became of each module; none if it is left out.
-    programs: BTreeMap<ModulePath, Option<Arc<Program>>>,
+    /// The engine where a route names none.
+    engine: Option<Engine>,
+    /// What became of each module in each engine; none if it is left out.
+    programs: BTreeMap<(ModulePath, Option<Engine>), Program>,
     table: Table,
 }
 
 impl<'v> Loader<'v> {
-    fn new(volume: &'v Volume) -> Self {
+    fn new(volume: &'v Volume, engine: Option<Engine>) -> Self {
         Loader {
             volume,
+            engine,
             programs: BTreeMap::new(),
             table: Table::default(),
         }
@@ -147,7 +124,7 @@ impl<'v> Loader<'v> {
 
     /// Adds a function, unless its module is left out.
     fn add(&mut self, tenant: &Tenant, name: &Arc<str>, route: Route) {
-        let Some(program) = self.program(&route.module) else {
+        let Some(program) = self.program(&route) else {
             warn!(target: LOG, "{}: not served, {} is left out",
                 place(tenant.port, &route.route),
                 route.module
@@ -167,47 +144,20 @@ impl<'v> Loader<'v> {
         });
     }
 
-    /// The program of a module, compiled at its first use. Says why if there is none.
-    fn program(&mut self, module: &ModulePath) -> Option<Arc<Program>> {
-        if let Some(known) = self.programs.get(module) {
+    /// The program of a route's module, made at its first use. Says why if there is none.
+    fn program(&mut self, route: &Route) -> Program {
+        let engine = route.engine.or(self.engine);
+        let key = (route.module.clone(), engine);
+        if let Some(known) = self.programs.get(&key) {
             return known.clone();
         }
-        let program = compile(self.volume, module)
+        let module = &route.module;
+        let program = program::load(self.volume, module, engine)
             .map_err(|why| error!(target: LOG, "{module}: left out: {}", one_line(&why)))
             .ok();
-        self.programs.insert(module.clone(), program.clone());
+        self.programs.insert(key, program.clone());
         program
     }
-}
-
-fn compile(volume: &Volume, module: &ModulePath) -> Result<Arc<Program>, Refusal> {
-    let bytes: Vec<u8> = volume
-        .read(module.as_str(), LARGEST_MODULE as u64)
-        .map_err(Refusal::File)?;
-    check_room(bytes.len())?;
-    let program = Program::compile(&bytes).map_err(Refusal::Compile)?;
-    Ok(Arc::new(program))
-}
-
-/// What the interpreter makes of a module may be so many times its size, while it is being made: about
-/// three times are usual, and its vectors double as they grow.
-const AMPLIFICATION: usize = 8;
-
-/// The interpreter takes it that memory never runs out, so a module that may take too much of it is not
-/// begun.
-fn check_room(module: usize) -> Result<(), Refusal> {
-    let free = mm::statistics().frames_free * PAGE_BYTES as usize;
-    if module.saturating_mul(AMPLIFICATION) > free {
-        return Err(Refusal::NoMemory { module, free });
-    }
-    Ok(())
-}
-
-/// What an engine says in several lines, in one.
-fn one_line(why: &impl ToString) -> String {
-    let text = why.to_string();
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ")
 }
 
 /// Logs the table.

@@ -9,9 +9,10 @@
 #![deny(unsafe_code)]
 
 mod load;
+mod program;
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -55,11 +56,14 @@ pub struct Table {
     left_out: usize,
 }
 
+/// The target of these files' log lines: they are about functions, whichever file they come from.
+const LOG: &str = "functions";
+
 static TABLE: Once<Table> = Once::new();
 
 /// Loads what is on the disk. To be called once, before the first request.
 pub fn start(options: &Options) {
-    TABLE.call_once(|| load::table(options.port));
+    TABLE.call_once(|| load::table(options.port, options.engine));
 }
 
 /// The functions that are deployed; none before [`start`].
@@ -100,4 +104,11 @@ impl Table {
         routes.insert(function.route.clone(), self.functions.len());
         self.functions.push(Arc::new(function));
     }
+}
+
+/// What an engine says in several lines, in one.
+fn one_line(why: &impl ToString) -> String {
+    let text = why.to_string();
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
 }

@@ -1,0 +1,65 @@
+//! What one run has beside its memory, in either engine.
+
+use core::fmt;
+
+use luge_sandbox::Outcome;
+use luge_wasi::{Context, Exit, Function};
+
+use super::limiter::Limiter;
+use crate::sandbox::{Current, EndNow, gate};
+use crate::wasi::Outside;
+
+/// What one run has; `M` is the engine's handle of a linear memory.
+pub(super) struct State<M> {
+    pub(super) wasi: Context<Outside>,
+    /// The guest's memory, once it has been looked up.
+    pub(super) memory: Option<M>,
+    pub(super) limiter: Limiter,
+}
+
+/// The error by which a host call has the engine return: the sandbox ends so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End(pub(super) Outcome);
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl core::error::Error for End {}
+
+impl<M> State<M> {
+    /// The state at the start of a run.
+    pub(super) fn new(sandbox: Current) -> Self {
+        let limit = usize::try_from(sandbox.memory_limit()).unwrap_or(usize::MAX);
+        Self {
+            wasi: Context::new(Outside::new(sandbox)),
+            memory: None,
+            limiter: Limiter::new(limit),
+        }
+    }
+
+    /// Carries out a guest's call, as the kernel, on the bytes of its memory. Gives the errno.
+    ///
+    /// # Errors
+    /// [`End`] if the sandbox is to end.
+    pub(super) fn call(
+        &mut self,
+        function: Function,
+        bytes: &mut [u8],
+        arguments: &[u64],
+    ) -> Result<u32, End> {
+        match gate(|| self.wasi.call(function, bytes, arguments)) {
+            Ok(Ok(errno)) => Ok(errno.code()),
+            Ok(Err(Exit(code))) => Err(End(Outcome::Exit(code))),
+            Err(EndNow(outcome)) => Err(End(outcome)),
+        }
+    }
+
+    /// The run has ended: says what has not been said. To be called inside the gate.
+    pub(super) fn finish(&mut self) {
+        self.wasi.finish();
+        self.wasi.host().finish();
+    }
+}

@@ -1,0 +1,174 @@
+//! Native code as an engine: modules that `luge-image` compiled ahead of time.
+//!
+//! Key type: [`Program`]. [`platform`] is what the runtime wants of the machine: memory, traps, locks;
+//! [`imports`] is what a module may import, [`ending`] how a run ends.
+//!
+//! The code runs on the sandbox's own stack and touches its linear memory with no check in software: a
+//! touch of what is not there, a division by zero and `unreachable` are exceptions of the processor,
+//! and an endless recursion runs into the stack's guard.
+//!
+//! Invariant: as for the interpreter, nothing that sandboxes share grows after [`Program::load`]. What
+//! that means for wasmtime 48.0.8, read in its source: types are registered when a module is loaded and
+//! when a host function is defined (the linker's are, and `instantiate_pre` leaves nothing to look up);
+//! images of initial data are made at the first instantiation unless asked for before, so they are asked
+//! for; the registry of code, which the trap handler reads, changes with modules only. A store takes
+//! counts of references that are never given back.
+
+mod ending;
+mod imports;
+mod platform;
+#[cfg(feature = "scenarios")]
+mod scenario;
+
+use alloc::format;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use log::{error, info};
+use luge_native::artefact;
+use luge_native::settings::FEATURES;
+use luge_sandbox::Outcome;
+use luge_trap::Trap;
+use spin::Once;
+use wasmtime::{
+    Config, Engine, Error, ExternType, InstancePre, Linker, Memory, Module, ModuleExport, Store,
+};
+
+use super::CompileError;
+use crate::arch::{cpu, traps};
+use crate::mm::allocator;
+use crate::sandbox::{Current, Workload, gate};
+
+/// The largest file of native code that is looked at, in bytes.
+pub const LARGEST_ARTEFACT: u64 = 64 << 20;
+
+static ENGINE: Once<Result<Engine, CompileError>> = Once::new();
+static NEXT_PROGRAM: AtomicU64 = AtomicU64::new(1);
+
+/// A module's native code, mapped and linked as far as that goes without an instance.
+pub struct Program {
+    /// No other program of this boot has it.
+    number: u64,
+    instance: InstancePre<State>,
+    start: ModuleExport,
+}
+
+/// What one run has beside its memory.
+pub(super) type State = super::state::State<Memory>;
+
+impl Program {
+    /// Maps the native code in `file`, made from the module `wasm`.
+    ///
+    /// # Errors
+    /// [`CompileError`] if the file is damaged or of another module, if the engine or the processor is
+    /// another than it was made for, or if the module is not a WASI command or wants what nobody has.
+    pub fn load(wasm: &[u8], file: &[u8]) -> Result<Self, CompileError> {
+        let engine = engine()?;
+        let code = artefact::open(file, wasm).map_err(CompileError::Native)?;
+        // SAFETY: the file is whole, and is what `luge-image` wrote, as far as that can be known: whoever
+        // makes the disk is trusted with the kernel (`kernel/docs/threat-model.md`).
+        let module = unsafe { Module::deserialize(engine, code) }.map_err(invalid)?;
+        check_exports(&module)?;
+        module.initialize_copy_on_write_image().map_err(invalid)?;
+        let mut linker = Linker::new(engine);
+        imports::link(&mut linker, &module)?;
+        Ok(Self {
+            number: NEXT_PROGRAM.fetch_add(1, Relaxed),
+            instance: linker.instantiate_pre(&module).map_err(invalid)?,
+            start: module
+                .get_export_index("_start")
+                .ok_or(CompileError::NoExport("_start"))?,
+        })
+    }
+
+    fn start(&self, store: &mut Store<State>) -> Result<(), Error> {
+        let instance = self.instance.instantiate(&mut *store)?;
+        let start = instance
+            .get_module_export(&mut *store, &self.start)
+            .and_then(wasmtime::Extern::into_func)
+            .expect("checked when it was loaded");
+        start.typed::<(), ()>(&*store)?.call(store, ())
+    }
+}
+
+impl Workload for Program {
+    fn run(&self, sandbox: Current) -> Outcome {
+        if let Some(arena) = allocator::current_arena() {
+            // SAFETY: this is the sandbox that runs on the arena.
+            unsafe { arena.set_program(self.number) };
+        }
+        let mut store = Store::new(self.instance.module().engine(), State::new(sandbox));
+        store.limiter(|state| &mut state.limiter);
+        let result = self.start(&mut store);
+        traps::engine_has_resumed();
+        let outcome = match &result {
+            Ok(()) => Outcome::Exit(0),
+            Err(error) => ending::outcome_of(error).unwrap_or_else(|| unexpected(error)),
+        };
+        // Too little stack for this one means no last line in the log, and the outcome stands.
+        let _ = gate(|| {
+            if let Outcome::Trap(trap) = outcome {
+                sandbox.report_trap(trap);
+            }
+            store.data_mut().finish();
+        });
+        // The arena goes whole, and sooner than one by one.
+        core::mem::forget((store, result));
+        outcome
+    }
+}
+
+/// An ending that no admitted module should have. It is the guest that ends, by the name that most
+/// aborts have.
+fn unexpected(error: &Error) -> Outcome {
+    let _ = gate(|| error!("the engine ended a guest for an unexpected reason: {error:#}"));
+    Outcome::Trap(Trap::Unreachable)
+}
+
+/// The engine that all programs share, made at the first call.
+fn engine() -> Result<&'static Engine, CompileError> {
+    let engine = ENGINE.call_once(|| {
+        if let Some(missing) = FEATURES.iter().find(|feature| !cpu::has(feature.name)) {
+            return Err(CompileError::Processor(missing.name));
+        }
+        let mut config = Config::new();
+        luge_native::configure(&mut config);
+        // SAFETY: `detect` says of a feature that it is there only if the processor says so.
+        unsafe { config.detect_host_feature(detect) };
+        let engine = Engine::new(&config).map_err(invalid)?;
+        info!("wasmtime runs native code of level {}", artefact::LEVEL);
+        Ok(engine)
+    });
+    engine.as_ref().map_err(CompileError::clone)
+}
+
+/// Whether code may use a feature of the processor: those of the level, and nothing else, whatever the
+/// processor has. State beyond FXSAVE's is not kept.
+fn detect(name: &str) -> Option<bool> {
+    let known = FEATURES.iter().find(|feature| feature.name == name);
+    Some(known.is_some_and(|feature| cpu::has(feature.name)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn invalid(error: Error) -> CompileError {
+    let text = format!("{error:#}");
+    let words: alloc::vec::Vec<&str> = text.split_whitespace().collect();
+    CompileError::Invalid(words.join(" "))
+}
+
+/// A command exports a `_start` without parameters or results, and its memory.
+fn check_exports(module: &Module) -> Result<(), CompileError> {
+    match module.get_export("_start") {
+        Some(ExternType::Func(found)) if is_plain(&found) => {}
+        Some(_) => return Err(CompileError::WrongExport("_start")),
+        None => return Err(CompileError::NoExport("_start")),
+    }
+    match module.get_export("memory") {
+        Some(ExternType::Memory(_)) => Ok(()),
+        Some(_) => Err(CompileError::WrongExport("memory")),
+        None => Err(CompileError::NoExport("memory")),
+    }
+}
+
+fn is_plain(function: &wasmtime::FuncType) -> bool {
+    function.params().len() == 0 && function.results().len() == 0
+}
