@@ -19,7 +19,8 @@ Boots the unikernel in QEMU and serves its functions on 127.0.0.1 until Ctrl-C.
   --image FILE        boot this disk instead of making one
   --port N            the host's port of the first tenant (default: 8080); further tenants are reached
                       at the ports that functions.json gives them
-  --engine NAME       wasmi, the interpreter (default); wasmtime is not there yet
+  --engine NAME       wasmi, the interpreter, or wasmtime: native code only, which is compiled for the disk
+                      that is made (default: native code where the disk has it, else the interpreter)
   --batch             run every function of the disk once, report, and power off
   --smp K             processors (only 1 for now)
   --memory SIZE       memory of the machine, for instance 512M (default: 256M)
@@ -58,7 +59,7 @@ die() {
 
 # --- Options ------------------------------------------------------------------------------------
 
-modules='' image='' port=8080 memory=256M accel='' timeout='' append=''
+modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' append=''
 kernel='' loader='' gdb_port=1234
 batch=no gdb=no icount=no build=yes
 
@@ -80,8 +81,7 @@ set_option() {
         ;;
     --engine)
         case $2 in
-        wasmi) append+=" engine=wasmi" ;;
-        wasmtime) die 2 "--engine wasmtime: not yet" ;;
+        wasmi | wasmtime) engine=$2 append+=" engine=$2" ;;
         *) die 2 "--engine: '$2' is neither wasmi nor wasmtime" ;;
         esac
         ;;
@@ -201,7 +201,10 @@ build_everything() {
         kernel=$built
     fi
     if build && [ "$image" != none ]; then
-        (cd "$root" && cargo build -q -p luge-image) >&2 || die 1 "luge-image did not build"
+        local compiler=()
+        # Its first build takes minutes, so it is built only where it is needed.
+        if [ "$engine" = wasmtime ] && [ -z "$image" ]; then compiler=(--features native); fi
+        (cd "$root" && cargo build -q -p luge-image "${compiler[@]}") >&2 || die 1 "luge-image did not build"
     fi
     if [ -z "$image" ]; then make_disk; fi
 }
@@ -214,7 +217,9 @@ make_disk() {
         fi
     fi
     image=$run/disk.img
-    "$image_tool" build "$modules" "$image" >&2 || die 1 "there is no disk to boot from"
+    local native=()
+    if [ "$engine" = wasmtime ]; then native=(--native); fi
+    "$image_tool" build "${native[@]}" "$modules" "$image" >&2 || die 1 "there is no disk to boot from"
 }
 
 # --- The machine --------------------------------------------------------------------------------

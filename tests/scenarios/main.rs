@@ -33,6 +33,7 @@ mod http;
 mod kernel_faults;
 mod load;
 mod loader;
+mod native;
 mod script;
 mod served;
 
@@ -47,6 +48,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
     ("load", load::SCENARIOS),
+    ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
 ];
 

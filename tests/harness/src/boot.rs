@@ -33,7 +33,7 @@ impl Kernel {
                 &[
                     "--no-default-features",
                     "--features",
-                    "sibling-calls,scenarios",
+                    "sibling-calls,scenarios,wasmtime",
                 ],
             )),
             Kernel::File(_) => None,

@@ -97,6 +97,21 @@ impl Workshop {
         }
     }
 
+    /// The host's tool for disks with the compiler of native code in it. Its first build takes minutes.
+    ///
+    /// # Errors
+    /// It does not build.
+    pub fn compiler(&self) -> Result<PathBuf> {
+        self.once("compiler", || {
+            let package = ["build", "-q", "-p", "luge-image", "--features", "native"];
+            self.run(Command::new("cargo").args(package))?;
+            // Cargo has one place for the tool with and without the compiler.
+            let aside = self.target.join("scenarios/luge-image-native");
+            fs::copy(self.target.join("debug/luge-image"), &aside)?;
+            Ok(aside)
+        })
+    }
+
     /// The folder of the guests, with `examples` and `hostile` in it.
     ///
     /// # Errors
@@ -228,6 +243,35 @@ impl Lab {
             .arg("8M");
         self.workshop.run(&mut tool)?;
         Ok(image)
+    }
+
+    /// An image with a folder's functions on it and native code beside each.
+    ///
+    /// # Errors
+    /// There is no compiler, or something is wrong with the folder.
+    pub fn native_image(&self, folder: &Folder) -> Result<PathBuf> {
+        let image = folder.path().with_extension("img");
+        let mut tool = Command::new(self.workshop.compiler()?);
+        tool.args(["build", "--native", "--keep-invalid"])
+            .arg(folder.path())
+            .arg(&image);
+        self.workshop.run(&mut tool)?;
+        Ok(image)
+    }
+
+    /// The file of native code of an example function.
+    ///
+    /// # Errors
+    /// There is no compiler, or no such function.
+    pub fn native_code(&self, example: &str) -> Result<Vec<u8>> {
+        let file = self.folder("code")?.path().join("native");
+        let mut tool = Command::new(self.workshop.compiler()?);
+        tool.arg("compile")
+            .arg(self.example(example)?)
+            .arg("-o")
+            .arg(&file);
+        self.workshop.run(&mut tool)?;
+        Ok(fs::read(file)?)
     }
 
     /// Boots a machine, on ports of its own.
