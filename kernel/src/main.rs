@@ -5,6 +5,8 @@
 #![no_std]
 #![no_main]
 #![feature(alloc_error_handler)]
+// A kernel with the interpreter alone is for comparison; it has no use for native code's memory.
+#![cfg_attr(not(feature = "wasmtime"), allow(dead_code))]
 
 extern crate alloc;
 
