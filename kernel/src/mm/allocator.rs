@@ -96,9 +96,10 @@ unsafe impl GlobalAlloc for Router {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise about the layout is handed on.
         let block = unsafe { self.alloc(layout) };
-        let fresh = NonNull::new(block)
-            .zip(current_arena())
-            .is_some_and(|(block, arena)| arena.is_fresh(block));
+        let fresh = layout.size() >= LARGE
+            && NonNull::new(block)
+                .zip(current_arena())
+                .is_some_and(|(block, arena)| arena.is_fresh(block));
         if !block.is_null() && !fresh {
             // SAFETY: the block is at least this long and nobody else's.
             unsafe { block.write_bytes(0, layout.size()) };

@@ -16,10 +16,10 @@ use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 
 use linked_list_allocator::Heap;
-use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_SLOTS};
+use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_PART_BYTES, ARENA_SLOTS};
 use luge_memory::slots::SlotMap;
 
 use super::frames;
@@ -33,6 +33,13 @@ const GROWTH: u64 = 32 << 10;
 /// How much of a large block is mapped and zeroed in one go, in bytes. In between the sandbox can be
 /// preempted, and ended.
 const STRETCH: u64 = 1 << 20;
+
+/// How many slots keep the first [`GROWTH`] bytes of their heap mapped while nobody has them. Slots are
+/// taken from the lowest on, so these are those that are used most.
+const KEEPING: usize = 64;
+
+/// Which slots do, all zero and clean.
+static KEPT: [AtomicBool; KEEPING] = [const { AtomicBool::new(false) }; KEEPING];
 
 static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(ARENA_SLOTS));
 
@@ -73,12 +80,13 @@ impl Arena {
     #[must_use]
     pub fn new(limit: u64) -> Option<Box<Self>> {
         let slot = SLOTS.lock().take()?;
+        let (heap, heap_bytes) = take_kept_heap(slot).unwrap_or((Heap::empty(), 0));
         let inner = Inner {
-            heap: Heap::empty(),
-            heap_bytes: 0,
+            heap,
+            heap_bytes,
             large_bytes: [0; ARENA_LARGE_RANGES as usize],
             most_large_bytes: [0; ARENA_LARGE_RANGES as usize],
-            mapped: 0,
+            mapped: heap_bytes,
             memories: linear::NONE,
             program: 0,
         };
@@ -246,8 +254,12 @@ impl Arena {
 
     fn large_at(&self, block: NonNull<u8>) -> Option<u32> {
         let address = block.as_ptr() as u64;
-        (0..ARENA_LARGE_RANGES)
-            .find(|index| layout::arena_large_range(self.slot, *index).start == address)
+        let offset = address.checked_sub(layout::arena_range(self.slot).start)?;
+        let part = u32::try_from(offset / ARENA_PART_BYTES).ok()?;
+        let index = part
+            .checked_sub(1)
+            .filter(|index| *index < ARENA_LARGE_RANGES)?;
+        (layout::arena_large_range(self.slot, index).start == address).then_some(index)
     }
 }
 
@@ -256,7 +268,8 @@ impl Drop for Arena {
         BY_SLOT[self.slot as usize].store(core::ptr::null_mut(), Relaxed);
         let inner = self.inner.get_mut();
         let heap = layout::arena_heap_range(self.slot);
-        unmap(heap.start..heap.start + inner.heap_bytes);
+        let kept = keep_heap(self.slot, inner.heap_bytes);
+        unmap(heap.start + kept..heap.start + inner.heap_bytes);
         release_tables(heap.start, inner.heap_bytes);
         // SAFETY: the sandbox will not run again.
         unsafe { linear::give_back(&mut inner.memories) };
@@ -270,6 +283,31 @@ impl Drop for Arena {
             .give_back(self.slot)
             .expect("the slot was taken for this arena");
     }
+}
+
+/// The heap that a slot kept, if it did, and its size in bytes.
+fn take_kept_heap(slot: u32) -> Option<(Heap, u64)> {
+    let kept = KEPT.get(slot as usize)?.swap(false, Relaxed);
+    let mut heap = Heap::empty();
+    let start = layout::arena_heap_range(slot).start as *mut u8;
+    kept.then(|| {
+        // SAFETY: so much of the slot is mapped, and it was kept for whoever takes the slot.
+        unsafe { heap.init(start, GROWTH as usize) };
+        (heap, GROWTH)
+    })
+}
+
+/// Wipes the beginning of a heap of which `bytes` are mapped, and keeps it if the slot is one that does.
+/// Returns how many bytes stay mapped.
+fn keep_heap(slot: u32, bytes: u64) -> u64 {
+    let Some(kept) = KEPT.get(slot as usize).filter(|_| bytes >= GROWTH) else {
+        return 0;
+    };
+    let start = layout::arena_heap_range(slot).start;
+    // SAFETY: the arena is being dropped, so nobody counts on what was in it.
+    unsafe { paging::wipe_dirty(start..start + GROWTH) };
+    kept.store(true, Relaxed);
+    GROWTH
 }
 
 /// Unmaps a range of an arena and frees its frames. The range must be unused: it is called for

@@ -8,8 +8,8 @@ use super::Arena;
 use crate::arch::lock::Critical;
 use crate::mm::memories::{Image, Memory, MemoryError, Use};
 
-/// How many linear memories a sandbox can have.
-const MOST: usize = 16;
+/// How many linear memories a sandbox can have: as many as a module (`luge_module`).
+const MOST: usize = 1;
 
 pub(super) type Memories = [Option<Memory>; MOST];
 pub(super) const NONE: Memories = [const { None }; MOST];
