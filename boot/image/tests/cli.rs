@@ -390,7 +390,7 @@ fn a_missing_tool_is_named_with_its_package() {
 #[test]
 fn wrong_usage_and_what_is_not_there_yet_end_with_2() {
     let folder = Folder::new("usage");
-    for command in ["compile", "add", "remove"] {
+    for command in ["add", "remove"] {
         let said = folder.run(&format!("{command} x --y"));
         assert_eq!(said.code, 2);
         assert_eq!(said.error, format!("luge-image: {command}: not yet\n"));
@@ -402,6 +402,7 @@ fn wrong_usage_and_what_is_not_there_yet_end_with_2() {
         "build {dir} {img} -o {img}",
         "list",
         "list {dir} --port 0",
+        "compile {dir}/a.wasm",
         "build {dir} -o {img} --frob",
     ] {
         assert_eq!(folder.run(usage).code, 2, "{usage}");
