@@ -241,20 +241,26 @@ const TOGETHER: usize = 8;
 
 fn take_dirty_words(words: &mut [u64], first: u64, restore: &mut dyn FnMut(u64, u64)) {
     let dirty = Flags::DIRTY.bits();
-    for (group, start) in words
-        .chunks_mut(TOGETHER)
-        .zip((first..).step_by(TOGETHER * PAGE_BYTES as usize))
-    {
-        if group.iter().fold(0, |all, word| all | *word) & dirty == 0 {
-            continue;
+    let mut page = first;
+    let (groups, rest) = words.as_chunks_mut::<TOGETHER>();
+    for group in groups {
+        if group.iter().fold(0, |all, word| all | word) & dirty != 0 {
+            take_dirty_of_group(group, page, restore);
         }
-        for (word, page) in group.iter_mut().zip((start..).step_by(PAGE_BYTES as usize)) {
-            if *word & dirty != 0 {
-                *word &= !dirty;
-                // The processor sets the bit again only once it has forgotten that it was set.
-                tlb::flush(VirtAddr::new(page));
-                restore(page, *word & FRAME_MASK);
-            }
+        page += TOGETHER as u64 * PAGE_BYTES;
+    }
+    take_dirty_of_group(rest, page, restore);
+}
+
+#[inline(never)]
+fn take_dirty_of_group(words: &mut [u64], first: u64, restore: &mut dyn FnMut(u64, u64)) {
+    let dirty = Flags::DIRTY.bits();
+    for (word, page) in words.iter_mut().zip((first..).step_by(PAGE_BYTES as usize)) {
+        if *word & dirty != 0 {
+            *word &= !dirty;
+            // The processor sets the bit again only once it has forgotten that it was set.
+            tlb::flush(VirtAddr::new(page));
+            restore(page, *word & FRAME_MASK);
         }
     }
 }
