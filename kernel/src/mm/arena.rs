@@ -10,6 +10,7 @@
 //! middle of a change to it ([`Critical`]), or the books would not say what is mapped.
 
 mod linear;
+mod small;
 
 use alloc::boxed::Box;
 use core::alloc::Layout;
@@ -18,10 +19,10 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 
-use linked_list_allocator::Heap;
 use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_PART_BYTES, ARENA_SLOTS};
 use luge_memory::slots::SlotMap;
 
+use self::small::Small;
 use super::frames;
 use crate::arch::lock::{Critical, Lock};
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
@@ -55,7 +56,7 @@ pub struct Arena {
 }
 
 struct Inner {
-    heap: Heap,
+    heap: Small,
     /// How much of the heap's range is mapped.
     heap_bytes: u64,
     /// How much of each large range is mapped; 0 means free.
@@ -80,7 +81,7 @@ impl Arena {
     #[must_use]
     pub fn new(limit: u64) -> Option<Box<Self>> {
         let slot = SLOTS.lock().take()?;
-        let (heap, heap_bytes) = take_kept_heap(slot).unwrap_or((Heap::empty(), 0));
+        let (heap, heap_bytes) = take_kept_heap(slot).unwrap_or((Small::EMPTY, 0));
         let inner = Inner {
             heap,
             heap_bytes,
@@ -134,7 +135,7 @@ impl Arena {
         match self.large_at(block) {
             Some(index) => self.shrink_large(inner, index, 0),
             // SAFETY: what is in no large range is from the heap, with this layout.
-            None => unsafe { inner.heap.deallocate(block, layout) },
+            None => unsafe { inner.heap.release(block, layout) },
         }
     }
 
@@ -206,7 +207,7 @@ impl Arena {
     }
 
     fn allocate_small(&self, inner: &mut Inner, layout: Layout) -> Option<NonNull<u8>> {
-        if let Ok(block) = inner.heap.allocate_first_fit(layout) {
+        if let Some(block) = inner.heap.allocate(layout) {
             return Some(block);
         }
         let wanted = (layout.size() + layout.align()) as u64;
@@ -218,14 +219,9 @@ impl Arena {
         }
         self.map(inner, start..start + growth)?;
         inner.heap_bytes += growth;
-        if start == range.start {
-            // SAFETY: the range was just mapped for this heap alone.
-            unsafe { inner.heap.init(start as *mut u8, growth as usize) };
-        } else {
-            // SAFETY: the range was just mapped and follows what the heap has.
-            unsafe { inner.heap.extend(growth as usize) };
-        }
-        inner.heap.allocate_first_fit(layout).ok()
+        // SAFETY: the range was just mapped for this heap alone, and follows what the heap has.
+        unsafe { inner.heap.add(start..start + growth) };
+        inner.heap.allocate(layout)
     }
 
     /// Maps all of `range`, or nothing.
@@ -274,6 +270,9 @@ impl Drop for Arena {
         // SAFETY: the sandbox will not run again.
         unsafe { linear::give_back(&mut inner.memories) };
         for (index, bytes) in inner.large_bytes.iter().enumerate() {
+            if inner.most_large_bytes[index] == 0 {
+                continue;
+            }
             let start = layout::arena_large_range(self.slot, index as u32).start;
             unmap(start..start + bytes);
             release_tables(start, inner.most_large_bytes[index]);
@@ -286,13 +285,13 @@ impl Drop for Arena {
 }
 
 /// The heap that a slot kept, if it did, and its size in bytes.
-fn take_kept_heap(slot: u32) -> Option<(Heap, u64)> {
+fn take_kept_heap(slot: u32) -> Option<(Small, u64)> {
     let kept = KEPT.get(slot as usize)?.swap(false, Relaxed);
-    let mut heap = Heap::empty();
-    let start = layout::arena_heap_range(slot).start as *mut u8;
     kept.then(|| {
+        let mut heap = Small::EMPTY;
+        let start = layout::arena_heap_range(slot).start;
         // SAFETY: so much of the slot is mapped, and it was kept for whoever takes the slot.
-        unsafe { heap.init(start, GROWTH as usize) };
+        unsafe { heap.add(start..start + GROWTH) };
         (heap, GROWTH)
     })
 }
