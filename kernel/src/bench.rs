@@ -3,13 +3,15 @@
 //! Each figure is a line `bench: NAME TICKS`, in TSC ticks. Under QEMU's `-icount shift=0,sleep=off` a
 //! tick is an instruction, and the figures repeat exactly; `tests/bench` runs it so.
 //!
-//! The workloads here are native and stand for guest code: they lie where the executor's handlers
-//! do, so that they can be preempted and may fault.
+//! The first workloads here stand for guest code: they lie where the executor's handlers do, so that they
+//! can be preempted and may fault. Then come functions of the disk, in the engine that they are loaded in.
 
+use alloc::format;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use luge_sandbox::Outcome;
+use x86_64::instructions::interrupts;
 
 use crate::arch::stand_in;
 use crate::arch::time::{Instant, ticks};
@@ -19,8 +21,13 @@ use crate::sandbox::{self, Current, Request, Sandbox, Workload};
 
 /// How often each thing is done; the least counts, since the first pays for page tables.
 const TURNS: usize = 16;
+/// How often the long ones are.
+const LONG_TURNS: usize = 2;
+/// How long a sandbox looks out for interruptions, in TSC ticks: some quanta.
+const LOOKOUT: u64 = 10_000_000;
 
 static FAULTED_AT: AtomicU64 = AtomicU64::new(0);
+static BEGUN_AT: AtomicU64 = AtomicU64::new(0);
 
 /// Ends at once.
 struct Nothing;
@@ -41,6 +48,35 @@ impl Workload for Divide {
     }
 }
 
+/// Notes when it begins.
+struct Begin;
+
+impl Workload for Begin {
+    fn run(&self, _: Current) -> Outcome {
+        BEGUN_AT.store(ticks(), Relaxed);
+        Outcome::Exit(0)
+    }
+}
+
+/// Looks out for interruptions, and leaves the length of the shortest.
+struct Watch(AtomicU64);
+
+impl Workload for Watch {
+    fn run(&self, _: Current) -> Outcome {
+        stand_in::watch(ticks() + LOOKOUT, &self.0);
+        Outcome::Exit(0)
+    }
+}
+
+/// Another workload, with nothing to interrupt it.
+struct Undisturbed(Arc<dyn Workload>);
+
+impl Workload for Undisturbed {
+    fn run(&self, sandbox: Current) -> Outcome {
+        interrupts::without_interrupts(|| self.0.run(sandbox))
+    }
+}
+
 /// Sleeps until a moment that has passed, so that it leaves the CPU and comes back at once.
 struct ComeBack;
 
@@ -53,44 +89,81 @@ impl Workload for ComeBack {
     }
 }
 
-/// Measures and prints everything; last the function `empty`, if the disk has it.
+/// Measures and prints everything: the kernel's own work, and the functions that are known here.
 pub fn all() {
     report("boot-to-ready", ticks());
-    native();
-    if let Some(empty) = table()
-        .functions()
-        .find(|function| &*function.name == "empty")
-    {
-        report("sandbox-empty", least(|| whole(empty.workload.clone())));
+    stand_ins();
+    for name in ["empty", "unreachable"] {
+        if let Some(workload) = function(name) {
+            let figure = least(TURNS, || whole(workload.clone(), &[name]));
+            report(&format!("sandbox-{name}"), figure);
+        }
+    }
+    if let Some(fib) = function("fib") {
+        let alone = Arc::new(Undisturbed(fib.clone()));
+        let run = |workload: Arc<dyn Workload>| whole(workload, &["fib", "30"]);
+        report("fib-30", least(LONG_TURNS, || run(fib.clone())));
+        report(
+            "fib-30-undisturbed",
+            least(LONG_TURNS, || run(alone.clone())),
+        );
     }
 }
 
-fn native() {
-    report("sandbox-native", least(|| whole(Arc::new(Nothing))));
-    report("fault-to-recovered", least(fault));
+fn function(name: &str) -> Option<Arc<dyn Workload>> {
+    let function = table().functions().find(|found| &*found.name == name)?;
+    Some(function.workload.clone())
+}
+
+fn stand_ins() {
+    let nothing = Arc::new(Nothing);
+    report(
+        "sandbox-native",
+        least(TURNS, || whole(nothing.clone(), &[])),
+    );
+    report("fault-to-recovered", least(TURNS, fault));
+    report("fault-to-next-sandbox", least(TURNS, fault_to_next));
     report("context-switch", switches());
+    report("preemption", preemption());
 }
 
 /// From the request to the end of its teardown.
-fn whole(workload: Arc<dyn Workload>) -> u64 {
+fn whole(workload: Arc<dyn Workload>, arguments: &[&str]) -> u64 {
     let start = ticks();
-    let _ = finish(&submit(workload));
+    let _ = finish(&submit(workload, arguments));
     ticks() - start
 }
 
 /// From a division by zero to its sandbox's end.
 fn fault() -> u64 {
-    let outcome = finish(&submit(Arc::new(Divide)));
+    let outcome = finish(&submit(Arc::new(Divide), &[]));
     let recovered = ticks();
     assert!(!outcome.is_success(), "a division by zero is no success");
     recovered - FAULTED_AT.load(Relaxed)
 }
 
+/// From a division by zero to the first line of the sandbox that waits behind it.
+fn fault_to_next() -> u64 {
+    let faulting = submit(Arc::new(Divide), &[]);
+    let next = submit(Arc::new(Begin), &[]);
+    let _ = finish(&faulting);
+    let _ = finish(&next);
+    BEGUN_AT.load(Relaxed) - FAULTED_AT.load(Relaxed)
+}
+
+/// What the timer takes from a sandbox: its registers and the FPU's are saved, the dispatcher chooses again,
+/// and a sandbox, here the same, goes on.
+fn preemption() -> u64 {
+    let watch = Arc::new(Watch(AtomicU64::new(u64::MAX)));
+    let _ = finish(&submit(watch.clone(), &[]));
+    watch.0.load(Relaxed)
+}
+
 /// The cost of one switch into a sandbox or out of it, with what the dispatcher does around it.
 fn switches() -> u64 {
-    let sandbox = submit(Arc::new(ComeBack));
+    let sandbox = submit(Arc::new(ComeBack), &[]);
     let _ = sandbox::run_next();
-    let one = least(|| {
+    let one = least(TURNS - 2, || {
         let start = ticks();
         let _ = sandbox::run_next();
         (ticks() - start) / 2
@@ -99,24 +172,24 @@ fn switches() -> u64 {
     one
 }
 
-fn least(mut once: impl FnMut() -> u64) -> u64 {
-    (0..TURNS - 2)
+fn least(turns: usize, mut once: impl FnMut() -> u64) -> u64 {
+    (0..turns)
         .map(|_| once())
         .min()
         .expect("there is more than one turn")
 }
 
-fn submit(workload: Arc<dyn Workload>) -> Arc<Sandbox> {
+fn submit(workload: Arc<dyn Workload>, arguments: &[&str]) -> Arc<Sandbox> {
     let request = Request {
         name: "bench".into(),
         workload,
         stack_bytes: 512 << 10,
         memory_bytes: 64 << 20,
         output_bytes: 1 << 20,
-        arguments: alloc::vec!["bench".into()],
+        arguments: arguments.iter().map(|word| (*word).into()).collect(),
         environment: alloc::vec![],
         body: alloc::vec![],
-        relative_deadline_ns: 1_000_000_000,
+        relative_deadline_ns: 10_000_000_000,
     };
     sandbox::submit(request, Instant::now()).expect("there is room for one sandbox")
 }

@@ -2,6 +2,8 @@
 //! may fault. For benchmarks and scenarios.
 
 use core::arch::asm;
+use core::arch::x86_64::_rdtsc;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A division by the processor.
 #[unsafe(link_section = ".text.guest")]
@@ -14,6 +16,27 @@ pub fn divide(dividend: u32, divisor: u32) -> u32 {
         asm!("div {:e}", in(reg) divisor, inout("eax") dividend => quotient, inout("edx") 0 => _);
     }
     quotient
+}
+
+/// Shorter than any interruption, and longer than a step of [`watch`], in TSC ticks.
+const UNINTERRUPTED: u64 = 100;
+
+/// Looks at the time-stamp counter again and again until it is `until`. Leaves in `least` the length of
+/// the shortest interruption, in TSC ticks, if there was a shorter one than it had.
+#[unsafe(link_section = ".text.guest")]
+#[inline(never)]
+pub fn watch(until: u64, least: &AtomicU64) {
+    // SAFETY: the instruction reads a counter and is always there on x86_64.
+    let mut last = unsafe { _rdtsc() };
+    while last < until {
+        // SAFETY: as above.
+        let now = unsafe { _rdtsc() };
+        let gap = now - last;
+        if gap > UNINTERRUPTED && gap < least.load(Relaxed) {
+            least.store(gap, Relaxed);
+        }
+        last = now;
+    }
 }
 
 /// A store, wherever `address` points.
