@@ -4,15 +4,17 @@
 //! asked for on the command line (`scenario=NAME`), to see that the test harness notices.
 
 use alloc::vec::Vec;
+use core::hint::black_box;
+use core::sync::atomic::Ordering::Relaxed;
 
 use log::{error, info};
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
-pub use crate::arch::stand_in::{divide, wild_write};
+pub use crate::arch::stand_in::{avx, divide, fill_stack_by, wild_write};
 use crate::arch::time::Instant;
-use crate::arch::{paging, stand_in, traps};
+use crate::arch::{paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::{functions, mm, sandbox};
 
@@ -37,9 +39,32 @@ pub fn at_boot(name: &str) -> bool {
         "stack-overflow" => {
             let _ = recurse(u64::MAX);
         }
-        _ => return false,
+        _ => return raise_at_boot(name),
     }
     true
+}
+
+/// `raise-13` raises exception 13. False if that is not what `name` is.
+fn raise_at_boot(name: &str) -> bool {
+    let number = name
+        .strip_prefix("raise-")
+        .and_then(|rest| rest.parse().ok());
+    number.map(stand_in::raise).is_some()
+}
+
+/// The exception with this number, where guest code is.
+pub fn raise(number: u32) {
+    stand_in::raise(number as u8);
+}
+
+/// Runs into the guard, in small steps.
+pub fn fill_stack() {
+    black_box(stand_in::fill_stack(1));
+}
+
+/// Runs into the guard so slowly that an interrupt does it first.
+pub fn linger() {
+    black_box(stand_in::linger(per_cpu::this().stack_low.load(Relaxed)));
 }
 
 /// A store of the kernel's to an address that is not mapped: must stop the kernel.
@@ -71,7 +96,7 @@ fn triple_fault() {
 /// Fills the stack, so that the guard page below it is hit.
 #[expect(unconditional_recursion, reason = "that is what it is for")]
 fn recurse(depth: u64) -> u64 {
-    let frame = core::hint::black_box([depth; 64]);
+    let frame = black_box([depth; 64]);
     recurse(depth - 1) + frame[0]
 }
 

@@ -24,13 +24,16 @@ macro_rules! scenarios {
     };
 }
 
+mod catalogue;
 mod controls;
 mod debugger;
 mod disks;
 mod examples;
+mod guests;
 mod hostile;
 mod http;
 mod kernel_faults;
+mod last_bytes;
 mod load;
 mod loader;
 mod native;
@@ -47,6 +50,8 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
+    ("catalogue", catalogue::SCENARIOS),
+    ("last_bytes", last_bytes::SCENARIOS),
     ("load", load::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),

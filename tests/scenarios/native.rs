@@ -1,24 +1,16 @@
 //! Native code: what the processor finds, the right sandbox ends with, by the right name; and what does
 //! not fit is not run.
 
-mod guests;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::disk::Folder;
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::{Value, json};
 
-use crate::served::{beside_a_neighbour, route, spec};
+use crate::guests::{AMPLE_US, Engine, Guests, text};
+use crate::served::{route, spec};
 
 scenarios![
-    every_trap_of_compiled_code_has_its_name_and_its_fault_is_logged,
-    an_overflow_of_the_native_stack_ends_only_its_sandbox,
-    a_large_frame_does_not_jump_over_the_guard,
-    the_timer_at_the_last_bytes_of_the_stack_is_an_overflow,
-    a_trap_before_there_is_an_instance_is_named_too,
-    an_address_out_of_reach_is_out_of_bounds_however_far_it_is,
     nothing_of_one_request_is_seen_by_the_next,
     examples_answer_as_in_the_interpreter,
     float_registers_survive_preemption,
@@ -29,60 +21,6 @@ scenarios![
     a_route_that_wants_native_code_is_left_out_without_it,
 ];
 
-/// Enough for every guest that ends by itself.
-const AMPLE_US: u64 = 20_000_000;
-
-/// A folder with guests of the collection, modules made of text, and the neighbours; and their routes.
-struct Guests {
-    folder: Folder,
-    routes: Vec<Value>,
-}
-
-impl Guests {
-    fn new(lab: &Lab) -> Result<Guests> {
-        let mut guests = Guests {
-            folder: lab.folder("disk")?,
-            routes: Vec::new(),
-        };
-        for name in ["fib", "echo"] {
-            guests = guests.file(name, lab.example(name)?)?;
-        }
-        Ok(guests)
-    }
-
-    fn file(mut self, name: &str, from: std::path::PathBuf) -> Result<Guests> {
-        self.folder = self.folder.copy(&format!("{name}.wasm"), from)?;
-        self.routes.push(route(name, AMPLE_US));
-        Ok(self)
-    }
-
-    fn text(self, name: &str, fields: &str) -> Result<Guests> {
-        self.text_with(name, fields, json!({}))
-    }
-
-    /// With more keys for its route.
-    fn text_with(mut self, name: &str, fields: &str, more: Value) -> Result<Guests> {
-        let module = guests::module(fields);
-        self.folder = self.folder.file(&format!("{name}.wasm"), module)?;
-        let mut route = route(name, AMPLE_US);
-        if let (Some(route), Some(more)) = (route.as_object_mut(), more.as_object()) {
-            route.extend(more.clone());
-        }
-        self.routes.push(route);
-        Ok(self)
-    }
-
-    /// The disk, with native code beside every module.
-    fn disk(self, lab: &Lab) -> Result<Disk> {
-        let folder = self.folder.file("functions.json", spec(&self.routes))?;
-        Ok(Disk::Image(lab.native_image(&folder)?))
-    }
-
-    fn serve(self, lab: &Lab) -> Result<Machine> {
-        lab.serve(&boot(self.disk(lab)?))
-    }
-}
-
 /// Routes of these machines run as native code or not at all.
 fn boot(disk: Disk) -> Boot {
     Boot::new(Kernel::Scenarios)
@@ -91,138 +29,10 @@ fn boot(disk: Disk) -> Boot {
         .limit(Duration::from_secs(300))
 }
 
-/// Asks for each guest beside a neighbour: how it ends, and what the log says of its fault.
-fn each_ends(machine: &Machine, expected: &[(&str, &str, &str)]) -> Result<()> {
-    for (guest, trap, fault) in expected {
-        let response = beside_a_neighbour(machine, &format!("/{guest}"));
-        response
-            .and_then(|response| response.expect_outcome(&format!("trap {trap}")))
-            .with_context(|| (*guest).to_owned())?;
-        let (name, words) = (
-            format!("({guest})"),
-            format!("trap {trap}: {fault} at rip="),
-        );
-        machine.line(&format!("the fault of {guest}"), |line| {
-            line.contains(&name) && line.contains(&words)
-        })?;
-    }
-    Ok(())
-}
-
-fn every_trap_of_compiled_code_has_its_name_and_its_fault_is_logged(lab: &Lab) -> Result<()> {
-    let cases = [
-        ("stack-overflow", "stack-overflow", "#PF"),
-        ("integer-divide-by-zero", "integer-divide-by-zero", "#DE"),
-        ("integer-overflow", "integer-overflow", "#DE"),
-        ("memory-out-of-bounds", "memory-out-of-bounds", "#PF"),
-        ("table-out-of-bounds", "table-out-of-bounds", "#PF"),
-        ("indirect-call-to-null", "indirect-call-to-null", "#PF"),
-        ("bad-signature", "bad-signature", "#UD"),
-        ("unreachable", "unreachable", "#UD"),
-        (
-            "bad-conversion-to-integer",
-            "bad-conversion-to-integer",
-            "#UD",
-        ),
-    ];
-    let mut guests = Guests::new(lab)?;
-    for (guest, ..) in cases {
-        guests = guests.file(guest, lab.hostile(guest)?)?;
-    }
-    guests = guests.file("out-of-memory", lab.hostile("out-of-memory")?)?;
-    guests = guests.file("exit3", lab.hostile("exit3")?)?;
-    let machine = guests.serve(lab)?;
-    each_ends(&machine, &cases)?;
-    beside_a_neighbour(&machine, "/out-of-memory")?.expect_outcome("trap out-of-memory")?;
-    beside_a_neighbour(&machine, "/exit3")?.expect_outcome("exit 3")
-}
-
-fn an_overflow_of_the_native_stack_ends_only_its_sandbox(lab: &Lab) -> Result<()> {
-    let machine = Guests::new(lab)?
-        .text("mutual", guests::MUTUAL)?
-        .text("indirect", guests::INDIRECT)?
-        .text("host-calls", guests::HOST_CALLS)?
-        .text("shadow-stack", guests::SHADOW_STACK)?
-        .file("reenter", lab.hostile("reenter")?)?
-        .file("reenter-into-guard", lab.hostile("reenter-into-guard")?)?
-        .serve(lab)?;
-    each_ends(
-        &machine,
-        &[
-            ("mutual", "stack-overflow", "#PF"),
-            ("indirect", "stack-overflow", "#PF"),
-            ("shadow-stack", "memory-out-of-bounds", "#PF"),
-            ("reenter-into-guard", "stack-overflow", "#PF"),
-        ],
-    )?;
-    // Found before there is a fault: by the check of the room left, at the gate.
-    for guest in ["/host-calls", "/reenter"] {
-        beside_a_neighbour(&machine, guest)?.expect_outcome("trap stack-overflow")?;
-    }
-    Ok(())
-}
-
-fn a_large_frame_does_not_jump_over_the_guard(lab: &Lab) -> Result<()> {
-    let cases = [
-        ("frame-8k", 8 << 10),
-        ("frame-64k", 64 << 10),
-        ("frame-128k", 128 << 10),
-    ];
-    let mut guests = Guests::new(lab)?;
-    for (name, bytes) in cases {
-        guests = guests.text(name, &guests::frames_of(bytes))?;
-    }
-    let machine = guests.serve(lab)?;
-    let expected = cases.map(|(name, _)| (name, "stack-overflow", "#PF"));
-    each_ends(&machine, &expected)
-}
-
-fn the_timer_at_the_last_bytes_of_the_stack_is_an_overflow(lab: &Lab) -> Result<()> {
-    let smallest = json!({ "stack-size": 32768 });
-    let disk = Guests::new(lab)?
-        .text_with("lingering", guests::LINGERING, smallest)?
-        .disk(lab)?;
-    let machine = lab.serve(&boot(disk).append("quantum_us=50"))?;
-    each_ends(&machine, &[("lingering", "stack-overflow", "#PF")])
-}
-
-fn a_trap_before_there_is_an_instance_is_named_too(lab: &Lab) -> Result<()> {
-    let machine = Guests::new(lab)?
-        .text("start", guests::START)?
-        .text("recursive-start", guests::RECURSIVE_START)?
-        .text("data", guests::DATA)?
-        .serve(lab)?;
-    each_ends(
-        &machine,
-        &[
-            ("start", "unreachable", "#UD"),
-            ("recursive-start", "stack-overflow", "#PF"),
-        ],
-    )?;
-    beside_a_neighbour(&machine, "/data")?.expect_outcome("trap memory-out-of-bounds")
-}
-
-fn an_address_out_of_reach_is_out_of_bounds_however_far_it_is(lab: &Lab) -> Result<()> {
-    let machine = Guests::new(lab)?
-        .text("far", guests::FAR)?
-        .text("straddling", guests::STRADDLING)?
-        .text("farthest", guests::FARTHEST)?
-        .serve(lab)?;
-    each_ends(
-        &machine,
-        &[
-            ("far", "memory-out-of-bounds", "#PF"),
-            ("straddling", "memory-out-of-bounds", "#PF"),
-        ],
-    )?;
-    // Beyond the guard a check in software finds it; by which exception it says so is its own affair.
-    beside_a_neighbour(&machine, "/farthest")?.expect_outcome("trap memory-out-of-bounds")
-}
-
 fn nothing_of_one_request_is_seen_by_the_next(lab: &Lab) -> Result<()> {
-    let machine = Guests::new(lab)?
-        .text("traces", guests::TRACES)?
-        .text("data-traces", guests::DATA_TRACES)?
+    let machine = Guests::new(lab, Engine::Wasmtime)?
+        .text("traces", text::TRACES)?
+        .text("data-traces", text::DATA_TRACES)?
         .serve(lab)?;
     for _ in 0..10 {
         for guest in ["/traces", "/data-traces"] {
@@ -291,7 +101,7 @@ fn float_registers_survive_preemption(lab: &Lab) -> Result<()> {
 }
 
 fn every_allocation_may_fail_in_native_code_too(lab: &Lab) -> Result<()> {
-    let disk = Guests::new(lab)?
+    let disk = Guests::new(lab, Engine::Wasmtime)?
         .file("exit3", lab.hostile("exit3")?)?
         .file("unreachable", lab.hostile("unreachable")?)?
         .disk(lab)?;
@@ -326,9 +136,9 @@ fn a_hundred_thousand_runs_leave_nothing_behind(lab: &Lab) -> Result<()> {
         "out-of-memory",
         "exit3",
     ];
-    let mut guests = Guests::new(lab)?
+    let mut guests = Guests::new(lab, Engine::Wasmtime)?
         .file("empty", lab.example("empty")?)?
-        .text("traces", guests::DATA_TRACES)?;
+        .text("traces", text::DATA_TRACES)?;
     for name in hostile {
         guests = guests.file(name, lab.hostile(name)?)?;
     }
@@ -347,7 +157,7 @@ fn a_hundred_thousand_runs_leave_nothing_behind(lab: &Lab) -> Result<()> {
 }
 
 fn no_page_is_both_writable_and_executable_with_native_code(lab: &Lab) -> Result<()> {
-    let disk = Guests::new(lab)?.disk(lab)?;
+    let disk = Guests::new(lab, Engine::Wasmtime)?.disk(lab)?;
     let machine = lab.serve(&boot(disk).append("scenario=audit"))?;
     let audit = machine.line("what the audit of the page tables found", |line| {
         line.contains("Audit {")

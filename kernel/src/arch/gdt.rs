@@ -43,6 +43,8 @@ struct Selectors {
     code: x86_64::structures::gdt::SegmentSelector,
     data: x86_64::structures::gdt::SegmentSelector,
     tss: x86_64::structures::gdt::SegmentSelector,
+    #[cfg(feature = "scenarios")]
+    absent: x86_64::structures::gdt::SegmentSelector,
 }
 
 /// Loads the segments and the TSS of the (one) CPU.
@@ -60,7 +62,16 @@ pub fn init(stacks: &FaultStackTops) {
         let code = gdt.append(Descriptor::kernel_code_segment());
         let data = gdt.append(Descriptor::kernel_data_segment());
         let tss = gdt.append(Descriptor::tss_segment(tss));
-        (gdt, Selectors { code, data, tss })
+        #[cfg(feature = "scenarios")]
+        let absent = gdt.append(scenario::ABSENT);
+        let selectors = Selectors {
+            code,
+            data,
+            tss,
+            #[cfg(feature = "scenarios")]
+            absent,
+        };
+        (gdt, selectors)
     });
     gdt.load();
     // SAFETY: the selectors name descriptors of the table that was just loaded, which is static.
@@ -72,4 +83,24 @@ pub fn init(stacks: &FaultStackTops) {
         ES::set_reg(selectors.data);
         load_tss(selectors.tss);
     }
+}
+
+/// A segment for scenarios: whoever loads SS with it gets #SS.
+#[cfg(feature = "scenarios")]
+mod scenario {
+    use x86_64::structures::gdt::{Descriptor, DescriptorFlags};
+
+    /// A data segment that is not present. SDM Vol. 3A, "Segment Descriptors".
+    pub const ABSENT: Descriptor = Descriptor::UserSegment(
+        DescriptorFlags::KERNEL_DATA.bits() & !DescriptorFlags::PRESENT.bits(),
+    );
+}
+
+/// The selector of a data segment that is not present.
+///
+/// # Panics
+/// Before [`init`].
+#[cfg(feature = "scenarios")]
+pub fn absent_segment() -> u16 {
+    GDT.get().expect("segments are loaded at boot").1.absent.0
 }

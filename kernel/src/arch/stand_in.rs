@@ -5,6 +5,17 @@ use core::arch::asm;
 use core::arch::x86_64::_rdtsc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+#[cfg(feature = "scenarios")]
+mod exceptions;
+#[cfg(feature = "scenarios")]
+mod overflows;
+
+#[cfg(feature = "scenarios")]
+pub use self::{
+    exceptions::{avx, raise},
+    overflows::{fill_stack, fill_stack_by, linger},
+};
+
 /// A division by the processor.
 #[unsafe(link_section = ".text.guest")]
 #[inline(never)]

@@ -7,7 +7,7 @@
 //! Invariant: the dispatcher runs with interrupts off; a sandbox is entered with the interrupt flag
 //! off and turns it on itself (first entry) or gets it back from its own interrupt frame.
 
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::per_cpu;
@@ -121,6 +121,10 @@ pub unsafe fn leave() {
 /// A sandbox must be running on this CPU, with interrupts off, and nothing may ever enter it again.
 pub unsafe fn abandon() -> ! {
     let mut nowhere = 0;
+    // An x87 exception of the abandoned code may be pending still, and `fldcw` would raise it again, now in
+    // kernel code. SDM Vol. 1, "x87 FPU Exception Synchronization".
+    // SAFETY: nothing of the abandoned code's FPU state is wanted, and kernel code has none on this stack.
+    unsafe { asm!("fninit", options(nomem, nostack, preserves_flags)) };
     // SAFETY: as in `leave`; what is saved in `nowhere` is never used.
     let _ = unsafe { switch_stacks(&raw mut nowhere, per_cpu::this().dispatcher_rsp.as_ptr(), 1) };
     unreachable!("an abandoned context is never entered")

@@ -202,9 +202,14 @@ const fn has_error_code(number: u64) -> bool {
 ///   [rsp + 0] error code, for vectors that have one
 ///   [rsp + 0 or 8] rip, cs, rflags, rsp, ss
 /// Exit: jumps on with the vector and an error code pushed.
+///
+/// #NM's ends its cause, CR0.TS, since `fxsave64` would raise it again, on this same stack, for ever.
 #[unsafe(naked)]
 unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
     naked_asm!(
+        ".if {vector} == {not_available}",
+        "clts",
+        ".endif",
         ".if {has_error_code} == 0",
         "push 0",
         ".endif",
@@ -212,6 +217,7 @@ unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
         "jmp {save}",
         has_error_code = const has_error_code(VECTOR) as u64,
         vector = const VECTOR,
+        not_available = const vector::DEVICE_NOT_AVAILABLE,
         save = sym save_and_judge,
     )
 }

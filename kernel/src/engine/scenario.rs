@@ -3,8 +3,6 @@
 //!
 //! Another one is a name, a type and a function in [`define`].
 
-use core::hint::black_box;
-
 use wasmi::{Caller, Error, Extern, ExternType, FuncType, ImportType, Linker, ValType};
 
 use super::CompileError;
@@ -30,6 +28,8 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         | "fault_in_fault_handler" => (&[], &[]),
         "divide" => (&[I32, I32], &[I32]),
         "wild_write" => (&[I64], &[]),
+        "raise" | "raise_in_host_call" | "fill_stack_by" => (&[I32], &[]),
+        "avx" | "fill_stack" | "linger" => (&[], &[]),
         _ => return Err(unknown(import)),
     };
     let ty = FuncType::new(parameters.iter().copied(), results.iter().copied());
@@ -41,6 +41,14 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         "reenter_into_guard" => linker.func_wrap(MODULE, name, reenter_into_guard),
         "divide" => linker.func_wrap(MODULE, name, scenario::divide),
         "wild_write" => linker.func_wrap(MODULE, name, scenario::wild_write),
+        "raise" => linker.func_wrap(MODULE, name, scenario::raise),
+        "raise_in_host_call" => linker.func_wrap(MODULE, name, |number: u32| {
+            in_kernel(|| scenario::raise(number))
+        }),
+        "avx" => linker.func_wrap(MODULE, name, scenario::avx),
+        "fill_stack" => linker.func_wrap(MODULE, name, scenario::fill_stack),
+        "fill_stack_by" => linker.func_wrap(MODULE, name, scenario::fill_stack_by),
+        "linger" => linker.func_wrap(MODULE, name, scenario::linger),
         "kernel_fault" => linker.func_wrap(MODULE, name, || in_kernel(scenario::kernel_fault)),
         "fault_in_fault_handler" => {
             linker.func_wrap(MODULE, name, || in_kernel(scenario::fault_in_fault_handler))
@@ -68,7 +76,7 @@ fn reenter(caller: Caller<'_, State>) -> Result<(), Error> {
 /// As [`reenter`], but where the gate would refuse, what is left of the stack is used up natively.
 fn reenter_into_guard(caller: Caller<'_, State>) -> Result<(), Error> {
     if gate(|| {}).is_err() {
-        black_box(fill_stack(1));
+        scenario::fill_stack();
     }
     call_again(caller)
 }
@@ -77,13 +85,4 @@ fn call_again(mut caller: Caller<'_, State>) -> Result<(), Error> {
     let again = caller.get_export("again").and_then(Extern::into_func);
     let again = again.ok_or_else(|| Error::new("the guest has no `again`"))?;
     again.typed::<(), ()>(&caller)?.call(&mut caller, ())
-}
-
-/// Native code that stands for a guest's and calls itself for ever.
-#[unsafe(link_section = ".text.guest")]
-#[inline(never)]
-#[expect(unconditional_recursion, reason = "that is what it is for")]
-pub(super) fn fill_stack(depth: u64) -> u64 {
-    let frame = black_box([depth; 32]);
-    fill_stack(depth + 1) + frame[0]
 }

@@ -96,6 +96,12 @@ pub unsafe fn release(start: u64) -> Result<(), NotABlock> {
     Ok(())
 }
 
+/// Bytes of all blocks.
+#[must_use]
+pub fn bytes_taken() -> u64 {
+    BLOCKS.lock().values().sum()
+}
+
 /// Finds the lowest place for a block and notes that it is taken.
 fn take(bytes: u64) -> Option<u64> {
     let mut blocks = BLOCKS.lock();

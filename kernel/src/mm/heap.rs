@@ -82,6 +82,12 @@ pub fn bytes_in_use() -> usize {
     HEAP.lock().in_use
 }
 
+/// How far the heap's region is mapped, in bytes.
+#[must_use]
+pub fn bytes_mapped() -> u64 {
+    HEAP.lock().mapped_to - KERNEL_HEAP_START
+}
+
 impl KernelHeap {
     fn pop(&mut self, class: Class) -> Option<NonNull<u8>> {
         if self.free[class.index()].is_none() {

@@ -30,12 +30,18 @@ pub struct Statistics {
     pub frames_free: usize,
     /// Bytes handed out by the kernel's heap.
     pub heap_bytes_in_use: usize,
+    /// How far the kernel's heap is mapped, in bytes.
+    pub heap_bytes_mapped: u64,
     /// Arenas that exist.
     pub arenas_in_use: u32,
     /// Stacks that exist, pooled ones included.
     pub stacks_in_use: u32,
     /// Linear memories of native code that sandboxes have.
     pub memories_in_use: u32,
+    /// Slots of linear memories that are taken, those kept for the next sandbox included.
+    pub memory_slots_taken: u32,
+    /// Bytes of the region of native code that are taken.
+    pub native_code_bytes: u64,
 }
 
 /// Whose an address is. Takes no lock, for last words.
@@ -48,12 +54,16 @@ pub fn owner_of(address: u64) -> Owner {
 #[must_use]
 pub fn statistics() -> Statistics {
     let (frames_free, frames_total) = frames::counts();
+    let (memories_in_use, memories_idle) = memories::counts();
     Statistics {
         frames_total,
         frames_free,
         heap_bytes_in_use: heap::bytes_in_use(),
+        heap_bytes_mapped: heap::bytes_mapped(),
         arenas_in_use: arena::in_use(),
         stacks_in_use: stacks::in_use(),
-        memories_in_use: memories::counts().0,
+        memories_in_use,
+        memory_slots_taken: memories_in_use + memories_idle,
+        native_code_bytes: code::bytes_taken(),
     }
 }

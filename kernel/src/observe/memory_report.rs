@@ -22,8 +22,16 @@ pub fn when_changed() {
     let last = LAST.lock().replace(now);
     if last != Some(now) {
         info!(
-            "memory: frames_free={} heap_bytes={} arenas={} stacks={}",
-            now.frames_free, now.heap_bytes_in_use, now.arenas_in_use, now.stacks_in_use
+            "memory: frames_free={} heap_bytes={} heap_mapped={} arenas={} stacks={} memories={} \
+             memory_slots={} code_bytes={}",
+            now.frames_free,
+            now.heap_bytes_in_use,
+            now.heap_bytes_mapped,
+            now.arenas_in_use,
+            now.stacks_in_use,
+            now.memories_in_use,
+            now.memory_slots_taken,
+            now.native_code_bytes,
         );
     }
 }

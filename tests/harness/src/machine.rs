@@ -121,6 +121,22 @@ impl Machine {
         self.line_until(Instant::now() + PATIENCE, what, wanted)
     }
 
+    /// As [`line`](Self::line), among the lines from `start` on, with the number of the line found.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub fn line_from(
+        &self,
+        start: usize,
+        what: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(usize, String)> {
+        let found = self
+            .serial
+            .wait_from(start, Instant::now() + PATIENCE, wanted);
+        found.with_context(|| format!("the machine did not say {what}"))
+    }
+
     fn line_until(
         &self,
         deadline: Instant,

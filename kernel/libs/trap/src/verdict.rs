@@ -10,6 +10,8 @@ pub mod vector {
     pub const DIVIDE_ERROR: u8 = 0;
     /// NMI.
     pub const NON_MASKABLE: u8 = 2;
+    /// #BP, breakpoint.
+    pub const BREAKPOINT: u8 = 3;
     /// #UD, invalid opcode.
     pub const INVALID_OPCODE: u8 = 6;
     /// #NM, device not available.

@@ -1,14 +1,11 @@
 //! Imports for hostile guests, in kernels built with the feature `scenarios` only: the same as the
 //! interpreter's (`engine::scenario`), for native code.
 
-use core::hint::black_box;
-
 use wasmtime::{Caller, Error, Extern, Linker};
 
 use super::State;
 use crate::arch::traps;
 pub(super) use crate::engine::scenario::MODULE;
-use crate::engine::scenario::fill_stack;
 use crate::engine::state::End;
 use crate::sandbox::{EndNow, gate};
 use crate::scenario;
@@ -20,6 +17,14 @@ pub(super) fn define(linker: &mut Linker<State>, name: &str) -> bool {
         "reenter_into_guard" => linker.func_wrap(MODULE, name, reenter_into_guard),
         "divide" => linker.func_wrap(MODULE, name, scenario::divide),
         "wild_write" => linker.func_wrap(MODULE, name, scenario::wild_write),
+        "raise" => linker.func_wrap(MODULE, name, scenario::raise),
+        "raise_in_host_call" => linker.func_wrap(MODULE, name, |number: u32| {
+            in_kernel(|| scenario::raise(number))
+        }),
+        "avx" => linker.func_wrap(MODULE, name, scenario::avx),
+        "fill_stack" => linker.func_wrap(MODULE, name, scenario::fill_stack),
+        "fill_stack_by" => linker.func_wrap(MODULE, name, scenario::fill_stack_by),
+        "linger" => linker.func_wrap(MODULE, name, scenario::linger),
         "kernel_fault" => linker.func_wrap(MODULE, name, || in_kernel(scenario::kernel_fault)),
         "fault_in_fault_handler" => {
             linker.func_wrap(MODULE, name, || in_kernel(scenario::fault_in_fault_handler))
@@ -48,7 +53,7 @@ fn reenter(caller: Caller<'_, State>) -> Result<(), Error> {
 /// As [`reenter`], but where the gate would refuse, what is left of the stack is used up natively.
 fn reenter_into_guard(caller: Caller<'_, State>) -> Result<(), Error> {
     if gate(|| {}).is_err() {
-        black_box(fill_stack(1));
+        scenario::fill_stack();
     }
     call_again(caller)
 }

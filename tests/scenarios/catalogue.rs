@@ -1,0 +1,92 @@
+//! The fault catalogue: every way in which a guest can be ended by force, in both engines.
+//!
+//! [`table`] says of each case how it ends and what the processor had to do with it; [`fault`] checks what
+//! the log says of that. A case runs while a neighbour is in the middle of a computation, whose result must
+//! be right, and afterwards memory must be what it was: all cases run once, so that pools are filled, and
+//! then again.
+
+pub mod fault;
+pub mod machine;
+mod table;
+
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use luge_harness::Lab;
+use luge_trap::Trap;
+
+use crate::guests::Engine;
+use machine::Catalogue;
+pub use table::{Case, named};
+
+scenarios![
+    every_case_of_the_catalogue_ends_as_it_says_in_the_interpreter,
+    every_case_of_the_catalogue_ends_as_it_says_as_native_code,
+    every_name_of_a_trap_is_in_the_catalogue,
+    two_faults_back_to_back_end_two_sandboxes,
+];
+
+fn every_case_of_the_catalogue_ends_as_it_says_in_the_interpreter(lab: &Lab) -> Result<()> {
+    twice(lab, Engine::Wasmi)
+}
+
+fn every_case_of_the_catalogue_ends_as_it_says_as_native_code(lab: &Lab) -> Result<()> {
+    twice(lab, Engine::Wasmtime)
+}
+
+fn twice(lab: &Lab, engine: Engine) -> Result<()> {
+    let cases: Vec<&Case> = table::CASES
+        .iter()
+        .filter(|case| case.expected(engine).is_some())
+        .collect();
+    let catalogue = Catalogue::serve(lab, engine, &cases, "quantum_us=50")?;
+    for case in &cases {
+        catalogue.check(case).with_context(|| case.name)?;
+    }
+    let level = catalogue.memory()?;
+    for case in &cases {
+        let again = || format!("{}, the second time", case.name);
+        catalogue.check(case).with_context(again)?;
+        catalogue.memory_is(&level).with_context(again)?;
+    }
+    Ok(())
+}
+
+fn every_name_of_a_trap_is_in_the_catalogue(_: &Lab) -> Result<()> {
+    for engine in [Engine::Wasmi, Engine::Wasmtime] {
+        for trap in Trap::ALL {
+            let has_trap = |case: &Case| case.expected(engine).is_some_and(|end| end.trap == trap);
+            ensure!(
+                table::CASES.iter().any(has_trap),
+                "no case of {engine:?} ends with {trap}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Both wait for the CPU while a neighbour has it, and then fault one after the other.
+fn two_faults_back_to_back_end_two_sandboxes(lab: &Lab) -> Result<()> {
+    for engine in [Engine::Wasmi, Engine::Wasmtime] {
+        let cases = ["fill-stack", "divide"].map(named);
+        let catalogue = Catalogue::serve(lab, engine, &cases, "")?;
+        let start = catalogue.machine.serial.lines().len();
+        let neighbour = catalogue.begin_a_computation()?;
+        let [first, second] = cases.map(|case| {
+            let client = catalogue.machine.client();
+            thread::spawn(move || client.get(&format!("/{}", case.name)))
+        });
+        for (asked, case) in [first, second].into_iter().zip(cases) {
+            let response = asked.join().ok().context("a client's thread")??;
+            let end = case.expected(engine).context("it is for both engines")?;
+            response.expect_outcome(&format!("trap {}", end.trap))?;
+        }
+        neighbour.finish()?;
+        let lines = catalogue.machine.serial.lines();
+        let faults = lines[start..]
+            .iter()
+            .filter(|line| line.contains(" fault: "));
+        ensure!(faults.count() == 2, "{engine:?}: not one fault each");
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A machine on which the cases of the catalogue run, each beside a neighbour's computation.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use luge_harness::http::{Client, Response};
+use luge_harness::{Lab, Machine, process};
+use serde_json::json;
+
+use super::fault::{self, Logged};
+use super::table::{Case, Guest};
+use crate::guests::{AMPLE_US, Engine, Guests, text};
+
+/// The deadline of the cases: before the neighbour's, so that they take the CPU from it.
+const CASE_US: u64 = AMPLE_US / 2;
+
+/// How often a case is tried beside a neighbour that must not finish before it.
+const TRIES: u32 = 5;
+
+/// How long memory may take to come back to its level.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// A machine with some cases, by one engine.
+pub struct Catalogue {
+    /// The machine.
+    pub machine: Machine,
+    engine: Engine,
+    /// Turns of the neighbour's loop.
+    turns: u32,
+    /// Where the executor's section is.
+    executor: Range<u64>,
+    client: Client,
+    /// Sandboxes that have been asked for.
+    asked: Cell<u64>,
+}
+
+/// A computation of a neighbour's that has begun.
+pub struct Computation {
+    thread: JoinHandle<Result<Response>>,
+    answer: u64,
+}
+
+impl Catalogue {
+    /// Boots it.
+    pub fn serve(lab: &Lab, engine: Engine, cases: &[&Case], append: &str) -> Result<Catalogue> {
+        let turns = match engine {
+            Engine::Wasmi => 300_000,
+            Engine::Wasmtime => 3_000_000,
+        };
+        let mut guests = Guests::new(lab, engine)?.text("neighbour", &text::computation(turns))?;
+        for case in cases {
+            let keys = json!({ "stack-size": case.stack, "relative-deadline-us": CASE_US });
+            guests = match &case.guest {
+                Guest::Hostile => guests.file_with(case.name, lab.hostile(case.name)?, keys)?,
+                Guest::Text(fields) => guests.text_with(case.name, fields, keys)?,
+                Guest::Made(make) => guests.text_with(case.name, &make(), keys)?,
+            };
+        }
+        let machine = lab.serve(&guests.boot(lab)?.append("memory_report").append(append))?;
+        Ok(Catalogue {
+            engine,
+            turns,
+            executor: fault::executor(lab)?,
+            client: machine.client(),
+            asked: Cell::new(0),
+            machine,
+        })
+    }
+
+    /// Has a neighbour compute something, and comes back when it has begun.
+    pub fn begin_a_computation(&self) -> Result<Computation> {
+        let start = self.machine.serial.lines().len();
+        let client = self.machine.client();
+        let thread = thread::spawn(move || client.get("/neighbour"));
+        self.asked.set(self.asked.get() + 1);
+        self.machine
+            .line_from(start, "that the neighbour computes", |line| {
+                line.ends_with("computing")
+            })?;
+        Ok(Computation {
+            thread,
+            answer: text::computed(self.turns),
+        })
+    }
+
+    /// Runs a case beside a neighbour, and checks all that the table says of it.
+    pub fn check(&self, case: &Case) -> Result<()> {
+        for _ in 0..TRIES {
+            let neighbour = self.begin_a_computation()?;
+            let result = self.check_alone(case);
+            let in_the_middle = !neighbour.thread.is_finished();
+            neighbour.finish().context("the neighbour")?;
+            result?;
+            if in_the_middle {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the neighbour was always done before")
+    }
+
+    /// Runs a case and checks how it ends and what the log says of its fault.
+    pub fn check_alone(&self, case: &Case) -> Result<()> {
+        let end = case.expected(self.engine).context("it has no end here")?;
+        let start = self.machine.serial.lines().len();
+        let response = self.client.get(&format!("/{}", case.name))?;
+        self.asked.set(self.asked.get() + 1);
+        response.expect_outcome(&format!("trap {}", end.trap))?;
+        let ended = format!("({}) ended: trap {}", case.name, end.trap);
+        let (last, _) = self
+            .machine
+            .line_from(start, "how it ended", |line| line.contains(&ended))?;
+        let its = format!("({}) fault: trap {}: ", case.name, end.trap);
+        let lines = self.machine.serial.lines();
+        let mut faults = lines[start..last].iter().filter(|line| line.contains(&its));
+        match (faults.next(), end.fault) {
+            (None, None) => {}
+            (None, Some(fault)) => anyhow::bail!("the log has no {}", fault.exception),
+            (Some(line), None) => anyhow::bail!("it was found by the processor: {line}"),
+            (Some(line), Some(fault)) => Logged::parse(line)?
+                .expect(&fault, &self.executor, u64::from(case.stack))
+                .with_context(|| line.clone())?,
+        }
+        ensure!(faults.next().is_none(), "there is more than one fault");
+        Ok(())
+    }
+
+    /// What the kernel reports of its memory, once all that was asked for has ended.
+    pub fn memory(&self) -> Result<String> {
+        let ended = format!("load: sandboxes={} ", self.asked.get());
+        self.machine.line("that all sandboxes have ended", |line| {
+            line.contains(&ended)
+        })?;
+        // Connections are closed a little later.
+        thread::sleep(Duration::from_secs(1));
+        self.last_report()
+    }
+
+    /// Waits until the kernel reports this of its memory.
+    pub fn memory_is(&self, level: &str) -> Result<()> {
+        let ended = format!("load: sandboxes={} ", self.asked.get());
+        self.machine.line("that all sandboxes have ended", |line| {
+            line.contains(&ended)
+        })?;
+        let deadline = Instant::now() + SETTLING;
+        while self.last_report()? != level {
+            let now = self.last_report()?;
+            ensure!(
+                Instant::now() < deadline,
+                "memory was {level}, and is {now}"
+            );
+            process::pause();
+        }
+        Ok(())
+    }
+
+    fn last_report(&self) -> Result<String> {
+        let lines = self.machine.serial.lines();
+        let mut reports = lines.iter().rev();
+        let report = reports.find_map(|line| line.split_once("memory: frames_free="));
+        Ok(report
+            .context("the kernel did not report its memory")?
+            .1
+            .to_owned())
+    }
+}
+
+impl Computation {
+    /// Waits for the neighbour, whose result must be right.
+    pub fn finish(self) -> Result<()> {
+        let response = self.thread.join().ok().context("its thread")??;
+        response.expect(self.answer.to_le_bytes())
+    }
+}
