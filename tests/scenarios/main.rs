@@ -29,6 +29,7 @@ mod controls;
 mod debugger;
 mod disks;
 mod examples;
+mod exceptions;
 mod guests;
 mod hostile;
 mod http;
@@ -51,6 +52,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
     ("catalogue", catalogue::SCENARIOS),
+    ("exceptions", exceptions::SCENARIOS),
     ("last_bytes", last_bytes::SCENARIOS),
     ("load", load::SCENARIOS),
     ("native", native::SCENARIOS),

@@ -92,6 +92,8 @@ pub enum Reason {
     KernelCode,
     /// #DF, NMI and #MC are never a guest's doing.
     NeverAGuests,
+    /// An exception that no code of a guest causes: breakpoints, broken segments, reserved vectors.
+    NoGuestsException,
 }
 
 impl Reason {
@@ -104,6 +106,7 @@ impl Reason {
             Self::HostCall => "in a host call",
             Self::KernelCode => "in kernel code",
             Self::NeverAGuests => "never a guest's doing",
+            Self::NoGuestsException => "no exception of guest code",
         }
     }
 }
@@ -130,7 +133,9 @@ pub fn judge(fault: &Fault, running: Option<&Running>) -> Verdict {
     if !(native || sandbox.guest_code.contains(&fault.rip)) {
         return Verdict::Panic(Reason::KernelCode);
     }
-    let trap = trap_of_guest_code(fault.vector);
+    let Some(trap) = trap_of_guest_code(fault.vector) else {
+        return Verdict::Panic(Reason::NoGuestsException);
+    };
     if native && is_way_to_trap(fault.vector) {
         Verdict::AskEngine(trap)
     } else {
@@ -155,14 +160,22 @@ fn ran_off_its_stack(fault: &Fault, sandbox: &Running) -> bool {
     fault.vector == vector::PAGE_FAULT && on_its_stack && sandbox.guard.contains(&fault.cr2)
 }
 
-fn trap_of_guest_code(number: u8) -> Trap {
+/// What an exception of guest code means. None for those that such code has no instruction for: then it is
+/// not what it was taken for.
+fn trap_of_guest_code(number: u8) -> Option<Trap> {
+    use vector::{
+        ALIGNMENT_CHECK, DEVICE_NOT_AVAILABLE, DIVIDE_ERROR, GENERAL_PROTECTION, INVALID_OPCODE,
+        PAGE_FAULT, SIMD_FLOATING_POINT, STACK_SEGMENT, X87_FLOATING_POINT,
+    };
     match number {
-        vector::PAGE_FAULT => Trap::MemoryOutOfBounds,
+        PAGE_FAULT => Some(Trap::MemoryOutOfBounds),
         // `div` by zero and a quotient that does not fit are one vector. Which it was can be told
         // from the operands only; engines that need the difference check `MIN / -1` in software.
-        vector::DIVIDE_ERROR => Trap::IntegerDivideByZero,
-        vector::INVALID_OPCODE => Trap::Unreachable,
-        _ => Trap::ProcessorException,
+        DIVIDE_ERROR => Some(Trap::IntegerDivideByZero),
+        INVALID_OPCODE => Some(Trap::Unreachable),
+        DEVICE_NOT_AVAILABLE | STACK_SEGMENT | GENERAL_PROTECTION | X87_FLOATING_POINT
+        | ALIGNMENT_CHECK | SIMD_FLOATING_POINT => Some(Trap::ProcessorException),
+        _ => None,
     }
 }
 
@@ -318,10 +331,20 @@ mod tests {
     }
 
     #[test]
-    fn every_other_exception_of_guest_code_ends_the_sandbox_with_a_name() {
+    fn an_exception_that_guest_code_can_raise_ends_the_sandbox_with_a_name() {
         for number in [7, 12, 13, 16, 17, 19] {
             let verdict = judge(&fault(number, GUEST), Some(&running()));
             assert_eq!(verdict, Verdict::End(Trap::ProcessorException));
+        }
+    }
+
+    #[test]
+    fn an_exception_that_no_guest_raises_is_a_panic_even_in_guest_code() {
+        for number in [1, 3, 4, 5, 9, 10, 11, 15, 20, 21, 28, 31] {
+            for code in [GUEST, NATIVE] {
+                let verdict = judge(&fault(number, code), Some(&running()));
+                assert_eq!(verdict, Verdict::Panic(Reason::NoGuestsException));
+            }
         }
     }
 

@@ -20,19 +20,19 @@ pub fn fill_stack(depth: u64) -> u64 {
 /// Calls itself for ever, in frames of at least `bytes` bytes: 8 KiB, 128 KiB, or else 1 MiB.
 pub fn fill_stack_by(bytes: u32) {
     match bytes {
-        0x2000 => large_frame::<0x2000>(1),
-        0x2_0000 => large_frame::<0x2_0000>(1),
-        _ => large_frame::<0x10_0000>(1),
+        0x2000 => large_frame::<0x2000>(),
+        0x2_0000 => large_frame::<0x2_0000>(),
+        _ => large_frame::<0x10_0000>(),
     };
 }
 
 #[unsafe(link_section = ".text.guest")]
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "that is what it is for")]
-fn large_frame<const BYTES: usize>(depth: u64) -> u64 {
+fn large_frame<const BYTES: usize>() -> u64 {
     let mut frame = MaybeUninit::<[u8; BYTES]>::uninit();
     black_box(&mut frame);
-    large_frame::<BYTES>(depth + 1) + 1
+    large_frame::<BYTES>() + 1
 }
 
 /// Calls itself for ever and stays for a while at every level where less than [`LAST_BYTES`] are left of the
