@@ -28,7 +28,7 @@ pub fn at_boot(name: &str) -> bool {
         "panic" => panic!("asked for by scenario=panic"),
         "audit" => info!("audit: {:?}", paging::audit()),
         "failing-allocations" => failing_allocations(),
-        "many-runs" => many_runs(),
+        "many-faults" => many_faults(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -127,14 +127,14 @@ fn failing_allocations() {
     }
 }
 
-/// How often [`many_runs`] runs functions.
-const RUNS: usize = 100_000;
-/// How often each runs before memory is looked at for the first time.
+/// How many faults [`many_faults`] wants to see.
+const FAULTS: u64 = 100_000;
+/// How often each function runs before memory is looked at for the first time.
 const WARM_UP: usize = 3;
 
-/// Runs the functions of the disk in turn, 100,000 times in all. Each must always end as it did first,
-/// and memory must be what it was.
-fn many_runs() {
+/// Runs the functions of the disk in turn until the processor has found 100,000 faults. Each function must
+/// always end as it did first, and memory must be what it was.
+fn many_faults() {
     let functions: Vec<_> = functions::table().functions().collect();
     let first: Vec<_> = functions
         .iter()
@@ -143,20 +143,31 @@ fn many_runs() {
     for function in functions.iter().cycle().take(WARM_UP * functions.len()) {
         run_once(function);
     }
-    let before = mm::statistics();
-    let mut faults = 0;
-    for (function, first) in functions.iter().zip(&first).cycle().take(RUNS) {
-        let outcome = run_once(function);
-        if outcome != *first {
-            error!("{}: {outcome}, first {first}", function.name);
+    let (before, memory) = (traps::scenario::faults(), mm::statistics());
+    let mut runs = 0;
+    let faults = loop {
+        for (function, first) in functions.iter().zip(&first) {
+            let outcome = run_once(function);
+            if outcome != *first {
+                error!("{}: {outcome}, first {first}", function.name);
+            }
+            runs += 1;
         }
-        faults += usize::from(!matches!(outcome, Outcome::Exit(_)));
-    }
+        let now = traps::scenario::faults();
+        let faults: [u64; 32] = core::array::from_fn(|number| now[number] - before[number]);
+        if faults.iter().sum::<u64>() >= FAULTS {
+            break faults;
+        }
+    };
     let after = mm::statistics();
-    if before != after {
-        error!("memory: {before:?}, then {after:?}");
+    if memory != after {
+        error!("memory: {memory:?}, then {after:?}");
     }
-    info!("many runs: {RUNS}, {faults} of them ended by force");
+    for (number, count) in (0..).zip(faults).filter(|(_, count)| *count > 0) {
+        info!("many faults: {} {count}", traps::Name(number));
+    }
+    let faults: u64 = faults.iter().sum();
+    info!("many faults: {faults} in {runs} runs");
 }
 
 fn run_once(function: &functions::Function) -> Outcome {

@@ -10,12 +10,14 @@ pub mod machine;
 mod table;
 
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::Lab;
 use luge_trap::Trap;
+use serde_json::json;
 
-use crate::guests::Engine;
+use crate::guests::{Engine, Guests, text};
 use machine::Catalogue;
 pub use table::{Case, named};
 
@@ -24,6 +26,7 @@ scenarios![
     every_case_of_the_catalogue_ends_as_it_says_as_native_code,
     every_name_of_a_trap_is_in_the_catalogue,
     two_faults_back_to_back_end_two_sandboxes,
+    a_hundred_thousand_faults_leave_nothing_behind,
 ];
 
 fn every_case_of_the_catalogue_ends_as_it_says_in_the_interpreter(lab: &Lab) -> Result<()> {
@@ -89,4 +92,54 @@ fn two_faults_back_to_back_end_two_sandboxes(lab: &Lab) -> Result<()> {
         ensure!(faults.count() == 2, "{engine:?}: not one fault each");
     }
     Ok(())
+}
+
+/// Cases of all the exceptions there are, by compiled code and by stand-ins.
+const MIXED: [&str; 14] = [
+    "stack-overflow",
+    "integer-divide-by-zero",
+    "integer-overflow",
+    "memory-out-of-bounds",
+    "indirect-call-to-null",
+    "bad-signature",
+    "unreachable",
+    "fill-stack",
+    "wild-write",
+    "raise-7",
+    "raise-12",
+    "raise-13",
+    "raise-16",
+    "raise-19",
+];
+
+/// No frame, byte of the heap, slot of virtual memory is lost, each ends as it did first, and a guest that
+/// looks for what others left finds nothing.
+fn a_hundred_thousand_faults_leave_nothing_behind(lab: &Lab) -> Result<()> {
+    let mut guests = Guests::none(lab, Engine::Wasmtime)?.text("traces", text::DATA_TRACES)?;
+    for case in MIXED.map(named) {
+        guests = case.add_to(guests, lab, json!({ "stack-size": 64 << 10 }))?;
+    }
+    let boot = guests
+        .boot(lab)?
+        .append("scenario=many-faults log=error,scenario=info,main=info");
+    let machine = lab.serve(&boot.limit(Duration::from_secs(600)))?;
+    let said = machine.serial.text();
+    ensure!(!said.contains("error:"), "something else was reported");
+    let count = |name: &str| -> Result<u64> {
+        let (_, rest) = said
+            .split_once(&format!("many faults: {name} "))
+            .with_context(|| format!("no count of {name}"))?;
+        let number = rest.split_whitespace().next().context("a count")?;
+        Ok(number.parse()?)
+    };
+    for exception in ["#DE", "#UD", "#NM", "#SS", "#GP", "#PF", "#MF", "#XM"] {
+        ensure!(count(exception)? > 1000, "too few {exception}");
+    }
+    let total = said.lines().find_map(|line| {
+        let (_, rest) = line.split_once("many faults: ")?;
+        rest.split_once(" in ")?.0.parse().ok()
+    });
+    let total: u64 = total.context("the report of the scenario")?;
+    ensure!(total >= 100_000, "only {total} faults");
+    machine.client().get("/traces")?.expect("")
 }

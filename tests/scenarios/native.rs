@@ -15,7 +15,6 @@ scenarios![
     examples_answer_as_in_the_interpreter,
     float_registers_survive_preemption,
     every_allocation_may_fail_in_native_code_too,
-    a_hundred_thousand_runs_leave_nothing_behind,
     no_page_is_both_writable_and_executable_with_native_code,
     native_code_that_does_not_fit_is_named_and_the_interpreter_runs_the_module,
     a_route_that_wants_native_code_is_left_out_without_it,
@@ -121,38 +120,6 @@ fn every_allocation_may_fail_in_native_code_too(lab: &Lab) -> Result<()> {
     }
     let odd = machine.serial.text().contains(" failed: ");
     ensure!(!odd, "a failure had another end than out of memory");
-    Ok(())
-}
-
-/// Every third of the functions ends by itself, the others by faults of all kinds.
-fn a_hundred_thousand_runs_leave_nothing_behind(lab: &Lab) -> Result<()> {
-    let hostile = [
-        "stack-overflow",
-        "integer-divide-by-zero",
-        "memory-out-of-bounds",
-        "indirect-call-to-null",
-        "bad-signature",
-        "unreachable",
-        "out-of-memory",
-        "exit3",
-    ];
-    let mut guests = Guests::new(lab, Engine::Wasmtime)?
-        .file("empty", lab.example("empty")?)?
-        .text("traces", text::DATA_TRACES)?;
-    for name in hostile {
-        guests = guests.file(name, lab.hostile(name)?)?;
-    }
-    let machine = lab.serve(
-        &boot(guests.disk(lab)?)
-            .append("scenario=many-runs log=error,scenario=info,main=info")
-            .limit(Duration::from_secs(600)),
-    )?;
-    let line = machine.line("the report of the scenario", |line| {
-        line.contains("many runs:")
-    })?;
-    ensure!(line.contains("many runs: 100000"), "{line}");
-    let said = machine.serial.text();
-    ensure!(!said.contains("error:"), "something else was reported");
     Ok(())
 }
 

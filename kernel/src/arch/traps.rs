@@ -9,6 +9,8 @@
 //! engine continues where it entered its compiled code ([`on_engine_trap`], [`engine_has_resumed`]); or
 //! the kernel ends.
 
+pub mod scenario;
+
 use core::arch::naked_asm;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
@@ -262,6 +264,7 @@ extern "C" fn on_fault(frame: &mut FaultFrame) {
         cpu.in_fault.store(false, Relaxed);
         return;
     }
+    scenario::count(frame.vector);
     match judge(&fault_of(frame), running(cpu).as_ref()) {
         Verdict::Panic(reason) => {
             kernel_fault(frame, reason.as_str(), reason == Reason::NeverAGuests);
@@ -375,29 +378,5 @@ impl core::fmt::Display for Name {
             "#XM",
         ];
         f.write_str(NAMES.get(self.0 as usize).unwrap_or(&"an unknown vector"))
-    }
-}
-
-/// A hook for scenarios: makes the fault handler itself fault, once armed.
-pub mod scenario {
-    use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-    /// The lower half is empty.
-    const UNMAPPED: *const u64 = 0x1000 as *const u64;
-
-    static ARMED: AtomicBool = AtomicBool::new(false);
-
-    /// The next fault's handler will touch an unmapped address.
-    #[cfg(feature = "scenarios")]
-    pub fn arm() {
-        ARMED.store(true, Relaxed);
-    }
-
-    pub(super) fn inside_the_handler() {
-        if cfg!(feature = "scenarios") && ARMED.load(Relaxed) {
-            // SAFETY: on purpose not safe: the address is never mapped, and the fault that this
-            // causes is what the scenario is about.
-            unsafe { core::ptr::read_volatile(UNMAPPED) };
-        }
     }
 }

@@ -11,7 +11,7 @@ use luge_harness::{Lab, Machine, process};
 use serde_json::json;
 
 use super::fault::{self, Logged};
-use super::table::{Case, Guest};
+use super::table::Case;
 use crate::guests::{AMPLE_US, Engine, Guests, text};
 
 /// The deadline of the cases: before the neighbour's, so that they take the CPU from it.
@@ -53,11 +53,7 @@ impl Catalogue {
         let mut guests = Guests::new(lab, engine)?.text("neighbour", &text::computation(turns))?;
         for case in cases {
             let keys = json!({ "stack-size": case.stack, "relative-deadline-us": CASE_US });
-            guests = match &case.guest {
-                Guest::Hostile => guests.file_with(case.name, lab.hostile(case.name)?, keys)?,
-                Guest::Text(fields) => guests.text_with(case.name, fields, keys)?,
-                Guest::Made(make) => guests.text_with(case.name, &make(), keys)?,
-            };
+            guests = case.add_to(guests, lab, keys)?;
         }
         let machine = lab.serve(&guests.boot(lab)?.append("memory_report").append(append))?;
         Ok(Catalogue {

@@ -5,10 +5,13 @@
 //! there the same guests end without a fault; what the processor has to find beneath an interpreter is
 //! brought about by stand-ins: native code of the kernel that counts as a guest's.
 
+use anyhow::Result;
+use luge_harness::Lab;
 use luge_trap::Trap;
+use serde_json::Value;
 
 use super::fault::{Code, Fault, Touched};
-use crate::guests::{Engine, text};
+use crate::guests::{Engine, Guests, text};
 
 /// The stack of a case that says nothing else, in bytes.
 pub const STACK: u32 = 512 << 10;
@@ -54,6 +57,15 @@ impl Case {
         match engine {
             Engine::Wasmi => self.wasmi,
             Engine::Wasmtime => self.native,
+        }
+    }
+
+    /// Adds it to a disk, its route with these keys.
+    pub fn add_to(&self, guests: Guests, lab: &Lab, keys: Value) -> Result<Guests> {
+        match self.guest {
+            Guest::Hostile => guests.file_with(self.name, lab.hostile(self.name)?, keys),
+            Guest::Text(fields) => guests.text_with(self.name, fields, keys),
+            Guest::Made(make) => guests.text_with(self.name, &make(), keys),
         }
     }
 }
