@@ -102,8 +102,8 @@ fn start_faults() {
     traps::on_kernel_fault(last_words::on_kernel_fault);
     traps::on_page_missing(memories::on_page_missing);
     let tops = [(); gdt::FAULT_STACKS].map(|()| {
-        let stack = stacks::take(FAULT_STACK_BYTES).expect("there is memory at boot");
-        x86_64::VirtAddr::new(stack.top())
+        let top = stacks::take_for_good(FAULT_STACK_BYTES).expect("there is memory at boot");
+        x86_64::VirtAddr::new(top)
     });
     gdt::init(&tops);
     interrupts::init();

@@ -18,10 +18,13 @@ use crate::arch::{paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::{functions, mm, sandbox};
 
+mod starved;
+
 /// An address that nothing is ever mapped at: the lower half is empty.
 const UNMAPPED: *mut u8 = 0x10_0000_0000 as *mut u8;
 
-/// Does what `name` says, at boot. False if there is no such scenario.
+/// Does what `name` says, at boot. False if there is no such scenario. Backtraces are to show it.
+#[inline(never)]
 pub fn at_boot(name: &str) -> bool {
     info!("scenario {name}");
     match name {
@@ -29,6 +32,7 @@ pub fn at_boot(name: &str) -> bool {
         "audit" => info!("audit: {:?}", paging::audit()),
         "failing-allocations" => failing_allocations(),
         "many-faults" => many_faults(),
+        "starved" => starved::all(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -36,9 +40,7 @@ pub fn at_boot(name: &str) -> bool {
             let _ = stand_in::divide(1, 0);
         }
         "fault-in-fault-handler" => fault_in_fault_handler(),
-        "stack-overflow" => {
-            let _ = recurse(u64::MAX);
-        }
+        "stack-overflow" => overflow(),
         _ => return raise_at_boot(name),
     }
     true
@@ -93,7 +95,18 @@ fn triple_fault() {
     kernel_fault();
 }
 
-/// Fills the stack, so that the guard page below it is hit.
+/// Whether less is left of the sandbox's stack than a level of re-entry may take, beside what is kept free.
+pub fn is_stack_almost_full() -> bool {
+    let here = 0_u8;
+    let low = per_cpu::this().stack_low.load(Relaxed);
+    (core::ptr::from_ref(&here) as u64) < low + (20 << 10)
+}
+
+/// Fills the stack that it is called on, so that the guard below it is hit.
+pub fn overflow() {
+    let _ = recurse(u64::MAX);
+}
+
 #[expect(unconditional_recursion, reason = "that is what it is for")]
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 64]);
@@ -171,7 +184,11 @@ fn many_faults() {
 }
 
 fn run_once(function: &functions::Function) -> Outcome {
-    let request = crate::batch::request(function);
+    run(crate::batch::request(function))
+}
+
+/// Runs a sandbox to its end, alone on the machine.
+fn run(request: sandbox::Request) -> Outcome {
     let sandbox = sandbox::submit(request, Instant::now()).expect("there is room for one sandbox");
     loop {
         while sandbox.take_output().is_some() {}

@@ -30,6 +30,7 @@ mod debugger;
 mod disks;
 mod examples;
 mod exceptions;
+mod gate;
 mod guests;
 mod hostile;
 mod http;
@@ -54,6 +55,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("catalogue", catalogue::SCENARIOS),
     ("exceptions", exceptions::SCENARIOS),
     ("last_bytes", last_bytes::SCENARIOS),
+    ("gate", gate::SCENARIOS),
     ("load", load::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),

@@ -46,8 +46,8 @@ pub struct PerCpu {
     pub stack_low: AtomicU64,
     /// The running sandbox's stack, one past the highest address.
     pub stack_high: AtomicU64,
-    /// Where the guard below the running sandbox's stack begins.
-    pub guard_low: AtomicU64,
+    /// The top of the stack for the running sandbox's host calls. Above it is the guard of its own stack.
+    pub kernel_stack_top: AtomicU64,
     /// The arena that allocations go to; null means the kernel's heap.
     pub arena: AtomicPtr<()>,
     /// What the engine of compiled code keeps for the running sandbox (its "thread-local" state).
@@ -73,7 +73,7 @@ impl PerCpu {
             context: AtomicPtr::new(core::ptr::null_mut()),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
-            guard_low: AtomicU64::new(0),
+            kernel_stack_top: AtomicU64::new(0),
             arena: AtomicPtr::new(core::ptr::null_mut()),
             engine_state: AtomicPtr::new(core::ptr::null_mut()),
             sandbox: AtomicPtr::new(core::ptr::null_mut()),

@@ -2,7 +2,8 @@
 //!
 //! A context is a stack pointer: everything else it needs lies on its stack. There are two kinds:
 //! the dispatcher (one per CPU) and sandboxes. The CPU only ever goes from the dispatcher to a
-//! sandbox ([`enter`]) and back ([`leave`], or [`abandon`] when the sandbox is to be ended).
+//! sandbox ([`enter`]) and back ([`leave`], or [`abandon`] when the sandbox is to be ended). A sandbox
+//! has a second stack, on which the kernel works for it ([`call_on_kernel_stack`]).
 //!
 //! Invariant: the dispatcher runs with interrupts off; a sandbox is entered with the interrupt flag
 //! off and turns it on itself (first entry) or gets it back from its own interrupt frame.
@@ -159,6 +160,70 @@ unsafe extern "C" fn switch_stacks(from: *mut u64, to: *const u64, answer: u64) 
         "pop rbx",
         "pop rbp",
         "mov rax, rdx",
+        "ret",
+    )
+}
+
+/// Calls `f` on the stack that ends at `top`, and comes back when it returns.
+///
+/// # Safety
+/// The memory below `top`, which must be 16-byte aligned, must be a stack on which there is nothing, or what
+/// there is of the running one below everything that is on it.
+pub unsafe fn call_on_stack<R>(top: u64, f: impl FnOnce() -> R) -> R {
+    let mut call = Call {
+        f: Some(f),
+        result: None,
+    };
+    let argument = (&raw mut call).cast();
+    // SAFETY: the caller promises that the stack is free; the function is the one for this argument.
+    unsafe { call_on(argument, carry_out(&call), top) };
+    call.result.expect("the call has returned, so it was made")
+}
+
+/// As [`call_on_stack`], on the running sandbox's kernel stack. `f` may [`leave`] there.
+///
+/// # Safety
+/// A sandbox must be running on this CPU, and nothing may be on its kernel stack.
+pub unsafe fn call_on_kernel_stack<R>(f: impl FnOnce() -> R) -> R {
+    let top = per_cpu::this().kernel_stack_top.load(Relaxed);
+    // SAFETY: the kernel stack is mapped, page-aligned and nobody's, as the caller promises.
+    unsafe { call_on_stack(top, f) }
+}
+
+/// A function on its way to another stack, and its result on the way back.
+struct Call<F, R> {
+    f: Option<F>,
+    result: Option<R>,
+}
+
+/// The function that makes a [`Call`], given a pointer to it.
+fn carry_out<F: FnOnce() -> R, R>(_: &Call<F, R>) -> extern "C" fn(*mut ()) {
+    extern "C" fn of<F: FnOnce() -> R, R>(call: *mut ()) {
+        // SAFETY: the pointer is to a call of this type, which lives on the other stack until this
+        // returns, and nobody else uses it meanwhile.
+        let call = unsafe { &mut *call.cast::<Call<F, R>>() };
+        call.result = call.f.take().map(|f| f());
+    }
+    of::<F, R>
+}
+
+/// Calls `f(argument)` on the stack that ends at `top`. Nothing is saved but what the System V ABI wants
+/// kept, which `f` keeps: of the FPU's state, the control words.
+///
+/// Entry: rdi = argument, rsi = f, rdx = top, 16-byte aligned.
+/// Exit: on the caller's stack, `f` has returned.
+///
+/// The frame that rbp names stays on the caller's stack, so that a chain of frames leads from the one
+/// stack to the other: [rbp] the caller's rbp, [rbp + 8] its return address.
+#[unsafe(naked)]
+unsafe extern "C" fn call_on(argument: *mut (), f: extern "C" fn(*mut ()), top: u64) {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "mov rsp, rdx",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
         "ret",
     )
 }

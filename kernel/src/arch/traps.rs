@@ -15,7 +15,7 @@ use core::arch::naked_asm;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
-use luge_memory::layout::NATIVE_CODE;
+use luge_memory::layout::{GUARD_BYTES, KERNEL_STACK_BYTES, NATIVE_CODE};
 use luge_trap::{Fault, Reason, Running, Verdict, judge, vector};
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
@@ -333,11 +333,15 @@ pub fn trap_of(frame: &FaultFrame, running: &Running) -> Verdict {
 /// What the CPU knows of the sandbox that it runs.
 #[must_use]
 pub fn running(cpu: &per_cpu::PerCpu) -> Option<Running> {
+    let kernel_top = cpu.kernel_stack_top.load(Relaxed);
+    let kernel_low = kernel_top - KERNEL_STACK_BYTES;
     cpu.running.load(Relaxed).then(|| Running {
         guest_code: guest_code(),
         native_code: NATIVE_CODE,
         stack: cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed),
-        guard: cpu.guard_low.load(Relaxed)..cpu.stack_low.load(Relaxed),
+        guard: kernel_top..cpu.stack_low.load(Relaxed),
+        kernel_stack: kernel_low..kernel_top,
+        kernel_guard: kernel_low - GUARD_BYTES..kernel_low,
         host_calls: cpu.host_calls.load(Relaxed),
         locks_held: cpu.locks_held.load(Relaxed),
     })

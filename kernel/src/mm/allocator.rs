@@ -30,7 +30,7 @@ static END_SANDBOX: spin::Once<EndSandbox> = spin::Once::new();
 
 /// What an allocation on a sandbox's stack may need of it, in bytes. Below this the sandbox ends
 /// before the allocator takes a lock on a stack that may run out under it.
-const STACK_NEEDED: u64 = 8 << 10;
+pub const STACK_NEEDED: u64 = 8 << 10;
 
 struct Router;
 
@@ -56,7 +56,7 @@ pub fn check_stack() {
     let cpu = per_cpu::this();
     let here = NonNull::from(&cpu).as_ptr() as u64;
     let low = cpu.stack_low.load(Relaxed);
-    let tight = cpu.guard_low.load(Relaxed)..low + STACK_NEEDED;
+    let tight = cpu.kernel_stack_top.load(Relaxed)..low + STACK_NEEDED;
     if cpu.running.load(Relaxed) && tight.contains(&here) {
         end(Exhausted::Stack);
     }

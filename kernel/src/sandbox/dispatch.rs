@@ -11,6 +11,7 @@ use luge_sched::TaskId;
 use luge_trap::{Running, Trap, Verdict};
 use x86_64::instructions::interrupts;
 
+use super::gate::gate_for_good;
 use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, find};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::Instant;
@@ -44,17 +45,18 @@ pub(super) extern "C" fn first(sandbox: *mut ()) -> ! {
     finish(outcome)
 }
 
-/// Ends the running sandbox from its own stack.
+/// Ends the running sandbox from its own stack, of which nothing needs to be left.
 fn finish(outcome: Outcome) -> ! {
     // It may be the engine that ran out of something after a trap.
     traps::engine_has_resumed();
-    interrupts::disable();
-    let sandbox = per_cpu::this().sandbox.load(Relaxed).cast::<Sandbox>();
-    // SAFETY: a sandbox is running, and it is alive.
-    *unsafe { &*sandbox }.departure.lock() = Some(Departure::Finished(outcome));
-    // SAFETY: interrupts are off and no lock is held.
-    unsafe { switch::leave() };
-    unreachable!("a finished sandbox is never entered again")
+    gate_for_good(|| {
+        interrupts::disable();
+        let sandbox = per_cpu::this().sandbox.load(Relaxed).cast::<Sandbox>();
+        // SAFETY: a sandbox is running, and it is alive.
+        *unsafe { &*sandbox }.departure.lock() = Some(Departure::Finished(outcome));
+        // SAFETY: interrupts are off and no lock is held.
+        unsafe { switch::leave() };
+    })
 }
 
 /// Runs a sandbox until it gives the CPU back, and does what follows from how it did.
@@ -101,7 +103,8 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
     let cpu = per_cpu::this();
     cpu.stack_low.store(native.stack.range().start, Relaxed);
     cpu.stack_high.store(native.stack.range().end, Relaxed);
-    cpu.guard_low.store(native.stack.guard().start, Relaxed);
+    cpu.kernel_stack_top
+        .store(native.stack.kernel_range().end, Relaxed);
     cpu.host_calls.store(native.host_calls, Relaxed);
     cpu.arena.store(native.allocates_in, Relaxed);
     cpu.engine_state.store(native.engine_state, Relaxed);
@@ -129,6 +132,8 @@ fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
         native_code: NATIVE_CODE,
         stack: native.stack.range(),
         guard: native.stack.guard(),
+        kernel_stack: native.stack.kernel_range(),
+        kernel_guard: native.stack.kernel_guard(),
         host_calls: native.host_calls,
         locks_held: 0,
     };

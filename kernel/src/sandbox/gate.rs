@@ -1,10 +1,12 @@
 //! The gate: how a sandbox's code calls into the kernel.
 //!
-//! Inside, allocations go to the kernel's heap and the sandbox can be neither preempted nor
-//! abandoned, so what the kernel does for it is always finished. Before, the room left on the
-//! sandbox's stack is checked; after, whether the sandbox is to live on.
+//! Inside, the kernel works on a stack of its own, which each sandbox has beside its own. Allocations
+//! go to the kernel's heap, and the sandbox can be neither preempted nor abandoned, so what the kernel
+//! does for it is always finished. A host call that has to wait just leaves the CPU from there. Before,
+//! the room left on the sandbox's stack is checked; after, whether the sandbox is to live on.
 //!
-//! Invariant: inside the gate `PerCpu::host_calls` is not zero and `PerCpu::arena` is null.
+//! Invariant: while `PerCpu::host_calls` is not zero, the CPU is on the sandbox's kernel stack and
+//! `PerCpu::arena` is null. Guest code never runs then: what is inside has no way to the engine.
 
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -13,10 +15,12 @@ use luge_sandbox::Outcome;
 use luge_trap::Trap;
 
 use super::Sandbox;
-use crate::arch::per_cpu;
+use crate::arch::{per_cpu, switch};
+use crate::mm::allocator;
 
-/// What a host call may need of the sandbox's stack, in bytes.
-const ROOM: u64 = 16 << 10;
+/// What must be left of the sandbox's stack for a host call, in bytes. The call itself needs some hundreds
+/// of them; but how it ended may be something that its engine allocates.
+const ROOM: u64 = allocator::STACK_NEEDED + 1024;
 
 /// The sandbox is to end now: return this up through the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +32,40 @@ pub struct EndNow(pub Outcome);
 /// [`EndNow`] if too little of the stack is left (`f` was not called), or if the sandbox was doomed
 /// meanwhile: its deadline passed or its client left.
 pub fn gate<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
+    if per_cpu::this().host_calls.load(Relaxed) > 0 {
+        return inside(f);
+    }
     if room_left() < ROOM {
         return Err(EndNow(Outcome::Trap(Trap::StackOverflow)));
     }
+    // SAFETY: no host call is under way, so nothing is on the kernel stack.
+    unsafe { switch::call_on_kernel_stack(|| inside(f)) }
+}
+
+/// Calls `f` as the kernel, however little is left of the stack. It must leave the CPU for good.
+pub(super) fn gate_for_good(f: impl FnOnce()) -> ! {
+    let host_calls = per_cpu::this().host_calls.load(Relaxed);
+    assert_eq!(
+        host_calls, 0,
+        "a sandbox is ended outside of its host calls"
+    );
+    // SAFETY: no host call is under way, so nothing is on the kernel stack.
+    let _ = unsafe { switch::call_on_kernel_stack(|| inside(f)) };
+    unreachable!("a sandbox that left for good is never entered again")
+}
+
+/// Calls `f` in the context of the kernel.
+fn inside<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
     let cpu = per_cpu::this();
     let arena = cpu.arena.swap(null_mut(), Relaxed);
     cpu.host_calls.fetch_add(1, Relaxed);
     let result = f();
+    let doom = doom();
     // Looked up again: a sandbox that waited in `f` may go on elsewhere.
     let cpu = per_cpu::this();
     cpu.host_calls.fetch_sub(1, Relaxed);
     cpu.arena.store(arena, Relaxed);
-    match doom() {
+    match doom {
         Some(outcome) => Err(EndNow(outcome)),
         None => Ok(result),
     }

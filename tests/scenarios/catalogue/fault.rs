@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use elf::ElfBytes;
 use elf::endian::LittleEndian;
 use luge_harness::{Kernel, Lab};
-use luge_memory::layout::{self, KERNEL_IMAGE, NATIVE_CODE, Owner, PAGE_BYTES};
+use luge_memory::layout::{self, KERNEL_IMAGE, NATIVE_CODE, Owner, PAGE_BYTES, StackPart};
 
 /// What is to be seen of a fault that ends a sandbox.
 #[derive(Clone, Copy, Debug)]
@@ -114,13 +114,18 @@ impl Logged {
         match touched {
             Touched::Nothing => {}
             Touched::StackGuard => {
-                let Owner::Stack { slot, guard: true } = owner(cr2) else {
-                    bail!("cr2 {cr2:#x} is in no guard of a stack");
+                let Owner::Stack { slot, part } = owner(cr2) else {
+                    bail!("cr2 {cr2:#x} is in no stack's slot");
                 };
+                ensure!(
+                    part == StackPart::Guard,
+                    "cr2 {cr2:#x} is in no guard of a sandbox's stack"
+                );
                 let beyond = layout::stack_range(slot, stack_bytes).start - cr2;
                 ensure!(beyond <= REACH, "cr2 is {beyond} bytes beyond the stack");
-                let on_it =
-                    matches!(owner(self.rsp), Owner::Stack { slot: other, .. } if other == slot);
+                let its_stack =
+                    layout::stack_guard(slot, stack_bytes).start..layout::stack_slot(slot).end;
+                let on_it = its_stack.contains(&self.rsp);
                 ensure!(on_it, "rsp {:#x} is on another stack", self.rsp);
             }
             Touched::MemoryGuard => {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! 0xffff_c000_0000_0000   64 GiB   kernel heap, mapped as it grows
-//! 0xffff_d000_0000_0000   64 GiB   stacks: 4,096 slots of 16 MiB, the stack at the slot's top
+//! 0xffff_d000_0000_0000   64 GiB   stacks: 4,096 slots of 16 MiB, each with a stack at its top
+//!                                  and one for host calls near its bottom
 //! 0xffff_e000_0000_0000   16 TiB   arenas: 1,024 slots of 16 GiB
 //! 0xffff_f000_0000_0000    1 GiB   device registers, uncached
 //! 0xffff_f100_0000_0000    8 TiB   linear memories of native code: 1,024 slots of 8 GiB
@@ -38,6 +39,8 @@ pub const STACK_SLOTS: u32 = 4096;
 pub const MAX_STACK_BYTES: u64 = 8 * MIB;
 /// The smallest stack, in bytes.
 pub const MIN_STACK_BYTES: u64 = 32 * KIB;
+/// The stack of a sandbox's host calls, in bytes.
+pub const KERNEL_STACK_BYTES: u64 = 16 * KIB;
 /// Every guard has at least this many bytes.
 pub const GUARD_BYTES: u64 = 64 * KIB;
 
@@ -116,8 +119,8 @@ pub enum Owner {
     Stack {
         /// The slot's number.
         slot: u32,
-        /// Whether the address is below the stack, where nothing is mapped.
-        guard: bool,
+        /// Where in the slot.
+        part: StackPart,
     },
     /// An arena's slot.
     Arena {
@@ -141,6 +144,19 @@ pub enum Owner {
     Other,
 }
 
+/// The parts of a stack's slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackPart {
+    /// The stack itself.
+    Stack,
+    /// Below the stack, where nothing is mapped; all of a free slot.
+    Guard,
+    /// The stack of host calls.
+    Kernel,
+    /// Below the stack of host calls, where nothing is mapped.
+    KernelGuard,
+}
+
 /// Whose `address` is. `physical_map` is where the loader mapped physical memory, `stack_bytes`
 /// answers how large the stack in a slot is (0 for a slot that is free), which decides where its
 /// guard ends.
@@ -152,11 +168,8 @@ pub fn owner_of(
 ) -> Owner {
     if STACKS.contains(&address) {
         let slot = slot_of(address, STACKS_START, STACK_SLOT_BYTES);
-        let stack = stack_slot(slot).end - stack_bytes(slot);
-        Owner::Stack {
-            slot,
-            guard: address < stack,
-        }
+        let part = stack_part(address, slot, stack_bytes(slot));
+        Owner::Stack { slot, part }
     } else if ARENAS.contains(&address) {
         Owner::Arena {
             slot: slot_of(address, ARENAS_START, ARENA_SLOT_BYTES),
@@ -178,6 +191,18 @@ pub fn owner_of(
         Owner::PhysicalMap
     } else {
         Owner::Other
+    }
+}
+
+fn stack_part(address: u64, slot: u32, bytes: u64) -> StackPart {
+    if bytes > 0 && kernel_stack_guard(slot).contains(&address) {
+        StackPart::KernelGuard
+    } else if bytes > 0 && kernel_stack_range(slot).contains(&address) {
+        StackPart::Kernel
+    } else if address < stack_slot(slot).end - bytes {
+        StackPart::Guard
+    } else {
+        StackPart::Stack
     }
 }
 
@@ -224,13 +249,32 @@ pub const fn stack_range(slot: u32, bytes: u64) -> Range<u64> {
     slot.end - bytes..slot.end
 }
 
-/// The unmapped part of a stack's slot, below the stack.
+/// The unmapped part of a stack's slot below the stack, down to the stack of host calls.
 ///
 /// # Panics
 /// As [`stack_range`].
 #[must_use]
 pub const fn stack_guard(slot: u32, bytes: u64) -> Range<u64> {
-    stack_slot(slot).start..stack_range(slot, bytes).start
+    kernel_stack_range(slot).end..stack_range(slot, bytes).start
+}
+
+/// Where in a stack's slot the stack of its sandbox's host calls is: below the stack, so that a chain of
+/// frames goes up in memory from the one to the other, as on one stack.
+///
+/// # Panics
+/// As [`stack_slot`].
+#[must_use]
+pub const fn kernel_stack_range(slot: u32) -> Range<u64> {
+    span(stack_slot(slot).start + GUARD_BYTES, KERNEL_STACK_BYTES)
+}
+
+/// The unmapped part of a stack's slot below the stack of host calls.
+///
+/// # Panics
+/// As [`stack_slot`].
+#[must_use]
+pub const fn kernel_stack_guard(slot: u32) -> Range<u64> {
+    stack_slot(slot).start..kernel_stack_range(slot).start
 }
 
 /// The whole slot of an arena.
@@ -330,8 +374,8 @@ const _: () = {
         region += 1;
     }
     assert!(
-        MAX_STACK_BYTES + GUARD_BYTES <= STACK_SLOT_BYTES,
-        "the largest stack has its guard"
+        GUARD_BYTES + KERNEL_STACK_BYTES + GUARD_BYTES + MAX_STACK_BYTES <= STACK_SLOT_BYTES,
+        "the largest stack has its guard, beside the stack of host calls with its own"
     );
     assert!(
         (1 + ARENA_LARGE_RANGES as u64) * ARENA_PART_BYTES == ARENA_SLOT_BYTES,

@@ -66,6 +66,7 @@ fn the_documents_sizes_are_the_constants() {
         ("STACK_SLOT_BYTES", STACK_SLOT_BYTES),
         ("MIN_STACK_BYTES", MIN_STACK_BYTES),
         ("MAX_STACK_BYTES", MAX_STACK_BYTES),
+        ("KERNEL_STACK_BYTES", KERNEL_STACK_BYTES),
         ("GUARD_BYTES", GUARD_BYTES),
         ("ARENA_SLOT_BYTES", ARENA_SLOT_BYTES),
         ("ARENA_PART_BYTES", ARENA_PART_BYTES),

@@ -14,14 +14,20 @@ fn owner(address: u64) -> Owner {
 }
 
 #[test]
-fn a_stack_and_its_guard_fill_the_slot() {
+fn two_stacks_and_their_guards_fill_the_slot() {
     for slot in [0, 1, 77, STACK_SLOTS - 1] {
         for bytes in [MIN_STACK_BYTES, STACK_BYTES, MAX_STACK_BYTES] {
             let (stack, guard) = (stack_range(slot, bytes), stack_guard(slot, bytes));
+            let (kernel, kernel_guard) = (kernel_stack_range(slot), kernel_stack_guard(slot));
             assert_eq!(stack.end - stack.start, bytes);
             assert_eq!(guard.end, stack.start);
-            assert_eq!(guard.start..stack.end, stack_slot(slot));
-            assert!(guard.end - guard.start >= GUARD_BYTES);
+            assert_eq!(kernel.end, guard.start);
+            assert_eq!(kernel.end - kernel.start, KERNEL_STACK_BYTES);
+            assert_eq!(kernel_guard.end, kernel.start);
+            assert_eq!(kernel_guard.start..stack.end, stack_slot(slot));
+            for guard in [guard, kernel_guard] {
+                assert!(guard.end - guard.start >= GUARD_BYTES);
+            }
         }
     }
 }
@@ -33,27 +39,41 @@ fn what_lies_below_a_guard_is_another_stacks_top_or_nothing() {
 }
 
 #[test]
-fn every_address_of_a_stack_slot_is_the_stacks_or_its_guards() {
+fn every_address_of_a_stack_slot_is_a_stacks_or_its_guards() {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for _ in 0..10_000 {
         let slot = random.next_u32() % STACK_SLOTS;
-        let address = stack_slot(slot).start + random.next_u64() % STACK_SLOT_BYTES;
-        let guard = stack_guard(slot, STACK_BYTES).contains(&address);
-        assert_eq!(owner(address), Owner::Stack { slot, guard });
-        assert_ne!(guard, stack_range(slot, STACK_BYTES).contains(&address));
+        // Half of them where the small parts are.
+        let span = [STACK_SLOT_BYTES, 2 * (GUARD_BYTES + KERNEL_STACK_BYTES)];
+        let address =
+            stack_slot(slot).start + random.next_u64() % span[random.next_u32() as usize % 2];
+        let parts = [
+            (StackPart::Stack, stack_range(slot, STACK_BYTES)),
+            (StackPart::Guard, stack_guard(slot, STACK_BYTES)),
+            (StackPart::Kernel, kernel_stack_range(slot)),
+            (StackPart::KernelGuard, kernel_stack_guard(slot)),
+        ];
+        let mut its = parts.iter().filter(|(_, range)| range.contains(&address));
+        let (part, _) = *its.next().expect("the parts fill the slot");
+        assert!(its.next().is_none(), "no two parts overlap");
+        assert_eq!(owner(address), Owner::Stack { slot, part });
     }
 }
 
 #[test]
 fn a_slot_without_a_stack_is_all_guard() {
-    let last = stack_slot(9).end - 1;
-    assert_eq!(
-        owner_of(last, &PHYSICAL_MAP, |_| 0),
-        Owner::Stack {
-            slot: 9,
-            guard: true
-        }
-    );
+    let slot = 9;
+    let part = StackPart::Guard;
+    for address in [
+        stack_slot(slot).start,
+        kernel_stack_range(slot).start,
+        stack_slot(slot).end - 1,
+    ] {
+        assert_eq!(
+            owner_of(address, &PHYSICAL_MAP, |_| 0),
+            Owner::Stack { slot, part }
+        );
+    }
 }
 
 #[test]
@@ -96,7 +116,7 @@ fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
         Owner::KernelHeap,
         Owner::Stack {
             slot: 0,
-            guard: true,
+            part: StackPart::KernelGuard,
         },
         Owner::Arena { slot: 0 },
         Owner::Mmio,
@@ -116,7 +136,7 @@ fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
         owner(STACKS.end - 1),
         Owner::Stack {
             slot: STACK_SLOTS - 1,
-            guard: false
+            part: StackPart::Stack
         }
     );
     assert_eq!(

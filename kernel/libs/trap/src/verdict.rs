@@ -60,6 +60,10 @@ pub struct Running {
     pub stack: Range<u64>,
     /// The unmapped pages below the stack.
     pub guard: Range<u64>,
+    /// The stack of its host calls, lowest address first.
+    pub kernel_stack: Range<u64>,
+    /// The unmapped pages below the stack of its host calls.
+    pub kernel_guard: Range<u64>,
     /// Host calls under way on behalf of the sandbox.
     pub host_calls: u32,
     /// Kernel locks held on this CPU.
@@ -86,8 +90,10 @@ pub enum Reason {
     NoSandbox,
     /// A kernel lock was held, so what it protects may be half-changed.
     LockHeld,
-    /// The kernel was doing something for the sandbox, with room on the stack that was checked.
+    /// The kernel was doing something for the sandbox, on its own stack.
     HostCall,
+    /// It needed more of that stack than there is.
+    KernelStack,
     /// The instruction belongs to the kernel, not to a guest.
     KernelCode,
     /// #DF, NMI and #MC are never a guest's doing.
@@ -104,6 +110,7 @@ impl Reason {
             Self::NoSandbox => "no sandbox was running",
             Self::LockHeld => "a kernel lock was held",
             Self::HostCall => "in a host call",
+            Self::KernelStack => "the kernel stack of a host call overflowed",
             Self::KernelCode => "in kernel code",
             Self::NeverAGuests => "never a guest's doing",
             Self::NoGuestsException => "no exception of guest code",
@@ -120,13 +127,16 @@ pub fn judge(fault: &Fault, running: Option<&Running>) -> Verdict {
     let Some(sandbox) = running else {
         return Verdict::Panic(Reason::NoSandbox);
     };
+    if ran_off(fault, &sandbox.kernel_stack, &sandbox.kernel_guard) {
+        return Verdict::Panic(Reason::KernelStack);
+    }
     if sandbox.locks_held > 0 {
         return Verdict::Panic(Reason::LockHeld);
     }
     if sandbox.host_calls > 0 {
         return Verdict::Panic(Reason::HostCall);
     }
-    if ran_off_its_stack(fault, sandbox) {
+    if ran_off(fault, &sandbox.stack, &sandbox.guard) {
         return Verdict::End(Trap::StackOverflow);
     }
     let native = sandbox.native_code.contains(&fault.rip);
@@ -150,14 +160,14 @@ const fn is_way_to_trap(number: u8) -> bool {
     matches!(number, PAGE_FAULT | DIVIDE_ERROR | INVALID_OPCODE)
 }
 
-/// Whether the fault is the sandbox's stack running into its guard.
+/// Whether the fault is a stack running into its guard.
 ///
 /// Both addresses must agree: a wild store of kernel code that happens to hit some guard while the
 /// stack pointer is elsewhere is not an overflow. A frame larger than what is left may put the stack
 /// pointer itself into the guard before anything is touched, so the guard counts as its stack here.
-fn ran_off_its_stack(fault: &Fault, sandbox: &Running) -> bool {
-    let on_its_stack = sandbox.guard.start <= fault.rsp && fault.rsp <= sandbox.stack.end;
-    fault.vector == vector::PAGE_FAULT && on_its_stack && sandbox.guard.contains(&fault.cr2)
+fn ran_off(fault: &Fault, stack: &Range<u64>, guard: &Range<u64>) -> bool {
+    let on_that_stack = guard.start <= fault.rsp && fault.rsp <= stack.end;
+    fault.vector == vector::PAGE_FAULT && on_that_stack && guard.contains(&fault.cr2)
 }
 
 /// What an exception of guest code means. None for those that such code has no instruction for: then it is
@@ -180,249 +190,4 @@ fn trap_of_guest_code(number: u8) -> Option<Trap> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GUEST: u64 = 0xffff_ffff_8010_0040;
-    const NATIVE: u64 = 0xffff_fa00_0000_1234;
-    const KERNEL: u64 = 0xffff_ffff_8000_1000;
-    const IN_GUARD: u64 = 0x7ff8;
-
-    fn running() -> Running {
-        Running {
-            guest_code: 0xffff_ffff_8010_0000..0xffff_ffff_8011_0000,
-            native_code: 0xffff_fa00_0000_0000..0xffff_fa01_0000_0000,
-            stack: 0x8000..0x1_0000,
-            guard: 0x1000..0x8000,
-            host_calls: 0,
-            locks_held: 0,
-        }
-    }
-
-    fn fault(number: u8, rip: u64) -> Fault {
-        Fault {
-            vector: number,
-            error_code: 0,
-            rip,
-            rsp: 0x9000,
-            cr2: 0,
-        }
-    }
-
-    fn overflow(rip: u64) -> Fault {
-        Fault {
-            vector: vector::PAGE_FAULT,
-            error_code: 2,
-            rip,
-            rsp: 0x8000,
-            cr2: IN_GUARD,
-        }
-    }
-
-    #[test]
-    fn a_fault_in_the_stack_guard_is_a_stack_overflow() {
-        assert_eq!(
-            judge(&overflow(GUEST), Some(&running())),
-            Verdict::End(Trap::StackOverflow)
-        );
-    }
-
-    #[test]
-    fn an_overflow_in_a_host_call_is_a_panic_because_its_room_was_checked() {
-        let sandbox = Running {
-            host_calls: 1,
-            ..running()
-        };
-        assert_eq!(
-            judge(&overflow(KERNEL), Some(&sandbox)),
-            Verdict::Panic(Reason::HostCall)
-        );
-    }
-
-    #[test]
-    fn an_overflow_of_the_engine_between_guest_code_and_the_gate_is_a_stack_overflow() {
-        assert_eq!(
-            judge(&overflow(KERNEL), Some(&running())),
-            Verdict::End(Trap::StackOverflow)
-        );
-    }
-
-    #[test]
-    fn an_overflow_with_the_stack_pointer_already_in_the_guard_is_a_stack_overflow() {
-        let fault = Fault {
-            rsp: 0x2000,
-            ..overflow(GUEST)
-        };
-        assert_eq!(
-            judge(&fault, Some(&running())),
-            Verdict::End(Trap::StackOverflow)
-        );
-    }
-
-    #[test]
-    fn an_overflow_under_a_lock_is_a_panic() {
-        let sandbox = Running {
-            host_calls: 1,
-            locks_held: 1,
-            ..running()
-        };
-        assert_eq!(
-            judge(&overflow(KERNEL), Some(&sandbox)),
-            Verdict::Panic(Reason::LockHeld)
-        );
-    }
-
-    #[test]
-    fn a_touch_of_the_guard_from_another_stack_is_a_panic() {
-        let fault = Fault {
-            rsp: 0x20_0000,
-            ..overflow(KERNEL)
-        };
-        assert_eq!(
-            judge(&fault, Some(&running())),
-            Verdict::Panic(Reason::KernelCode)
-        );
-    }
-
-    #[test]
-    fn a_wild_touch_from_guest_code_is_memory_out_of_bounds() {
-        let fault = Fault {
-            cr2: 0xdead_0000,
-            ..fault(vector::PAGE_FAULT, GUEST)
-        };
-        assert_eq!(
-            judge(&fault, Some(&running())),
-            Verdict::End(Trap::MemoryOutOfBounds)
-        );
-    }
-
-    #[test]
-    fn the_same_fault_from_kernel_code_is_a_panic() {
-        for number in [
-            vector::PAGE_FAULT,
-            vector::DIVIDE_ERROR,
-            vector::GENERAL_PROTECTION,
-        ] {
-            let verdict = judge(&fault(number, KERNEL), Some(&running()));
-            assert_eq!(verdict, Verdict::Panic(Reason::KernelCode));
-        }
-    }
-
-    #[test]
-    fn a_fault_of_guest_code_below_a_host_call_is_a_panic() {
-        let sandbox = Running {
-            host_calls: 1,
-            ..running()
-        };
-        let verdict = judge(&fault(vector::DIVIDE_ERROR, GUEST), Some(&sandbox));
-        assert_eq!(verdict, Verdict::Panic(Reason::HostCall));
-    }
-
-    #[test]
-    fn a_divide_error_in_guest_code_is_a_division_by_zero() {
-        let verdict = judge(&fault(vector::DIVIDE_ERROR, GUEST), Some(&running()));
-        assert_eq!(verdict, Verdict::End(Trap::IntegerDivideByZero));
-    }
-
-    #[test]
-    fn an_invalid_opcode_in_guest_code_is_unreachable() {
-        let verdict = judge(&fault(vector::INVALID_OPCODE, GUEST), Some(&running()));
-        assert_eq!(verdict, Verdict::End(Trap::Unreachable));
-    }
-
-    #[test]
-    fn an_exception_that_guest_code_can_raise_ends_the_sandbox_with_a_name() {
-        for number in [7, 12, 13, 16, 17, 19] {
-            let verdict = judge(&fault(number, GUEST), Some(&running()));
-            assert_eq!(verdict, Verdict::End(Trap::ProcessorException));
-        }
-    }
-
-    #[test]
-    fn an_exception_that_no_guest_raises_is_a_panic_even_in_guest_code() {
-        for number in [1, 3, 4, 5, 9, 10, 11, 15, 20, 21, 28, 31] {
-            for code in [GUEST, NATIVE] {
-                let verdict = judge(&fault(number, code), Some(&running()));
-                assert_eq!(verdict, Verdict::Panic(Reason::NoGuestsException));
-            }
-        }
-    }
-
-    #[test]
-    fn a_trap_of_compiled_code_is_a_question_to_the_engine() {
-        for (number, otherwise) in [
-            (vector::PAGE_FAULT, Trap::MemoryOutOfBounds),
-            (vector::DIVIDE_ERROR, Trap::IntegerDivideByZero),
-            (vector::INVALID_OPCODE, Trap::Unreachable),
-        ] {
-            let verdict = judge(&fault(number, NATIVE), Some(&running()));
-            assert_eq!(verdict, Verdict::AskEngine(otherwise));
-        }
-    }
-
-    #[test]
-    fn other_exceptions_of_compiled_code_end_the_sandbox_without_a_question() {
-        for number in [7, 12, 13, 16, 17, 19] {
-            let verdict = judge(&fault(number, NATIVE), Some(&running()));
-            assert_eq!(verdict, Verdict::End(Trap::ProcessorException));
-        }
-    }
-
-    #[test]
-    fn an_overflow_of_compiled_code_is_not_the_engines_to_judge() {
-        assert_eq!(
-            judge(&overflow(NATIVE), Some(&running())),
-            Verdict::End(Trap::StackOverflow)
-        );
-    }
-
-    #[test]
-    fn a_fault_of_compiled_code_below_a_host_call_or_under_a_lock_is_a_panic() {
-        let in_host_call = Running {
-            host_calls: 1,
-            ..running()
-        };
-        let under_lock = Running {
-            locks_held: 1,
-            ..running()
-        };
-        for (sandbox, reason) in [
-            (in_host_call, Reason::HostCall),
-            (under_lock, Reason::LockHeld),
-        ] {
-            let verdict = judge(&fault(vector::PAGE_FAULT, NATIVE), Some(&sandbox));
-            assert_eq!(verdict, Verdict::Panic(reason));
-        }
-    }
-
-    #[test]
-    fn a_fault_with_no_sandbox_is_a_panic() {
-        for number in 0..32 {
-            assert!(matches!(
-                judge(&fault(number, GUEST), None),
-                Verdict::Panic(_)
-            ));
-        }
-    }
-
-    #[test]
-    fn double_faults_and_machine_checks_are_never_a_guests() {
-        for number in [
-            vector::DOUBLE_FAULT,
-            vector::NON_MASKABLE,
-            vector::MACHINE_CHECK,
-        ] {
-            let verdict = judge(&fault(number, GUEST), Some(&running()));
-            assert_eq!(verdict, Verdict::Panic(Reason::NeverAGuests));
-        }
-    }
-
-    #[test]
-    fn every_trap_has_a_name_of_its_own() {
-        for (index, trap) in Trap::ALL.iter().enumerate() {
-            for other in &Trap::ALL[index + 1..] {
-                assert_ne!(trap.as_str(), other.as_str());
-            }
-        }
-    }
-}
+mod tests;

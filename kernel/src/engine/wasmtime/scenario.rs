@@ -26,6 +26,7 @@ pub(super) fn define(linker: &mut Linker<State>, name: &str) -> bool {
         "fill_stack_by" => linker.func_wrap(MODULE, name, scenario::fill_stack_by),
         "linger" => linker.func_wrap(MODULE, name, scenario::linger),
         "kernel_fault" => linker.func_wrap(MODULE, name, || in_kernel(scenario::kernel_fault)),
+        "kernel_overflow" => linker.func_wrap(MODULE, name, || in_kernel(scenario::overflow)),
         "fault_in_fault_handler" => {
             linker.func_wrap(MODULE, name, || in_kernel(scenario::fault_in_fault_handler))
         }
@@ -50,9 +51,9 @@ fn reenter(caller: Caller<'_, State>) -> Result<(), Error> {
     call_again(caller)
 }
 
-/// As [`reenter`], but where the gate would refuse, what is left of the stack is used up natively.
+/// As [`reenter`], but the last of the stack is used up natively.
 fn reenter_into_guard(caller: Caller<'_, State>) -> Result<(), Error> {
-    if gate(|| {}).is_err() {
+    if scenario::is_stack_almost_full() {
         scenario::fill_stack();
     }
     call_again(caller)

@@ -1,0 +1,149 @@
+//! The gate: host calls have a stack of the kernel's own, so that it does not matter how little is left of
+//! the sandbox's.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use luge_boot_info::exit::ExitCode;
+use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine};
+use serde_json::Value;
+
+use crate::served::{route, spec};
+
+scenarios![
+    a_host_call_that_overflows_its_kernel_stack_stops_the_kernel_and_says_so,
+    a_backtrace_leads_from_the_kernel_stack_to_the_guest,
+    a_backtrace_leads_from_the_kernel_stack_to_native_code,
+    whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox,
+    whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox_with_native_code,
+];
+
+/// Enough for every guest that ends by itself.
+const AMPLE_US: u64 = 20_000_000;
+
+/// A folder of functions: some of the examples, some of the hostile ones.
+fn folder(lab: &Lab, examples: &[&str], hostile: &[&str]) -> Result<luge_harness::disk::Folder> {
+    let names = examples.iter().chain(hostile);
+    let routes: Vec<Value> = names.map(|name| small(route(name, AMPLE_US))).collect();
+    let mut folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
+    for name in examples {
+        folder = folder.copy(&format!("{name}.wasm"), lab.example(name)?)?;
+    }
+    for name in hostile {
+        folder = folder.copy(&format!("{name}.wasm"), lab.hostile(name)?)?;
+    }
+    Ok(folder)
+}
+
+/// Memory for a few pages: there are two thousand runs of each.
+fn small(mut route: Value) -> Value {
+    route["max-memory"] = (1 << 20).into();
+    route
+}
+
+fn interpreted(lab: &Lab, examples: &[&str], hostile: &[&str]) -> Result<Boot> {
+    let disk = lab.plain_image(&folder(lab, examples, hostile)?)?;
+    Ok(Boot::new(Kernel::Scenarios).disk(Disk::Image(disk)))
+}
+
+fn native(lab: &Lab, examples: &[&str], hostile: &[&str]) -> Result<Boot> {
+    let disk = lab.native_image(&folder(lab, examples, hostile)?)?;
+    let boot = Boot::new(Kernel::Scenarios).disk(Disk::Image(disk));
+    Ok(boot.append("engine=wasmtime"))
+}
+
+/// Asks for a guest that brings the kernel down, and hears its last words.
+fn brought_down(lab: &Lab, boot: &Boot, guest: &str) -> Result<Machine> {
+    let mut machine = lab.serve(boot)?;
+    let answer = machine.client().get(&format!("/{guest}"));
+    ensure!(
+        answer.is_err(),
+        "a broken kernel must not answer: {answer:?}"
+    );
+    machine.ends_with(End::Code(ExitCode::Panic))?;
+    Ok(machine)
+}
+
+fn a_host_call_that_overflows_its_kernel_stack_stops_the_kernel_and_says_so(
+    lab: &Lab,
+) -> Result<()> {
+    let boot = interpreted(lab, &[], &["kernel-overflow"])?;
+    let machine = brought_down(lab, &boot, "kernel-overflow")?;
+    for words in [
+        "kernel panic: #PF",
+        ": the kernel stack of a host call overflowed",
+        "part: KernelGuard",
+    ] {
+        ensure!(machine.serial.text().contains(words), "no {words:?}");
+    }
+    Ok(())
+}
+
+fn a_backtrace_leads_from_the_kernel_stack_to_the_guest(lab: &Lab) -> Result<()> {
+    leads_to_the_guest(lab, &interpreted(lab, &[], &["kernel-fault"])?)
+}
+
+fn a_backtrace_leads_from_the_kernel_stack_to_native_code(lab: &Lab) -> Result<()> {
+    leads_to_the_guest(lab, &native(lab, &[], &["kernel-fault"])?)
+}
+
+/// From the fault over the gate's frames and the guest's to the sandbox's first function.
+fn leads_to_the_guest(lab: &Lab, boot: &Boot) -> Result<()> {
+    let machine = brought_down(lab, boot, "kernel-fault")?;
+    let trace: Vec<_> = machine.serial.lines();
+    let trace: Vec<_> = trace
+        .iter()
+        .filter(|line| line.contains("backtrace: "))
+        .collect();
+    let guest = trace.iter().position(|line| line.ends_with("(guest)"));
+    let guest = guest.context("no guest code among the callers")?;
+    ensure!(0 < guest && guest + 1 < trace.len(), "{trace:#?}");
+    let report = machine.report.text();
+    for function in ["kernel_fault", "sandbox::gate", "dispatch::first"] {
+        ensure!(report.contains(function), "the backtrace has no {function}");
+    }
+    Ok(())
+}
+
+fn whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox(lab: &Lab) -> Result<()> {
+    starved(lab, |functions, hostile| {
+        interpreted(lab, functions, hostile)
+    })
+}
+
+fn whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox_with_native_code(
+    lab: &Lab,
+) -> Result<()> {
+    starved(lab, |functions, hostile| native(lab, functions, hostile))
+}
+
+/// The scenario runs each of these in stacks of all sizes: see `kernel/src/scenario/starved.rs`.
+fn starved(lab: &Lab, boot: impl FnOnce(&[&str], &[&str]) -> Result<Boot>) -> Result<()> {
+    let guests = [
+        ("empty", "exit 0"),
+        ("echo", "exit 0"),
+        ("exit3", "exit 3"),
+        ("grow", "exit 0"),
+        ("unreachable", "trap unreachable"),
+        ("memory-out-of-bounds", "trap memory-out-of-bounds"),
+        ("out-of-memory", "trap out-of-memory"),
+        ("reenter", "trap stack-overflow"),
+    ];
+    let names = guests.map(|(name, _)| name);
+    let boot = boot(&names[..2], &names[2..])?
+        .append("scenario=starved log=error,scenario=info,main=info")
+        .limit(Duration::from_secs(300));
+    let machine = lab.serve(&boot)?;
+    for (name, outcome) in guests {
+        let line = machine.line("the report of the scenario", |line| {
+            line.contains(&format!("starved: {name}: "))
+        })?;
+        ensure!(line.ends_with(&format!("then {outcome}")), "{line}");
+        // What never ends by itself has never enough.
+        let endless = outcome == "trap stack-overflow";
+        ensure!(line.contains(": 0 of ") == endless, "{line}");
+    }
+    let said = machine.serial.text();
+    ensure!(!said.contains("error:"), "something else happened");
+    Ok(())
+}
