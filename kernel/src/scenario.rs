@@ -16,6 +16,7 @@ pub use crate::arch::stand_in::{avx, divide, fill_stack_by, wild_write};
 use crate::arch::time::Instant;
 use crate::arch::{paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
+use crate::mm::arena::parked;
 use crate::{functions, mm, sandbox};
 
 mod starved;
@@ -120,6 +121,8 @@ fn failing_allocations() {
         let mut ended = 0;
         let mut point = 0;
         loop {
+            // An instance that was kept would be spared the allocations that make one.
+            parked::forget_all();
             failing::arm(point);
             let outcome = run_once(function);
             if !failing::reached() {

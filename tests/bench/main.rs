@@ -22,7 +22,8 @@ const AIMS: &[(&str, u64)] = &[
     ("boot-to-ready", 60_000_000),
     ("context-switch", 800),
     ("fault-to-next-sandbox", 6_000),
-    ("sandbox-empty-wasmi", 150_000),
+    ("sandbox-empty-wasmi", 12_000),
+    ("sandbox-empty-wasmtime", 12_000),
     ("request-empty-wasmi", 60_000),
     ("request-empty-wasmtime", 60_000),
 ];

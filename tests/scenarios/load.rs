@@ -120,6 +120,12 @@ fn send(machine: &Machine, from: u64, to: u64) -> Result<()> {
 /// What the kernel has: free frames, and bytes of its heap in use.
 type Memory = (u64, u64);
 
+/// Slots of arenas that are in use at once: 16 sandboxes, and as many arenas as are parked at most.
+const SLOTS: u64 = 16 + 64;
+/// Page tables that stay with a slot: of its heap and of two large objects, a directory and a table each; and
+/// as many again for stacks and for the tables above.
+const TABLES: u64 = SLOTS * 12;
+
 /// How long the kernel may take to close connections and give back what they held.
 const SETTLING: Duration = Duration::from_secs(30);
 
@@ -134,15 +140,21 @@ fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
         .map(drop)
 }
 
-/// What the kernel reported last.
+/// What the kernel reported last of its memory.
 fn memory(machine: &Machine) -> Result<Memory> {
+    Ok((
+        last_figure(machine, "frames_free=")?,
+        last_figure(machine, "heap_bytes=")?,
+    ))
+}
+
+fn last_figure(machine: &Machine, key: &str) -> Result<u64> {
     let lines = machine.serial.lines();
     let last = lines
         .iter()
         .rev()
         .find(|line| line.contains("memory: frames_free="));
-    let last = last.context("the kernel did not report its memory")?;
-    Ok((number(last, "frames_free=")?, number(last, "heap_bytes=")?))
+    number(last.context("the kernel did not report its memory")?, key)
 }
 
 /// The number behind `key` in a line.
@@ -163,6 +175,11 @@ fn two_thousand_mixed_requests_leave_nothing_behind(lab: &Lab) -> Result<()> {
     let before = memory(&machine)?;
     send(&machine, 100, 100 + REQUESTS)?;
     wait_for_the_end_of(&machine, 100 + REQUESTS)?;
+    let tables = last_figure(&machine, "tables=")?;
+    ensure!(
+        tables <= TABLES,
+        "{tables} page tables, for {SLOTS} slots at most"
+    );
     let deadline = Instant::now() + SETTLING;
     while memory(&machine)? != before {
         let after = memory(&machine)?;

@@ -34,6 +34,7 @@ mod gate;
 mod guests;
 mod hostile;
 mod http;
+mod instances;
 mod kernel_faults;
 mod last_bytes;
 mod load;
@@ -56,6 +57,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("exceptions", exceptions::SCENARIOS),
     ("last_bytes", last_bytes::SCENARIOS),
     ("gate", gate::SCENARIOS),
+    ("instances", instances::SCENARIOS),
     ("load", load::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),

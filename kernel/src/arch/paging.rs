@@ -218,6 +218,16 @@ pub unsafe fn unmap_pages(range: Range<u64>, release: &mut dyn FnMut(u64, u64)) 
     });
 }
 
+/// Calls `f` with the address and the frame of every page of `range` that was written to since it was last
+/// clean, lowest first.
+pub fn for_each_dirty(range: Range<u64>, f: &mut dyn FnMut(u64, u64)) {
+    for_each_mapped(range, &mut |page, entry| {
+        if entry.flags().contains(Flags::DIRTY) {
+            f(page, entry.addr().as_u64());
+        }
+    });
+}
+
 /// Marks every page of `range` clean that was written to since it was last clean, and calls
 /// `restore` with its address and its frame.
 pub fn take_dirty(range: Range<u64>, restore: &mut dyn FnMut(u64, u64)) {

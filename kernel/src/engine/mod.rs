@@ -22,6 +22,7 @@
 
 mod ending;
 mod imports;
+mod kept;
 mod limiter;
 mod shapes;
 mod state;

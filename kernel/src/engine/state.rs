@@ -1,6 +1,7 @@
 //! What one run has beside its memory, in either engine.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 
 use luge_sandbox::Outcome;
 use luge_wasi::{Context, Exit, Function};
@@ -38,6 +39,14 @@ impl<M> State<M> {
             memory: None,
             limiter: Limiter::new(limit),
         }
+    }
+
+    /// The state at the start of a run in an instance that may be an earlier sandbox's: this one is spoken to
+    /// from now on.
+    pub(super) fn begin(&mut self, sandbox: Current) {
+        let wasi = Context::new(Outside::new(sandbox));
+        // What the earlier sandbox had is in the arena, and nobody's.
+        let _ = ManuallyDrop::new(core::mem::replace(&mut self.wasi, wasi));
     }
 
     /// Carries out a guest's call, as the kernel, on the bytes of its memory. Gives the errno.

@@ -3,15 +3,18 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use core::mem::ManuallyDrop;
+
 use log::error;
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use wasmi::{
     CompilationMode, Config, EnforcedLimits, Engine, Error, ExternType, FuncType, Linker, Memory,
-    Module, Store,
+    Module, Store, TypedFunc,
 };
 
 use super::ending::outcome_of;
+use super::kept::{self, Keeping, Number};
 use super::{CompileError, LARGEST_MODULE, imports};
 use crate::sandbox::{Current, Workload, gate};
 
@@ -26,9 +29,17 @@ const LARGEST_STACK: usize = 1 << 20;
 /// A module that has been validated and translated, and linked as far as that goes without an
 /// instance.
 pub struct Program {
+    number: Number,
+    keeping: Keeping,
     engine: Engine,
     module: Module,
     linker: Linker<State>,
+}
+
+/// An instance of it, ready to run.
+struct Instance {
+    store: Store<State>,
+    start: TypedFunc<(), ()>,
 }
 
 /// What one run has beside its memory.
@@ -54,37 +65,61 @@ impl Program {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker, &module)?;
         Ok(Self {
+            number: Number::new(),
+            keeping: Keeping::of(wasm),
             engine,
             module,
             linker,
         })
     }
 
-    fn start(&self, store: &mut Store<State>) -> Result<(), Error> {
+    fn instantiate(&self, sandbox: Current) -> Result<Instance, Error> {
+        // If this fails, the arena goes whole.
+        let mut store = ManuallyDrop::new(Store::new(&self.engine, State::new(sandbox)));
+        store.limiter(|state| &mut state.limiter);
         let instance = self
             .linker
             .instantiate_and_start(&mut *store, &self.module)?;
-        instance
-            .get_typed_func::<(), ()>(&*store, "_start")?
-            .call(store, ())
+        let memory = instance.get_memory(&*store, "memory");
+        store.data_mut().memory = memory;
+        let start = instance.get_typed_func::<(), ()>(&*store, "_start")?;
+        Ok(Instance {
+            store: ManuallyDrop::into_inner(store),
+            start,
+        })
     }
 }
 
 impl Workload for Program {
     fn run(&self, sandbox: Current) -> Outcome {
-        let mut store = Store::new(&self.engine, State::new(sandbox));
-        store.limiter(|state| &mut state.limiter);
-        let result = self.start(&mut store);
+        // SAFETY: an instance has its store, which lies in the arena, and counts references to the engine and to
+        // the linker's functions, which are this program's.
+        let instance = unsafe { kept::instance(self.keeping, || self.instantiate(sandbox)) };
+        let instance = match instance {
+            Ok(instance) => instance,
+            Err(error) => return outcome_or_unexpected(&error),
+        };
+        let store = &mut instance.store;
+        store.data_mut().begin(sandbox);
+        let result = instance.start.call(&mut *store, ());
         let outcome = match &result {
             Ok(()) => Outcome::Exit(0),
-            Err(error) => outcome_of(error).unwrap_or_else(|| unexpected(error)),
+            Err(error) => outcome_or_unexpected(error),
         };
         // Too little stack for this one means no last line in the log, and the outcome stands.
         let _ = gate(|| store.data_mut().finish());
         // The arena goes whole, and sooner than one by one.
-        core::mem::forget((store, result));
+        core::mem::forget(result);
         outcome
     }
+
+    fn program(&self) -> u64 {
+        self.number.get()
+    }
+}
+
+fn outcome_or_unexpected(error: &Error) -> Outcome {
+    outcome_of(error).unwrap_or_else(|| unexpected(error))
 }
 
 /// The engine's reasons are sometimes laid out over several lines; a line of the log is one.

@@ -10,7 +10,9 @@
 //! middle of a change to it ([`Critical`]), or the books would not say what is mapped.
 
 mod linear;
+pub mod parked;
 mod small;
+mod snapshot;
 
 use alloc::boxed::Box;
 use core::alloc::Layout;
@@ -23,6 +25,7 @@ use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_PART_BYTES, ARENA_SLOT
 use luge_memory::slots::SlotMap;
 
 use self::small::Small;
+use self::snapshot::Snapshot;
 use super::frames;
 use crate::arch::lock::{Critical, Lock};
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
@@ -67,8 +70,12 @@ struct Inner {
     mapped: u64,
     /// Linear memories of native code. Their size is limited by the engine, not by the arena.
     memories: linear::Memories,
-    /// Which program runs, so that it can have the memories that it had before.
+    /// Which program runs, so that it can have the memories that it had before. 0 is none.
     program: u64,
+    /// What the arena was when the program had been instantiated, if it is to be that again.
+    snapshot: Option<Snapshot>,
+    /// Whether there ever was a snapshot. Then a clean page need not be a page of zeroes.
+    was_copied: bool,
 }
 
 // SAFETY: an arena is used by one context at a time, as the module's invariant says.
@@ -77,9 +84,20 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// A new arena that maps at most `limit` bytes. None when there is no slot for it.
+    /// An arena that maps at most `limit` bytes, for a sandbox of `program`, a number that no other program
+    /// has; 0 is none. If such a sandbox left one with its instance in it, that. None when there is no
+    /// slot, or no memory for an instance.
     #[must_use]
-    pub fn new(limit: u64) -> Option<Box<Self>> {
+    pub fn take(limit: u64, program: u64) -> Option<Box<Self>> {
+        if let Some(mut arena) = parked::take(program, limit).filter(|_| program != 0)
+            && arena.unpark()
+        {
+            return Some(arena);
+        }
+        parked::or_without(|| Self::new(limit, program))
+    }
+
+    fn new(limit: u64, program: u64) -> Option<Box<Self>> {
         let slot = SLOTS.lock().take()?;
         let (heap, heap_bytes) = take_kept_heap(slot).unwrap_or((Small::EMPTY, 0));
         let inner = Inner {
@@ -89,7 +107,9 @@ impl Arena {
             most_large_bytes: [0; ARENA_LARGE_RANGES as usize],
             mapped: heap_bytes,
             memories: linear::NONE,
-            program: 0,
+            program,
+            snapshot: None,
+            was_copied: false,
         };
         let arena = Box::new(Self {
             slot,
@@ -98,6 +118,90 @@ impl Arena {
         });
         BY_SLOT[slot as usize].store(core::ptr::from_ref(&*arena).cast_mut(), Relaxed);
         Some(arena)
+    }
+
+    /// The instance that a sandbox of the same program made here.
+    #[must_use]
+    pub fn instance(&self) -> Option<NonNull<()>> {
+        // SAFETY: only the sandbox that runs on the arena asks, and the reference ends here.
+        let inner = unsafe { &*self.inner.get() };
+        inner.snapshot.as_ref().map(Snapshot::instance)
+    }
+
+    /// Has the arena be for later sandboxes of the program what it is now, with `instance` in it, if that can
+    /// be. To be called inside the gate, before anything of the guest's has run.
+    ///
+    /// # Safety
+    /// Only the sandbox that runs on this arena may call. What lies in the arena must not refer to anything
+    /// that will be gone or changed when a later sandbox of the same program runs.
+    pub unsafe fn keep_instance(&self, instance: NonNull<()>) {
+        // SAFETY: the caller is the only one that touches the arena.
+        let inner = unsafe { &mut *self.inner.get() };
+        if inner.program != 0 {
+            inner.snapshot = Snapshot::of(inner, self.slot, instance);
+            inner.was_copied |= inner.snapshot.is_some();
+        }
+    }
+
+    /// Parks the arena for the next sandbox of the same program, or drops it.
+    ///
+    /// # Safety
+    /// The sandbox that ran on it must never run again.
+    pub unsafe fn retire(mut self: Box<Self>) {
+        if self.restore() {
+            parked::put(self);
+        }
+    }
+
+    /// Makes the arena what its snapshot says. False if there is none.
+    fn restore(&mut self) -> bool {
+        let Some(snapshot) = self.inner.get_mut().snapshot.take() else {
+            return false;
+        };
+        let inner = self.inner.get_mut();
+        if !linear::are_those(&inner.memories, snapshot.exposed()) {
+            return false;
+        }
+        for (index, bytes) in inner.large_bytes.iter().enumerate() {
+            let start = layout::arena_large_range(self.slot, index as u32).start;
+            unmap(start + snapshot.large_bytes(index as u32)..start + bytes);
+        }
+        let heap = layout::arena_heap_range(self.slot).start;
+        unmap(heap + snapshot.heap_bytes()..heap + inner.heap_bytes);
+        snapshot.restore(inner, self.slot);
+        // SAFETY: the caller of `retire` promises that the sandbox will not run again.
+        unsafe { linear::park(&inner.memories) };
+        inner.snapshot = Some(snapshot);
+        true
+    }
+
+    /// Makes linear memories accessible again. False if there is no memory for that.
+    fn unpark(&mut self) -> bool {
+        let Inner {
+            memories, snapshot, ..
+        } = self.inner.get_mut();
+        let exposed = snapshot.as_ref().map(Snapshot::exposed);
+        exposed.is_some_and(|exposed| linear::unpark(memories, exposed).is_ok())
+    }
+
+    fn program(&self) -> u64 {
+        // SAFETY: the number never changes.
+        unsafe { (*self.inner.get()).program }
+    }
+
+    /// Linear memories of the parked arena.
+    fn memories(&self) -> u32 {
+        // SAFETY: a parked arena is nobody's, and only the pool asks.
+        let inner = unsafe { &*self.inner.get() };
+        inner.memories.iter().flatten().count() as u32
+    }
+
+    /// Frames that are the parked arena's own.
+    fn frames(&self) -> u64 {
+        // SAFETY: a parked arena is nobody's, and only the pool asks.
+        let inner = unsafe { &*self.inner.get() };
+        let copies = inner.snapshot.as_ref().map_or(0, Snapshot::frames);
+        inner.mapped / PAGE_BYTES + copies + linear::frames(&inner.memories)
     }
 
     /// Allocates. Memory of large requests is zeroed. Null when the limit or memory is reached.
@@ -201,6 +305,14 @@ impl Arena {
 
     fn shrink_large(&self, inner: &mut Inner, index: u32, to: u64) {
         let range = layout::arena_large_range(self.slot, index);
+        let covered = inner
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.large_bytes(index));
+        if covered.is_some_and(|bytes| to < bytes) {
+            // What is unmapped now is not what it was when it is mapped again.
+            inner.snapshot = None;
+        }
         let from = core::mem::replace(&mut inner.large_bytes[index as usize], to);
         unmap(range.start + to..range.start + from);
         inner.mapped -= from - to;
@@ -236,8 +348,8 @@ impl Arena {
                 range.clone(),
                 Access::ReadWrite,
                 Caching::WriteBack,
-                &mut |_| frames::allocate_for_guest(),
-                &mut frames::allocate_zeroed,
+                &mut |_| parked::or_without(frames::allocate_for_guest),
+                &mut frames::allocate_table,
             )
         };
         if let Err(error) = result {
@@ -264,11 +376,23 @@ impl Drop for Arena {
         BY_SLOT[self.slot as usize].store(core::ptr::null_mut(), Relaxed);
         let inner = self.inner.get_mut();
         let heap = layout::arena_heap_range(self.slot);
-        let kept = keep_heap(self.slot, inner.heap_bytes);
+        let kept = if inner.was_copied {
+            0
+        } else {
+            keep_heap(self.slot, inner.heap_bytes)
+        };
         unmap(heap.start + kept..heap.start + inner.heap_bytes);
         release_tables(heap.start, inner.heap_bytes);
-        // SAFETY: the sandbox will not run again.
-        unsafe { linear::give_back(&mut inner.memories) };
+        for memory in inner.memories.iter_mut().filter_map(Option::take) {
+            // SAFETY: the sandbox will not run again.
+            unsafe {
+                if inner.was_copied {
+                    memory.give_up();
+                } else {
+                    memory.give_back();
+                }
+            }
+        }
         for (index, bytes) in inner.large_bytes.iter().enumerate() {
             if inner.most_large_bytes[index] == 0 {
                 continue;
@@ -294,6 +418,12 @@ fn take_kept_heap(slot: u32) -> Option<(Small, u64)> {
         unsafe { heap.add(start..start + GROWTH) };
         (heap, GROWTH)
     })
+}
+
+/// Frames of heaps that slots keep while nobody has them.
+pub fn kept_frames() -> usize {
+    let kept = KEPT.iter().filter(|kept| kept.load(Relaxed)).count();
+    kept * (GROWTH / PAGE_BYTES) as usize
 }
 
 /// Wipes the beginning of a heap of which `bytes` are mapped, and keeps it if the slot is one that does.
@@ -324,7 +454,7 @@ fn release_tables(start: u64, bytes: u64) {
     if first_to_go < end {
         // SAFETY: nothing is mapped there any more, and the tables map nothing but this part.
         unsafe {
-            paging::unmap_tables(first_to_go..end, &mut |frame| frames::release(frame));
+            paging::unmap_tables(first_to_go..end, &mut |frame| frames::release_table(frame));
         }
     }
 }
@@ -336,8 +466,9 @@ pub(super) fn owner_of(address: u64) -> Option<&'static Arena> {
     unsafe { BY_SLOT[slot as usize].load(Relaxed).as_ref() }
 }
 
-/// Arenas that exist.
+/// Arenas that sandboxes have.
 #[must_use]
 pub fn in_use() -> u32 {
-    SLOTS.lock().in_use()
+    let slots = SLOTS.lock().in_use();
+    slots - parked::idle().arenas
 }

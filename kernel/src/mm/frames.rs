@@ -5,6 +5,8 @@
 //!
 //! Invariant: a frame handed out is in usable RAM, above the first megabyte, and handed out once.
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use bootloader_api::info::{MemoryRegionKind, MemoryRegions};
 use luge_memory::frames::FrameBitmap;
 use luge_memory::promises::Promises;
@@ -103,6 +105,33 @@ pub fn allocate_zeroed() -> Option<u64> {
     let frame = allocate()?;
     zero(frame);
     Some(frame)
+}
+
+/// Page tables of stacks, arenas and linear memories.
+static TABLES: AtomicUsize = AtomicUsize::new(0);
+
+/// A zeroed frame for a page table of a stack's, an arena's or a linear memory's slot.
+#[must_use]
+pub fn allocate_table() -> Option<u64> {
+    let frame = allocate_zeroed()?;
+    TABLES.fetch_add(1, Relaxed);
+    Some(frame)
+}
+
+/// Takes a page table back.
+///
+/// # Safety
+/// As for [`release`]; it must come from [`allocate_table`].
+pub unsafe fn release_table(frame: u64) {
+    TABLES.fetch_sub(1, Relaxed);
+    // SAFETY: as the caller promises.
+    unsafe { release(frame) };
+}
+
+/// Page tables that there are: those of slots that were used stay for the next who gets the slot.
+#[must_use]
+pub fn tables() -> usize {
+    TABLES.load(Relaxed)
 }
 
 /// A zeroed frame for a guest, refused while the kernel's reserve is touched.

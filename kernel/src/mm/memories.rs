@@ -232,11 +232,41 @@ impl Memory {
         Ok(())
     }
 
-    /// Restores the slot and keeps it for the next sandbox of the same program.
+    /// Makes the first `bytes` accessible.
+    ///
+    /// # Errors
+    /// As [`Self::expose`].
+    pub fn expose_first(&mut self, bytes: u64) -> Result<(), MemoryError> {
+        let start = layout::memory_range(self.slot).start;
+        self.expose(start..start + bytes)
+    }
+
+    /// How much is accessible, in bytes.
+    #[must_use]
+    pub fn exposed(&self) -> u64 {
+        self.slot().accessible.load(Relaxed)
+    }
+
+    /// Frames that it has for itself.
+    #[must_use]
+    pub fn own_frames(&self) -> u64 {
+        self.slot().own_pages.load(Relaxed)
+    }
+
+    /// Whether nothing was written to since the slot was taken.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        let start = layout::memory_range(self.slot).start;
+        let mut untouched = true;
+        paging::for_each_dirty(start..start + self.exposed(), &mut |_, _| untouched = false);
+        untouched
+    }
+
+    /// Restores the slot, with nothing of it accessible, for the next sandbox of the same arena.
     ///
     /// # Safety
     /// The sandbox that had it must never run again.
-    pub unsafe fn give_back(self) {
+    pub unsafe fn park(&self) {
         let (space, slot) = (layout::memory_range(self.slot), self.slot());
         let end = space.start + slot.accessible.load(Relaxed);
         frames::take_back_promise(slot.open_promises() as usize);
@@ -244,12 +274,37 @@ impl Memory {
         let kept = end.min(space.start + self.initial.min(KEPT_BYTES));
         slot.unmap(kept..end, space.start);
         slot.restore(space.start..kept, space.start);
-        let idle = Idle {
-            number: self.slot,
-            for_use: self.for_use,
-        };
+    }
+
+    /// Restores the slot and keeps it for the next sandbox of the same program.
+    ///
+    /// # Safety
+    /// As for [`Self::park`].
+    pub unsafe fn give_back(self) {
+        // SAFETY: as the caller promises.
+        let idle = unsafe { self.into_idle() };
         if let Some(older) = keep(idle) {
             older.forget();
+        }
+    }
+
+    /// Gives the slot and all its frames back.
+    ///
+    /// # Safety
+    /// As for [`Self::park`].
+    pub unsafe fn give_up(self) {
+        // SAFETY: as the caller promises.
+        unsafe { self.into_idle() }.forget();
+    }
+
+    /// # Safety
+    /// As for [`Self::park`].
+    unsafe fn into_idle(self) -> Idle {
+        // SAFETY: as the caller promises.
+        unsafe { self.park() };
+        Idle {
+            number: self.slot,
+            for_use: self.for_use,
         }
     }
 }
@@ -333,7 +388,7 @@ impl Slot {
         if !tables.is_empty() {
             // SAFETY: the range ends where the slot's mapped part does, so these tables map nothing any
             // more; they came from the frames.
-            unsafe { paging::unmap_tables(tables, &mut |table| frames::release(table)) };
+            unsafe { paging::unmap_tables(tables, &mut |table| frames::release_table(table)) };
         }
     }
 }
@@ -356,7 +411,7 @@ fn map(page: u64, frame: u64, access: Access) {
             access,
             Caching::WriteBack,
             &mut |_| Some(frame),
-            &mut frames::allocate_zeroed,
+            &mut frames::allocate_table,
         )
     };
     mapped.expect("the kernel's reserve has frames for page tables");

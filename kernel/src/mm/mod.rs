@@ -26,13 +26,17 @@ use crate::arch::paging;
 pub struct Statistics {
     /// Frames of RAM that the kernel manages.
     pub frames_total: usize,
-    /// Frames that nobody has.
+    /// Frames that nobody has, and those that wait for the next sandbox: in parked arenas, in heaps that their
+    /// slots keep, and in the page tables of `tables`.
     pub frames_free: usize,
-    /// Bytes handed out by the kernel's heap.
+    /// Page tables of stacks, arenas and linear memories. Those of a slot that was used stay, so there are
+    /// more as long as there are slots that were not.
+    pub tables: usize,
+    /// Bytes handed out by the kernel's heap, but for parked arenas.
     pub heap_bytes_in_use: usize,
     /// How far the kernel's heap is mapped, in bytes.
     pub heap_bytes_mapped: u64,
-    /// Arenas that exist.
+    /// Arenas that sandboxes have.
     pub arenas_in_use: u32,
     /// Stacks that exist, pooled ones included.
     pub stacks_in_use: u32,
@@ -55,15 +59,17 @@ pub fn owner_of(address: u64) -> Owner {
 pub fn statistics() -> Statistics {
     let (frames_free, frames_total) = frames::counts();
     let (memories_in_use, memories_idle) = memories::counts();
+    let parked = arena::parked::idle();
     Statistics {
         frames_total,
-        frames_free,
-        heap_bytes_in_use: heap::bytes_in_use(),
+        frames_free: frames_free + parked.frames + arena::kept_frames() + frames::tables(),
+        tables: frames::tables(),
+        heap_bytes_in_use: heap::bytes_in_use() - parked.heap_bytes,
         heap_bytes_mapped: heap::bytes_mapped(),
         arenas_in_use: arena::in_use(),
         stacks_in_use: stacks::in_use(),
-        memories_in_use,
-        memory_slots_taken: memories_in_use + memories_idle,
+        memories_in_use: memories_in_use - parked.memories,
+        memory_slots_taken: memories_in_use - parked.memories + memories_idle,
         native_code_bytes: code::bytes_taken(),
     }
 }

@@ -17,6 +17,7 @@ use luge_memory::layout::{
 };
 use luge_memory::slots::SlotMap;
 
+use super::arena::parked;
 use super::frames;
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
@@ -148,10 +149,11 @@ pub fn take_for_good(bytes: u64) -> Option<u64> {
     Some(stack.top())
 }
 
-/// Unmaps pooled stacks of other sizes while there are no frames for one of this size.
+/// Unmaps pooled stacks of other sizes, and then parked arenas, while there are no frames for one of this size.
 fn make_room(bytes: u64) {
     while !frames::has_room_for_guest(bytes) {
         let Some(stack) = POOL.lock().take_largest() else {
+            let _ = parked::make_room(bytes);
             return;
         };
         // SAFETY: nobody uses a pooled stack.
@@ -229,7 +231,7 @@ fn map(range: Range<u64>) -> Option<()> {
             Access::ReadWrite,
             Caching::WriteBack,
             &mut |_| frames::allocate_for_guest(),
-            &mut frames::allocate_zeroed,
+            &mut frames::allocate_table,
         )
     };
     mapped.ok()

@@ -23,7 +23,7 @@ pub fn when_changed() {
     if last != Some(now) {
         info!(
             "memory: frames_free={} heap_bytes={} heap_mapped={} arenas={} stacks={} memories={} \
-             memory_slots={} code_bytes={}",
+             memory_slots={} code_bytes={} tables={}",
             now.frames_free,
             now.heap_bytes_in_use,
             now.heap_bytes_mapped,
@@ -32,6 +32,7 @@ pub fn when_changed() {
             now.memories_in_use,
             now.memory_slots_taken,
             now.native_code_bytes,
+            now.tables
         );
     }
 }

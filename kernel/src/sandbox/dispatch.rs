@@ -169,7 +169,8 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     ENDED.fetch_add(1, Relaxed);
     // SAFETY: this is the dispatcher, and the sandbox will not run again.
     if let Some(native) = unsafe { (*sandbox.native.get()).take() } {
-        drop(native.arena);
+        // SAFETY: the sandbox will not run again.
+        unsafe { native.arena.retire() };
         // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
         unsafe { stacks::give_back(native.stack) };
     }

@@ -28,8 +28,8 @@ use luge_sched::slice::Slice;
 use crate::arch::lock::Lock;
 use crate::arch::switch::Context;
 use crate::arch::time::Instant;
-use crate::mm::arena::Arena;
-use crate::mm::{frames, stacks};
+use crate::mm::arena::{Arena, parked};
+use crate::mm::stacks;
 use crate::sched;
 
 pub use dispatch::{init, run, run_next, wake};
@@ -42,6 +42,11 @@ pub trait Workload: Send + Sync {
     ///
     /// May be abandoned half-way; then nothing of it is ever dropped.
     fn run(&self, sandbox: Current) -> Outcome;
+
+    /// A number that no other program has, if its instances may be kept in their arenas.
+    fn program(&self) -> u64 {
+        0
+    }
 }
 
 /// What a sandbox is made from.
@@ -149,8 +154,9 @@ impl Deref for Current {
 /// [`Refused::NoRoom`] when there is no memory or slot for it; then nothing has happened.
 pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
     let stack = stacks::take(request.stack_bytes).ok_or(Refused::NoRoom)?;
-    let has_room = frames::has_room_for_guest(ROOM_TO_START);
-    let arena = has_room.then(|| Arena::new(arena_limit(request.memory_bytes)));
+    let has_room = parked::make_room(ROOM_TO_START);
+    let limit = arena_limit(request.memory_bytes);
+    let arena = has_room.then(|| Arena::take(limit, request.workload.program()));
     let Some(arena) = arena.flatten() else {
         // SAFETY: nobody has run on the stack yet.
         unsafe { stacks::give_back(stack) };

@@ -156,10 +156,12 @@ impl Catalogue {
         let lines = self.machine.serial.lines();
         let mut reports = lines.iter().rev();
         let report = reports.find_map(|line| line.split_once("memory: frames_free="));
-        Ok(report
-            .context("the kernel did not report its memory")?
-            .1
-            .to_owned())
+        let (_, report) = report.context("the kernel did not report its memory")?;
+        // Page tables stay with a slot; they count as free frames.
+        let level = report
+            .split_once(" tables=")
+            .map_or(report, |(level, _)| level);
+        Ok(level.to_owned())
     }
 }
 

@@ -23,7 +23,7 @@ mod validate;
 
 pub use command::NoCommand;
 pub use limits::Excess;
-pub use validate::{Interface, Invalid, validate};
+pub use validate::{Interface, Invalid, has_start, validate};
 
 /// The longest module that is looked at, in bytes.
 pub const LARGEST: usize = 16 << 20;

@@ -113,6 +113,15 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
     })
 }
 
+/// Whether making an instance of a module runs code of the module's: its start function. True also for what
+/// is no module.
+#[must_use]
+pub fn has_start(bytes: &[u8]) -> bool {
+    Parser::new(0)
+        .parse_all(bytes)
+        .any(|payload| matches!(payload, Ok(Payload::StartSection { .. }) | Err(_)))
+}
+
 impl Interface<'_> {
     pub(crate) fn export(&self, name: &str) -> Option<EntityType> {
         let export = self.exports.iter().find(|export| export.name == name)?;

@@ -223,3 +223,12 @@ fn no_changed_module_makes_the_check_panic() {
         let _ = validate(&seed[..at]);
     }
 }
+
+#[test]
+fn a_start_function_is_found_and_so_is_what_is_no_module() {
+    let has_start =
+        |text: &str| luge_module::has_start(&wat::parse_str(text).expect("it is right"));
+    assert!(has_start("(module (func $f) (start $f))"));
+    assert!(!has_start("(module (func $f) (func (export \"_start\")))"));
+    assert!(luge_module::has_start(b"no module"));
+}

@@ -21,7 +21,8 @@ mod platform;
 mod scenario;
 
 use alloc::format;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use core::mem::ManuallyDrop;
 
 use log::{error, info};
 use luge_native::artefact;
@@ -31,25 +32,31 @@ use luge_trap::Trap;
 use spin::Once;
 use wasmtime::{
     Config, Engine, Error, ExternType, InstancePre, Linker, Memory, Module, ModuleExport, Store,
+    TypedFunc,
 };
 
 use super::CompileError;
+use super::kept::{self, Keeping, Number};
 use crate::arch::{cpu, traps};
-use crate::mm::allocator;
 use crate::sandbox::{Current, Workload, gate};
 
 /// The largest file of native code that is looked at, in bytes.
 pub const LARGEST_ARTEFACT: u64 = 64 << 20;
 
 static ENGINE: Once<Result<Engine, CompileError>> = Once::new();
-static NEXT_PROGRAM: AtomicU64 = AtomicU64::new(1);
 
 /// A module's native code, mapped and linked as far as that goes without an instance.
 pub struct Program {
-    /// No other program of this boot has it.
-    number: u64,
+    number: Number,
+    keeping: Keeping,
     instance: InstancePre<State>,
     start: ModuleExport,
+}
+
+/// An instance of it, ready to run.
+struct Instance {
+    store: Store<State>,
+    start: TypedFunc<(), ()>,
 }
 
 /// What one run has beside its memory.
@@ -72,7 +79,8 @@ impl Program {
         let mut linker = Linker::new(engine);
         imports::link(&mut linker, &module)?;
         Ok(Self {
-            number: NEXT_PROGRAM.fetch_add(1, Relaxed),
+            number: Number::new(),
+            keeping: Keeping::of(wasm),
             instance: linker.instantiate_pre(&module).map_err(invalid)?,
             start: module
                 .get_export_index("_start")
@@ -80,41 +88,66 @@ impl Program {
         })
     }
 
-    fn start(&self, store: &mut Store<State>) -> Result<(), Error> {
+    fn instantiate(&self, sandbox: Current) -> Result<Instance, Error> {
+        // If this fails, the arena goes whole.
+        let mut store = ManuallyDrop::new(Store::new(
+            self.instance.module().engine(),
+            State::new(sandbox),
+        ));
+        store.limiter(|state| &mut state.limiter);
         let instance = self.instance.instantiate(&mut *store)?;
+        let memory = instance.get_memory(&mut *store, "memory");
+        store.data_mut().memory = memory;
         let start = instance
             .get_module_export(&mut *store, &self.start)
             .and_then(wasmtime::Extern::into_func)
-            .expect("checked when it was loaded");
-        start.typed::<(), ()>(&*store)?.call(store, ())
+            .expect("checked when it was loaded")
+            .typed(&*store)?;
+        Ok(Instance {
+            store: ManuallyDrop::into_inner(store),
+            start,
+        })
     }
 }
 
 impl Workload for Program {
     fn run(&self, sandbox: Current) -> Outcome {
-        if let Some(arena) = allocator::current_arena() {
-            // SAFETY: this is the sandbox that runs on the arena.
-            unsafe { arena.set_program(self.number) };
-        }
-        let mut store = Store::new(self.instance.module().engine(), State::new(sandbox));
-        store.limiter(|state| &mut state.limiter);
-        let result = self.start(&mut store);
+        // SAFETY: an instance has its store, which lies in the arena and refers to the sandbox's linear memory,
+        // and counts references to the engine and to modules, which live as long as this program.
+        let instance = unsafe { kept::instance(self.keeping, || self.instantiate(sandbox)) };
+        traps::engine_has_resumed();
+        let instance = match instance {
+            Ok(instance) => instance,
+            Err(error) => return end_of(&error, sandbox),
+        };
+        let store = &mut instance.store;
+        store.data_mut().begin(sandbox);
+        let result = instance.start.call(&mut *store, ());
         traps::engine_has_resumed();
         let outcome = match &result {
             Ok(()) => Outcome::Exit(0),
-            Err(error) => ending::outcome_of(error).unwrap_or_else(|| unexpected(error)),
+            Err(error) => end_of(error, sandbox),
         };
         // Too little stack for this one means no last line in the log, and the outcome stands.
-        let _ = gate(|| {
-            if let Outcome::Trap(trap) = outcome {
-                sandbox.report_trap(trap);
-            }
-            store.data_mut().finish();
-        });
+        let _ = gate(|| store.data_mut().finish());
         // The arena goes whole, and sooner than one by one.
-        core::mem::forget((store, result));
+        core::mem::forget(result);
         outcome
     }
+
+    fn program(&self) -> u64 {
+        self.number.get()
+    }
+}
+
+/// How a run ended with `error`; says what the processor found, if that was it.
+fn end_of(error: &Error, sandbox: Current) -> Outcome {
+    let outcome = ending::outcome_of(error).unwrap_or_else(|| unexpected(error));
+    if let Outcome::Trap(trap) = outcome {
+        // Too little stack for this means no line in the log.
+        let _ = gate(|| sandbox.report_trap(trap));
+    }
+    outcome
 }
 
 /// An ending that no admitted module should have. It is the guest that ends, by the name that most

@@ -4,7 +4,7 @@
 
 use core::ops::Range;
 
-use super::Arena;
+use super::{Arena, parked};
 use crate::arch::lock::Critical;
 use crate::mm::memories::{Image, Memory, MemoryError, Use};
 
@@ -14,44 +14,74 @@ const MOST: usize = 1;
 pub(super) type Memories = [Option<Memory>; MOST];
 pub(super) const NONE: Memories = [const { None }; MOST];
 
-/// Gives all of them back.
+/// How much of each was accessible, in bytes; None where there was none.
+pub(super) type Exposed = [Option<u64>; MOST];
+
+/// Whether nobody has written to any of them.
+pub(super) fn are_untouched(memories: &Memories) -> bool {
+    memories.iter().flatten().all(Memory::is_untouched)
+}
+
+/// How much of each is accessible.
+pub(super) fn exposed(memories: &Memories) -> Exposed {
+    memories
+        .each_ref()
+        .map(|memory| memory.as_ref().map(Memory::exposed))
+}
+
+/// Whether there is a memory wherever one was exposed, and nowhere else.
+pub(super) fn are_those(memories: &Memories, exposed: &Exposed) -> bool {
+    let mut pairs = memories.iter().zip(exposed);
+    pairs.all(|(memory, exposed)| memory.is_some() == exposed.is_some())
+}
+
+/// Restores all of them and makes nothing of them accessible.
 ///
 /// # Safety
 /// The sandbox that had them must never run again.
-pub(super) unsafe fn give_back(memories: &mut Memories) {
-    for memory in memories.iter_mut().filter_map(Option::take) {
+pub(super) unsafe fn park(memories: &Memories) {
+    for memory in memories.iter().flatten() {
         // SAFETY: as the caller promises.
-        unsafe { memory.give_back() };
+        unsafe { memory.park() };
     }
 }
 
-impl Arena {
-    /// Tells which program runs on the arena, so that it can have the memories that it had before.
-    ///
-    /// # Safety
-    /// Only the sandbox that runs on this arena may call.
-    pub unsafe fn set_program(&self, program: u64) {
-        // SAFETY: the caller is the only one that touches the arena.
-        unsafe { &mut *self.inner.get() }.program = program;
+/// Makes as much of each accessible as there was.
+///
+/// # Errors
+/// [`MemoryError::NoFrames`]; some may be accessible then.
+pub(super) fn unpark(memories: &mut Memories, exposed: &Exposed) -> Result<(), MemoryError> {
+    let pairs = memories.iter_mut().flatten().zip(exposed.iter().flatten());
+    for (memory, bytes) in pairs {
+        memory.expose_first(*bytes)?;
     }
+    Ok(())
+}
 
+/// Frames that they have themselves.
+pub(super) fn frames(memories: &Memories) -> u64 {
+    memories.iter().flatten().map(Memory::own_frames).sum()
+}
+
+impl Arena {
     /// A linear memory with nothing accessible: all of its address space.
     ///
     /// # Errors
     /// [`MemoryError::NoSlot`], also if the sandbox has as many as it may.
     ///
     /// # Safety
-    /// As [`Self::set_program`].
+    /// Only the sandbox that runs on this arena may call.
     pub unsafe fn take_memory(&self) -> Result<Range<u64>, MemoryError> {
         let _critical = Critical::enter();
         // SAFETY: the caller is the only one that touches the arena.
         let inner = unsafe { &mut *self.inner.get() };
         let free = inner.memories.iter().position(Option::is_none);
         let index = free.ok_or(MemoryError::NoSlot)?;
-        let memory = Memory::take(Use {
+        let for_use = Use {
             program: inner.program,
             index: index as u32,
-        })?;
+        };
+        let memory = or_without_parked(|| Memory::take(for_use))?;
         let span = memory.span();
         inner.memories[index] = Some(memory);
         Ok(span)
@@ -63,12 +93,13 @@ impl Arena {
     /// [`MemoryError`]; nothing has changed then.
     ///
     /// # Safety
-    /// As [`Self::set_program`].
+    /// As [`Self::take_memory`].
     pub unsafe fn expose_memory(&self, range: Range<u64>) -> Result<(), MemoryError> {
         let _critical = Critical::enter();
         // SAFETY: the caller is the only one that touches the arena.
         let inner = unsafe { &mut *self.inner.get() };
-        memory_at(&mut inner.memories, range.start)?.expose(range)
+        let memory = memory_at(&mut inner.memories, range.start)?;
+        or_without_parked(|| memory.expose(range.clone()))
     }
 
     /// Lets `image` be what lies at `start` at first: see [`Memory::set_image`].
@@ -77,7 +108,7 @@ impl Arena {
     /// [`MemoryError`]; nothing has changed then.
     ///
     /// # Safety
-    /// As [`Self::set_program`]; the image must live as long as the sandbox.
+    /// As [`Self::take_memory`]; the image must live as long as the sandbox.
     pub unsafe fn set_image(&self, start: u64, image: &Image) -> Result<(), MemoryError> {
         let _critical = Critical::enter();
         // SAFETY: the caller is the only one that touches the arena.
@@ -93,7 +124,7 @@ impl Arena {
     /// [`MemoryError::BadRange`] if `span` is not all of the address space of one.
     ///
     /// # Safety
-    /// As [`Self::set_program`]; nobody may touch the memory any more.
+    /// As [`Self::take_memory`]; nobody may touch the memory any more.
     pub unsafe fn give_memory_back(&self, span: Range<u64>) -> Result<(), MemoryError> {
         let _critical = Critical::enter();
         // SAFETY: the caller is the only one that touches the arena.
@@ -101,9 +132,22 @@ impl Arena {
         let is_it = |memory: &Option<Memory>| memory.as_ref().is_some_and(|it| it.span() == span);
         let place = inner.memories.iter_mut().find(|place| is_it(place));
         let memory = place.and_then(Option::take).ok_or(MemoryError::BadRange)?;
+        inner.snapshot = None;
         // SAFETY: as the caller promises.
         unsafe { memory.give_back() };
         Ok(())
+    }
+}
+
+/// What `attempt` gives; parked arenas are given up one by one while it is refused.
+fn or_without_parked<T>(
+    mut attempt: impl FnMut() -> Result<T, MemoryError>,
+) -> Result<T, MemoryError> {
+    loop {
+        match attempt() {
+            Err(MemoryError::NoSlot | MemoryError::NoFrames) if parked::give_up_one() => {}
+            result => return result,
+        }
     }
 }
 

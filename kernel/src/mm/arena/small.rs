@@ -28,6 +28,14 @@ impl Small {
         fresh: 0..0,
     };
 
+    /// The same heap once more, for when its memory is made again what it is now. Only one of the two may
+    /// be used.
+    pub(super) fn duplicate(&self) -> Self {
+        // SAFETY: the list is plain values and pointers into the heap's memory, none into itself; it owns
+        // nothing that a destructor would release.
+        unsafe { core::ptr::from_ref(self).read() }
+    }
+
     /// Adds memory, which must follow what was added before.
     ///
     /// # Safety
