@@ -38,6 +38,7 @@ For tests:
   --icount            count time in instructions: 1 ns of the machine's time is one instruction
   --icount-served     as --icount, but a machine with nothing to do waits in the host's time, so that
                       time-outs of connections mean something
+  --cpu NAME          the processor that QEMU plays (default: max); see qemu-system-x86_64 -cpu help
   --gdb-port N        the port on which --gdb waits (default: 1234)
   --no-build          build nothing; what is missing is an error
 
@@ -60,7 +61,7 @@ die() {
 # --- Options ------------------------------------------------------------------------------------
 
 modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' append=''
-kernel='' loader='' gdb_port=1234
+kernel='' loader='' gdb_port=1234 cpu=max
 batch=no gdb=no icount=no build=yes
 
 # check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
@@ -103,6 +104,10 @@ set_option() {
         timeout=$2
         ;;
     --append) append+=" $2" ;;
+    --cpu)
+        [[ $2 =~ ^[A-Za-z0-9._+,=-]+$ ]] || die 2 "--cpu: '$2' is not the name of a processor"
+        cpu=$2
+        ;;
     --kernel) kernel=$2 ;;
     --loader) loader=$2 ;;
     --gdb-port)
@@ -125,7 +130,7 @@ parse_options() {
         --icount-served) icount=on ;;
         --no-build) build=no ;;
         --modules | --image | --port | --engine | --smp | --memory | --accel | --timeout | --append | \
-            --kernel | --loader | --gdb-port)
+            --kernel | --loader | --gdb-port | --cpu)
             [ $# -ge 2 ] || die 2 "$1 needs a value"
             set_option "$1" "$2"
             shift
@@ -155,6 +160,7 @@ choose_accelerator() {
         fi
     fi
     if [ "$accel" = kvm ] && [ "$icount" != no ]; then die 2 "--icount needs --accel tcg"; fi
+    if [ "$accel" = kvm ] && [ "$cpu" != max ]; then die 2 "--cpu needs --accel tcg"; fi
 }
 
 # Somebody who listens there already would get the requests; QEMU would notice, but only after the build.
@@ -274,7 +280,7 @@ describe_machine() {
     if [ "$accel" = kvm ]; then
         qemu+=(-cpu "host,arch-capabilities=off")
     else
-        qemu+=(-cpu max -d cpu_reset -D "$run/resets.log")
+        qemu+=(-cpu "$cpu" -d cpu_reset -D "$run/resets.log")
     fi
     if [ "$icount" != no ]; then
         qemu+=(-icount "shift=0,sleep=$icount" -rtc "base=2026-01-01,clock=vm")

@@ -21,6 +21,8 @@ use serde_json::{Map, Value, json};
 const AIMS: &[(&str, u64)] = &[
     ("boot-to-ready", 60_000_000),
     ("context-switch", 800),
+    // Out of a sandbox and into one, with the FPU's state.
+    ("preemption", 2 * 800),
     ("fault-to-next-sandbox", 6_000),
     ("sandbox-empty-wasmi", 12_000),
     ("sandbox-empty-wasmtime", 12_000),

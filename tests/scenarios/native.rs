@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
+use luge_native::artefact;
 use serde_json::{Value, json};
 
 use crate::guests::{AMPLE_US, Engine, Guests, text};
@@ -17,6 +18,8 @@ scenarios![
     every_allocation_may_fail_in_native_code_too,
     no_page_is_both_writable_and_executable_with_native_code,
     native_code_that_does_not_fit_is_named_and_the_interpreter_runs_the_module,
+    native_code_of_another_engine_or_with_other_settings_is_named_too,
+    native_code_runs_on_every_processor_of_its_level_and_on_no_lesser_one,
     a_route_that_wants_native_code_is_left_out_without_it,
 ];
 
@@ -162,14 +165,71 @@ fn native_code_that_does_not_fit_is_named_and_the_interpreter_runs_the_module(
         (b"no code at all", "it is no file of native code"),
     ];
     for (code, why) in cases {
-        let disk = disk_with_code(lab, code, &[route("fib", AMPLE_US)])?;
-        let machine = lab.serve(&Boot::new(Kernel::Scenarios).disk(disk))?;
-        machine.line(why, |line| {
-            line.contains("fib.cwasm: not used, wasmi runs fib.wasm") && line.contains(why)
-        })?;
-        machine.client().get("/fib?n=10")?.expect("55\n")?;
+        is_not_used(lab, code, why)?;
     }
     Ok(())
+}
+
+/// The kernel says why it does not use `code`, and the interpreter answers.
+fn is_not_used(lab: &Lab, code: &[u8], why: &str) -> Result<()> {
+    let disk = disk_with_code(lab, code, &[route("fib", AMPLE_US)])?;
+    let machine = lab.serve(&Boot::new(Kernel::Scenarios).disk(disk))?;
+    expect_fallback(&machine, why)
+}
+
+fn expect_fallback(machine: &Machine, why: &str) -> Result<()> {
+    machine.line(why, |line| {
+        line.contains("fib.cwasm: not used, wasmi runs fib.wasm") && line.contains(why)
+    })?;
+    machine.client().get("/fib?n=10")?.expect("55\n")
+}
+
+/// What the engine says of itself in its own format, changed, in files that are whole by their digests.
+fn native_code_of_another_engine_or_with_other_settings_is_named_too(lab: &Lab) -> Result<()> {
+    let wasm = std::fs::read(lab.example("fib")?)?;
+    let code = lab.native_code("fib")?.split_off(artefact::HEAD_BYTES);
+    let cases: [(&[u8], usize, u8, &str); 2] = [
+        // The version of the engine, with its length before it; the last digit.
+        (b"\x0248", 2, b'7', "incompatible Wasmtime version"),
+        // A flag of the compiler: its name, the kind of its value, its value.
+        (b"\x07has_avx", 9, 1, "has_avx"),
+    ];
+    for (found, distance, byte, why) in cases {
+        let mut code = code.clone();
+        let mut places = code.windows(found.len());
+        let place = places
+            .position(|bytes| bytes == found)
+            .context("the words of the engine")?;
+        ensure!(code[place + distance] != byte, "{why}: nothing is changed");
+        code[place + distance] = byte;
+        let file = [&artefact::head(&wasm, &code)[..], &code].concat();
+        is_not_used(lab, &file, why)?;
+    }
+    Ok(())
+}
+
+fn native_code_runs_on_every_processor_of_its_level_and_on_no_lesser_one(lab: &Lab) -> Result<()> {
+    let whole = lab.native_code("fib")?;
+    let serve = |processor: &str| {
+        let disk = disk_with_code(lab, &whole, &[route("fib", AMPLE_US)])?;
+        lab.serve(
+            &Boot::new(Kernel::Scenarios)
+                .disk(disk)
+                .switch("--cpu")
+                .switch(processor),
+        )
+    };
+    let machine = serve("Nehalem-v1")?;
+    machine.line("the engine", |line| {
+        line.contains("wasmtime runs native code")
+    })?;
+    machine.client().get("/fib?n=10")?.expect("55\n")?;
+    ensure!(
+        !machine.serial.text().contains("not used"),
+        "it was not used"
+    );
+    let machine = serve("Penryn-v1")?;
+    expect_fallback(&machine, "the processor does not have sse4.2")
 }
 
 fn a_route_that_wants_native_code_is_left_out_without_it(lab: &Lab) -> Result<()> {
