@@ -190,7 +190,7 @@ fn native_code_of_another_engine_or_with_other_settings_is_named_too(lab: &Lab) 
     let code = lab.native_code("fib")?.split_off(artefact::HEAD_BYTES);
     let cases: [(&[u8], usize, u8, &str); 2] = [
         // The version of the engine, with its length before it; the last digit.
-        (b"\x0248", 2, b'7', "incompatible Wasmtime version"),
+        (b"\x0248", 2, b'7', "incompatible version '47'"),
         // A flag of the compiler: its name, the kind of its value, its value.
         (b"\x07has_avx", 9, 1, "has_avx"),
     ];
