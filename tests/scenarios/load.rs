@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use luge_harness::http::{Client, Raw};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
 
-use crate::served::{route, spec};
+use crate::served::{clients, route, spec};
 
 scenarios![
     two_thousand_mixed_requests_leave_nothing_behind,
@@ -98,14 +98,7 @@ fn send(machine: &Machine, from: u64, to: u64) -> Result<()> {
             ask(&client, number)?;
         }
     };
-    // One after the other, since QEMU forwards with an accept queue of one: of connections that are
-    // opened at once, the host resets some.
-    let connected = (0..CONCURRENCY).map(|_| {
-        let client = machine.client();
-        client.get("/healthz")?.expect_status(200)?;
-        Ok(client)
-    });
-    let connected: Vec<Client> = connected.collect::<Result<_>>()?;
+    let connected = clients(machine, CONCURRENCY)?;
     thread::scope(|scope| {
         let clients: Vec<_> = connected
             .into_iter()

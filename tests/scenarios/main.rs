@@ -26,6 +26,7 @@ macro_rules! scenarios {
 
 mod catalogue;
 mod controls;
+mod crowd;
 mod debugger;
 mod disks;
 mod examples;
@@ -40,6 +41,7 @@ mod last_bytes;
 mod load;
 mod loader;
 mod native;
+mod operators;
 mod script;
 mod served;
 
@@ -59,6 +61,8 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("gate", gate::SCENARIOS),
     ("instances", instances::SCENARIOS),
     ("load", load::SCENARIOS),
+    ("crowd", crowd::SCENARIOS),
+    ("operators", operators::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
 ];

@@ -40,6 +40,17 @@ pub fn machine_with(lab: &Lab, kernel: Kernel, guest: &str, deadline_us: u64) ->
     lab.serve(&Boot::new(kernel).disk(disk_with(lab, guest, deadline_us)?))
 }
 
+/// Clients that are connected. They connect one after the other, since QEMU forwards with an accept queue of
+/// one: of connections that are opened at once, the host resets some.
+pub fn clients(machine: &Machine, count: u64) -> Result<Vec<Client>> {
+    let connected = (0..count).map(|_| {
+        let client = machine.client();
+        client.get("/healthz")?.expect_status(200)?;
+        Ok(client)
+    });
+    connected.collect()
+}
+
 /// Asks for `path` while a neighbour works, and once more after; the neighbour must not notice.
 pub fn beside_a_neighbour(machine: &Machine, path: &str) -> Result<Response> {
     let neighbour = machine.client();

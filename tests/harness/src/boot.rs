@@ -77,6 +77,13 @@ impl Boot {
         }
     }
 
+    /// Boots another kernel.
+    #[must_use]
+    pub fn kernel(mut self, kernel: Kernel) -> Boot {
+        self.kernel = kernel;
+        self
+    }
+
     /// Boots this file in place of the loader.
     #[must_use]
     pub fn loader(mut self, loader: PathBuf) -> Boot {
