@@ -3,6 +3,7 @@
 //! Some of it is called by hostile guests, as imports of the module `luge_scenario`; some of it is
 //! asked for on the command line (`scenario=NAME`), to see that the test harness notices.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint::black_box;
 use core::sync::atomic::Ordering::Relaxed;
@@ -19,6 +20,7 @@ use crate::mm::allocator::failing;
 use crate::mm::arena::parked;
 use crate::{functions, mm, sandbox};
 
+mod registers;
 mod starved;
 
 /// An address that nothing is ever mapped at: the lower half is empty.
@@ -34,6 +36,7 @@ pub fn at_boot(name: &str) -> bool {
         "failing-allocations" => failing_allocations(),
         "many-faults" => many_faults(),
         "starved" => starved::all(),
+        "registers" => registers::all(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -188,6 +191,21 @@ fn many_faults() {
 
 fn run_once(function: &functions::Function) -> Outcome {
     run(crate::batch::request(function))
+}
+
+/// A request for something that is no function.
+fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sandbox::Request {
+    sandbox::Request {
+        name: "scenario".into(),
+        workload,
+        stack_bytes,
+        memory_bytes: 1 << 20,
+        output_bytes: 1 << 20,
+        arguments: Vec::new(),
+        environment: Vec::new(),
+        body: Vec::new(),
+        relative_deadline_ns: 10_000_000_000,
+    }
 }
 
 /// Runs a sandbox to its end, alone on the machine.

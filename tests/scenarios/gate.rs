@@ -16,6 +16,7 @@ scenarios![
     a_backtrace_leads_from_the_kernel_stack_to_native_code,
     whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox,
     whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox_with_native_code,
+    nothing_of_one_sandbox_is_left_in_anothers_registers,
 ];
 
 /// Enough for every guest that ends by itself.
@@ -145,5 +146,18 @@ fn starved(lab: &Lab, boot: impl FnOnce(&[&str], &[&str]) -> Result<Boot>) -> Re
     }
     let said = machine.serial.text();
     ensure!(!said.contains("error:"), "something else happened");
+    Ok(())
+}
+
+/// At the first instruction, after every kind of end, and after a host call that waited.
+fn nothing_of_one_sandbox_is_left_in_anothers_registers(lab: &Lab) -> Result<()> {
+    let boot = Boot::new(Kernel::Scenarios).append("scenario=registers");
+    let machine = lab.serve(&boot)?;
+    machine.line("the report of the scenario", |line| {
+        line.contains("registers: all looked at")
+    })?;
+    let found = |line: &String| line.contains("scenario::registers] error:");
+    let found: Vec<_> = machine.serial.lines().into_iter().filter(found).collect();
+    ensure!(found.is_empty(), "{found:#?}");
     Ok(())
 }

@@ -35,6 +35,7 @@ mod gate;
 mod guests;
 mod hostile;
 mod http;
+mod image;
 mod instances;
 mod kernel_faults;
 mod last_bytes;
@@ -60,6 +61,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("last_bytes", last_bytes::SCENARIOS),
     ("gate", gate::SCENARIOS),
     ("instances", instances::SCENARIOS),
+    ("image", image::SCENARIOS),
     ("load", load::SCENARIOS),
     ("crowd", crowd::SCENARIOS),
     ("operators", operators::SCENARIOS),

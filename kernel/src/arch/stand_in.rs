@@ -9,6 +9,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 mod exceptions;
 #[cfg(feature = "scenarios")]
 mod overflows;
+#[cfg(feature = "scenarios")]
+pub mod registers;
 
 #[cfg(feature = "scenarios")]
 pub use self::{

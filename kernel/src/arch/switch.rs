@@ -114,6 +114,32 @@ pub unsafe fn leave() {
     );
     // SAFETY: `dispatcher_rsp` was stored by the `enter` that started this sandbox.
     let _ = unsafe { switch_stacks(context.cast(), cpu.dispatcher_rsp.as_ptr(), 0) };
+    forget_vectors();
+}
+
+/// Clears the vector registers, in which something of whoever had the CPU meanwhile may be left. A call may
+/// change all of them.
+#[unsafe(naked)]
+extern "C" fn forget_vectors() {
+    naked_asm!(
+        "pxor xmm0, xmm0",
+        "pxor xmm1, xmm1",
+        "pxor xmm2, xmm2",
+        "pxor xmm3, xmm3",
+        "pxor xmm4, xmm4",
+        "pxor xmm5, xmm5",
+        "pxor xmm6, xmm6",
+        "pxor xmm7, xmm7",
+        "pxor xmm8, xmm8",
+        "pxor xmm9, xmm9",
+        "pxor xmm10, xmm10",
+        "pxor xmm11, xmm11",
+        "pxor xmm12, xmm12",
+        "pxor xmm13, xmm13",
+        "pxor xmm14, xmm14",
+        "pxor xmm15, xmm15",
+        "ret",
+    )
 }
 
 /// Goes back to the dispatcher for good: the running sandbox's stack is dead after this.
@@ -228,35 +254,58 @@ unsafe extern "C" fn call_on(argument: *mut (), f: extern "C" fn(*mut ()), top: 
     )
 }
 
+/// The FPU as a context finds it at first.
+static CLEAN: FloatState = FloatState::CLEAN;
+
+/// What `fxrstor64` loads. SDM Vol. 1, "FXSAVE Area".
+#[repr(C, align(16))]
+struct FloatState {
+    x87_control: u16,
+    /// No x87 register is in use, and nothing is pending.
+    x87: [u8; 22],
+    mxcsr: u32,
+    mxcsr_mask: u32,
+    registers: [u128; 24],
+    reserved: [u128; 6],
+}
+
+const _: () = assert!(size_of::<FloatState>() == 512, "as `fxrstor64` wants it");
+
+impl FloatState {
+    const CLEAN: Self = Self {
+        x87_control: X87_DEFAULT as u16,
+        x87: [0; 22],
+        mxcsr: MXCSR_DEFAULT as u32,
+        mxcsr_mask: 0,
+        registers: [0; 24],
+        reserved: [0; 6],
+    };
+}
+
 /// The first instructions of every context: clears what the CPU still holds of others, turns
 /// interrupts on and calls `entry(argument)`.
 ///
-/// Entry: from [`switch_stacks`]; r12 = entry, r13 = argument, rsp 16-byte aligned, interrupts off.
+/// Entry: from [`switch_stacks`]; r12 = entry, r13 = argument, rsp 16-byte aligned, interrupts off;
+/// r14, r15 = 0.
 /// Exit: never.
 #[unsafe(naked)]
 unsafe extern "C" fn first_entry() -> ! {
     naked_asm!(
-        "pxor xmm0, xmm0",
-        "pxor xmm1, xmm1",
-        "pxor xmm2, xmm2",
-        "pxor xmm3, xmm3",
-        "pxor xmm4, xmm4",
-        "pxor xmm5, xmm5",
-        "pxor xmm6, xmm6",
-        "pxor xmm7, xmm7",
-        "pxor xmm8, xmm8",
-        "pxor xmm9, xmm9",
-        "pxor xmm10, xmm10",
-        "pxor xmm11, xmm11",
-        "pxor xmm12, xmm12",
-        "pxor xmm13, xmm13",
-        "pxor xmm14, xmm14",
-        "pxor xmm15, xmm15",
-        "fninit",
+        "fxrstor64 [rip + {clean}]",
+        "xor eax, eax",
+        "xor ebx, ebx",
+        "xor ecx, ecx",
+        "xor edx, edx",
+        "xor esi, esi",
         "xor ebp, ebp",
+        "xor r8d, r8d",
+        "xor r9d, r9d",
+        "xor r10d, r10d",
+        "xor r11d, r11d",
         "mov rdi, r13",
         "sti",
         "call r12",
         "ud2",
+        clean = sym CLEAN,
     )
 }
