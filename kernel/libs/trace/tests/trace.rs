@@ -1,0 +1,136 @@
+//! The ring, and what viewers are given.
+
+use luge_trace::{Event, Kind, NO_ROUTE, Ring, Trace};
+use serde_json::Value;
+
+fn event(at_ns: u64, task: u64, kind: Kind) -> Event {
+    Event {
+        at_ns,
+        task,
+        route: 0,
+        kind,
+    }
+}
+
+fn ring(room: usize, events: &[Event]) -> Ring {
+    let mut ring = Ring::with_room(room);
+    events.iter().for_each(|event| ring.push(*event));
+    ring
+}
+
+fn written<'a>(ring: &'a Ring, name: &'a str) -> Value {
+    let text = Trace::new(ring, |_| Some(name)).to_string();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The events of a trace, without those that name processes, as `PHASE NAME TIME PROCESS/THREAD`.
+fn lines(trace: &Value) -> Vec<String> {
+    let events = trace["traceEvents"].as_array().expect("an array");
+    let line = |event: &Value| {
+        let text = |key: &str| event[key].as_str().expect("a text").to_owned();
+        let (time, process, thread) = (&event["ts"], &event["pid"], &event["tid"]);
+        let (phase, name) = (text("ph"), text("name"));
+        format!("{phase} {name} {time} {process}/{thread}")
+    };
+    events
+        .iter()
+        .filter(|event| event["ph"] != "M")
+        .map(line)
+        .collect()
+}
+
+#[test]
+fn a_full_ring_keeps_the_newest_and_counts_what_it_lost() {
+    let events: Vec<_> = (0..10).map(|at| event(at, 1, Kind::Admit)).collect();
+    let ring = ring(4, &events);
+    assert_eq!(ring.events().copied().collect::<Vec<_>>(), events[6..]);
+    assert_eq!((ring.len(), ring.lost()), (4, 6));
+}
+
+#[test]
+fn a_ring_without_room_holds_nothing() {
+    let ring = ring(0, &[event(1, 1, Kind::Arrive)]);
+    assert!(ring.is_empty());
+    assert_eq!(ring.lost(), 1);
+}
+
+#[test]
+fn a_request_is_a_slice_on_its_track_and_its_turns_are_slices_on_the_cpus() {
+    let ring = ring(
+        16,
+        &[
+            event(1_000, 7, Kind::Arrive),
+            event(1_000, 7, Kind::Admit),
+            event(2_500, 7, Kind::Dispatch),
+            event(3_001, 7, Kind::Preempt),
+            event(4_000, 7, Kind::Dispatch),
+            event(5_000, 7, Kind::Finish),
+        ],
+    );
+    assert_eq!(
+        lines(&written(&ring, "fib")),
+        [
+            "B fib #7 1.0 1/7",
+            "i fib admit 1.0 1/7",
+            "B fib #7 2.5 0/0",
+            "E fib #7 3.001 0/0",
+            "B fib #7 4.0 0/0",
+            "E fib #7 5.0 0/0",
+            "E fib #7 5.0 1/7",
+        ]
+    );
+}
+
+#[test]
+fn what_is_ended_from_outside_has_its_slice_closed_too() {
+    let ring = ring(
+        16,
+        &[
+            event(1_000, 7, Kind::Dispatch),
+            event(2_000, 7, Kind::Preempt),
+            event(2_000, 7, Kind::Miss),
+            event(3_000, 7, Kind::Kill),
+        ],
+    );
+    let lines = lines(&written(&ring, "fib"));
+    assert_eq!(
+        lines[2..],
+        [
+            "i fib miss 2.0 1/7",
+            "i fib kill 3.0 1/7",
+            "E fib #7 3.0 1/7"
+        ]
+    );
+}
+
+#[test]
+fn a_turn_whose_beginning_was_lost_has_no_end() {
+    let ring = ring(16, &[event(1_000, 7, Kind::Preempt)]);
+    assert_eq!(lines(&written(&ring, "fib")), [""; 0]);
+}
+
+#[test]
+fn a_name_that_json_cannot_take_is_escaped() {
+    let ring = ring(1, &[event(0, 1, Kind::Arrive)]);
+    assert_eq!(
+        lines(&written(&ring, "a\"b\\c\u{1}ü")),
+        ["B a\"b\\c\u{1}ü #1 0.0 1/1"]
+    );
+}
+
+#[test]
+fn work_without_a_route_is_the_hosts() {
+    let mut one = event(0, 1, Kind::Arrive);
+    one.route = NO_ROUTE;
+    assert_eq!(
+        lines(&written(&ring(1, &[one]), "fib")),
+        ["B host #1 0.0 1/1"]
+    );
+}
+
+#[test]
+fn an_empty_trace_is_json_and_says_what_was_lost() {
+    let trace = written(&ring(0, &[event(0, 1, Kind::Arrive)]), "fib").to_string();
+    let trace: Value = serde_json::from_str(&trace).expect("JSON");
+    assert_eq!(trace["otherData"]["lost"], 1);
+}
