@@ -11,7 +11,7 @@
 #![deny(unsafe_code)]
 
 use alloc::sync::Arc;
-use alloc::{string::ToString, vec, vec::Vec};
+use alloc::{string::ToString, vec::Vec};
 use core::fmt::{self, Write};
 
 use luge_boot_info::exit::ExitCode;
@@ -108,17 +108,7 @@ impl Batch {
 
 /// A request for a function, with no arguments and an empty body.
 pub fn request(function: &Function) -> Request {
-    Request {
-        name: function.name.clone(),
-        workload: function.workload.clone(),
-        stack_bytes: function.limits.stack,
-        memory_bytes: function.limits.memory,
-        output_bytes: function.limits.response,
-        arguments: vec![function.name.to_string()],
-        environment: function.environment.clone(),
-        body: Vec::new(),
-        relative_deadline_ns: function.relative_deadline_ns,
-    }
+    function.request(Vec::new(), Vec::new(), None)
 }
 
 /// A line without time and level: these lines are for scripts to read.

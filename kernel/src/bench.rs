@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use luge_sandbox::Outcome;
+use luge_spec::OnMiss;
 use x86_64::instructions::interrupts;
 
 use crate::arch::stand_in;
@@ -151,11 +152,14 @@ fn fault_to_next() -> u64 {
     BEGUN_AT.load(Relaxed) - FAULTED_AT.load(Relaxed)
 }
 
-/// What the timer takes from a sandbox: its registers and the FPU's are saved, the dispatcher chooses again,
+/// What the timer takes from a sandbox while another is ready: its registers and the FPU's are saved, the dispatcher chooses again,
 /// and a sandbox, here the same, goes on.
 fn preemption() -> u64 {
     let watch = Arc::new(Watch(AtomicU64::new(u64::MAX)));
-    let _ = finish(&submit(watch.clone(), &[]));
+    let watching = submit(watch.clone(), &[]);
+    let beside = submit(Arc::new(Nothing), &[]);
+    let _ = finish(&watching);
+    let _ = finish(&beside);
     watch.0.load(Relaxed)
 }
 
@@ -190,6 +194,9 @@ fn submit(workload: Arc<dyn Workload>, arguments: &[&str]) -> Arc<Sandbox> {
         environment: alloc::vec![],
         body: alloc::vec![],
         relative_deadline_ns: 10_000_000_000,
+        on_miss: OnMiss::Kill,
+        budget_ns: None,
+        ticket: None,
     };
     sandbox::submit(request, Instant::now()).expect("there is room for one sandbox")
 }

@@ -20,6 +20,7 @@ mod http;
 mod mm;
 mod net;
 mod observe;
+mod replay;
 mod sandbox;
 #[cfg(feature = "scenarios")]
 mod scenario;
@@ -30,6 +31,7 @@ mod wasi;
 use bootloader_api::config::{BootloaderConfig, Mapping};
 use bootloader_api::{BootInfo, entry_point};
 use log::{info, warn};
+use luge_sched::Settings;
 use luge_spec::command_line::{self, Options};
 
 use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
@@ -160,7 +162,12 @@ fn start_clocks(boot: &BootInfo) {
 
 fn start_sandboxes(options: &Options) {
     sandbox::init();
-    sched::set_quantum(u64::from(options.quantum_us) * 1_000);
+    let settings = Settings {
+        policy: options.sched,
+        is_preemptive: options.preempt,
+        quantum_ns: u64::from(options.quantum_us) * 1_000,
+    };
+    sched::start(settings, options.admission);
 }
 
 /// Looks for devices where the command line says that they may be.
@@ -173,11 +180,14 @@ fn start_devices(options: &Options) {
     virtio::probe(windows);
 }
 
-/// Starts what the dispatcher polls: the batch, or the server. Without a network the kernel goes on, for
+/// Starts what the dispatcher polls: the batch, the replay, or the server. Without a network the kernel goes on, for
 /// whoever reads the log.
 fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant> {
     if options.batch {
         return batch::poll;
+    }
+    if options.replay {
+        return replay::poll;
     }
     let ports = functions::table().ports();
     if let Err(reason) = http::start(options, ports, time::Instant::now()) {

@@ -42,7 +42,26 @@ fn write_tenant(f: &mut fmt::Formatter<'_>, tenant: &Tenant) -> fmt::Result {
         let (budget, period) = (tenant.max_budget_us, tenant.replenishment_period_us);
         write!(f, "  budget {budget} us in {period} us")?;
     }
+    write_counts(f, tenant.max_concurrency, tenant.max_queue)?;
+    if let Some(memory) = tenant.max_memory {
+        write!(f, "  memory {}", Bytes(memory))?;
+    }
     writeln!(f)
+}
+
+/// How many requests may be there, if that is limited.
+fn write_counts(
+    f: &mut fmt::Formatter<'_>,
+    at_once: Option<u32>,
+    waiting: Option<u32>,
+) -> fmt::Result {
+    if let Some(most) = at_once {
+        write!(f, "  at once {most}")?;
+    }
+    if let Some(most) = waiting {
+        write!(f, "  waiting {most}")?;
+    }
+    Ok(())
 }
 
 /// `widths` are those of the columns for routes and modules.
@@ -64,6 +83,10 @@ fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, widths: (usize, usize)
     if let Some(time) = route.max_exec_us {
         write!(f, "  cpu {time} us")?;
     }
+    if let Some(time) = route.expected_execution_us {
+        write!(f, "  expected {time} us")?;
+    }
+    write_counts(f, route.max_concurrency, route.max_queue)?;
     if route.on_miss == OnMiss::Run {
         write!(f, "  on miss: run")?;
     }

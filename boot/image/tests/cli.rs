@@ -325,10 +325,11 @@ fn a_key_without_effect_is_told_by_every_command_that_shows_the_spec() {
     let folder = Folder::new("warned");
     folder.module("a.wasm", COMMAND).put(
         "functions.json",
-        br#"[{"name": "t", "port": 80, "max-budget-us": 7, "routes": [
-            {"route": "/a", "path": "a.wasm", "relative-deadline-us": 1}]}]"#,
+        br#"[{"name": "t", "port": 80, "routes": [
+            {"route": "/a", "path": "a.wasm", "relative-deadline-us": 1,
+             "model-bias": 7}]}]"#,
     );
-    let warning = "warning: functions.json:1:28: \"max-budget-us\" has no effect: tenants have no budgets yet\n";
+    let warning = "warning: functions.json:3:14: \"model-bias\" has no effect: execution times are not predicted\n";
     let said = folder.build();
     assert!(
         said.code == 0 && said.error.starts_with(warning),

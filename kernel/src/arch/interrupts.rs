@@ -14,6 +14,7 @@ use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
+use super::time::ticks;
 use super::{apic, per_cpu, traps};
 
 /// The timer's vector.
@@ -107,13 +108,19 @@ const RETRY_STEP_NS: u64 = 1_709;
 const RETRY_MOST_NS: u64 = 50_000;
 
 extern "C" fn on_interrupt(frame: &InterruptFrame) {
+    let began = ticks();
     let number = frame.vector as u8;
     if let Some(handler) = device_handler(number) {
         handler();
     }
     apic::end_of_interrupt();
-    if per_cpu::this().running.load(Relaxed) && !(number == TIMER && apic::timer_is_early()) {
-        preempt_or_retry(frame);
+    let cpu = per_cpu::this();
+    let wants_cpu = cpu.running.load(Relaxed) && !(number == TIMER && apic::timer_is_early());
+    let may_preempt = wants_cpu && may_preempt_or_retry(frame);
+    // Whoever the interrupt was for, it was not work of the sandbox.
+    cpu.interrupted_ticks.fetch_add(ticks() - began, Relaxed);
+    if may_preempt && let Some(handler) = PREEMPT.get() {
+        handler();
     }
 }
 
@@ -122,7 +129,8 @@ fn device_handler(number: u8) -> Option<&'static fn()> {
     DEVICE_HANDLERS.get(index)?.get()
 }
 
-fn preempt_or_retry(frame: &InterruptFrame) {
+/// Whether the CPU can be taken from the running sandbox now. If not, the timer will ask again soon.
+fn may_preempt_or_retry(frame: &InterruptFrame) -> bool {
     let cpu = per_cpu::this();
     let preemptable = cpu.host_calls.load(Relaxed) == 0
         && cpu.locks_held.load(Relaxed) == 0
@@ -132,13 +140,11 @@ fn preempt_or_retry(frame: &InterruptFrame) {
         let wait = RETRY_NS.load(Relaxed);
         RETRY_NS.store((wait + RETRY_STEP_NS).min(RETRY_MOST_NS), Relaxed);
         apic::arm_timer_in(wait);
-        return;
+        return false;
     }
     RETRY_NS.store(RETRY_FIRST_NS, Relaxed);
     cpu.preemption_due.store(false, Relaxed);
-    if let Some(handler) = PREEMPT.get() {
-        handler();
-    }
+    true
 }
 
 /// How far to look for guest code among the callers of what was interrupted.

@@ -32,6 +32,8 @@ pub struct PerCpu {
     pub host_calls: AtomicU32,
     /// An interrupt wanted the CPU back while it could not be taken.
     pub preemption_due: AtomicBool,
+    /// TSC ticks that interrupts have taken from the running sandbox since it was entered.
+    pub interrupted_ticks: AtomicU64,
     /// A fault is being handled; another one now is last words.
     pub in_fault: AtomicBool,
     /// Where the fault that is being handled happened.
@@ -66,6 +68,7 @@ impl PerCpu {
             locks_held: AtomicU32::new(0),
             host_calls: AtomicU32::new(0),
             preemption_due: AtomicBool::new(false),
+            interrupted_ticks: AtomicU64::new(0),
             in_fault: AtomicBool::new(false),
             fault_rip: AtomicU64::new(0),
             dispatcher_rsp: AtomicU64::new(0),

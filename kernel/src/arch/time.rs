@@ -86,6 +86,13 @@ pub fn ticks_of_ns(ns: u64) -> u64 {
     scale(ns, TICKS_PER_NS.load(Relaxed))
 }
 
+/// Nanoseconds that `ticks` TSC ticks take.
+#[inline]
+#[must_use]
+pub fn ns_of_ticks(ticks: u64) -> u64 {
+    scale(ticks, NS_PER_TICK.load(Relaxed))
+}
+
 /// Counts of the local APIC timer in `ns` nanoseconds.
 #[inline]
 #[must_use]

@@ -4,18 +4,25 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use log::{error, info, warn};
-use luge_spec::{Engine, FILE_NAME, LARGEST_SPEC, ModulePath, Route, Spec, Tenant};
+use luge_sched::{Reservation, RouteTerms, SHARED, TenantId, TenantTerms};
+use luge_spec::command_line::Options;
+use luge_spec::{
+    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, LARGEST_ARRIVALS, LARGEST_SPEC, ModulePath, Route,
+    Spec, Tenant, parse_arrivals,
+};
 
 use super::{Function, LOG, Table, one_line, program};
 use crate::disk::{self, FileError, Volume};
 use crate::sandbox::Workload;
+use crate::sched::admission;
 
-/// The table for the disk that is attached. `port` is the only tenant's where there is no spec; `engine`
-/// is that of the routes that name none.
-pub fn table(port: u16, engine: Option<Engine>) -> Table {
+/// The table for the disk that is attached.
+pub fn table(options: &Options) -> Table {
+    let port = options.port;
     let (volume, spec) = match disk::open() {
         Ok(volume) => {
             let spec = spec(&volume, port);
@@ -27,7 +34,10 @@ pub fn table(port: u16, engine: Option<Engine>) -> Table {
         }
     };
     let table = match (volume, spec) {
-        (Some(volume), Some(spec)) => Loader::new(&volume, engine).load(spec),
+        (Some(volume), Some(spec)) => Table {
+            arrivals: arrivals(&volume, options),
+            ..Loader::new(&volume, options.engine).load(spec)
+        },
         _ => Table {
             ports: vec![port],
             ..Table::default()
@@ -35,6 +45,24 @@ pub fn table(port: u16, engine: Option<Engine>) -> Table {
     };
     report(&table);
     table
+}
+
+/// The requests of the replay that is asked for, if they can be read.
+fn arrivals(volume: &Volume, options: &Options) -> Vec<Arrival> {
+    if !options.replay {
+        return Vec::new();
+    }
+    let text = match volume.read(ARRIVALS_FILE, LARGEST_ARRIVALS) {
+        Ok(text) => text,
+        Err(why) => {
+            error!(target: LOG, "{ARRIVALS_FILE} cannot be read: {why}");
+            return Vec::new();
+        }
+    };
+    parse_arrivals(&String::from_utf8_lossy(&text)).unwrap_or_else(|why| {
+        error!(target: LOG, "{why}");
+        Vec::new()
+    })
 }
 
 /// The spec on the disk, or the one that stands in for it; none if what is there is no use.
@@ -109,9 +137,13 @@ impl<'v> Loader<'v> {
     fn load(mut self, spec: Spec) -> Table {
         for mut tenant in spec.tenants {
             self.table.ports.push(tenant.port);
-            let name = Arc::from(tenant.name.as_str());
+            let owner = Owner {
+                name: Arc::from(tenant.name.as_str()),
+                port: tenant.port,
+                id: admit_tenant(&tenant),
+            };
             for route in core::mem::take(&mut tenant.routes) {
-                self.add(&tenant, &name, route);
+                self.add(&owner, route);
             }
         }
         self.table.left_out = self
@@ -123,7 +155,7 @@ impl<'v> Loader<'v> {
     }
 
     /// Adds a function, unless its module is left out.
-    fn add(&mut self, tenant: &Tenant, name: &Arc<str>, route: Route) {
+    fn add(&mut self, tenant: &Owner, route: Route) {
         let Some(program) = self.program(&route) else {
             warn!(target: LOG, "{}: not served, {} is left out",
                 place(tenant.port, &route.route),
@@ -132,14 +164,17 @@ impl<'v> Loader<'v> {
             return;
         };
         self.table.add(Function {
+            id: admission::add_route(terms(tenant.id, &route)),
             name: Arc::from(route.route.trim_start_matches('/')),
-            tenant: name.clone(),
+            tenant: tenant.name.clone(),
             port: tenant.port,
             workload: program,
             limits: route.limits,
             content_type: route.content_type,
             environment: route.environ,
-            relative_deadline_ns: u64::from(route.relative_deadline_us) * 1_000,
+            relative_deadline_ns: ns(route.relative_deadline_us),
+            on_miss: route.on_miss,
+            budget_ns: route.max_exec_us.map(ns),
             route: route.route,
         });
     }
@@ -158,6 +193,49 @@ impl<'v> Loader<'v> {
         self.programs.insert(key, program.clone());
         program
     }
+}
+
+/// Whose routes they are.
+struct Owner {
+    name: Arc<str>,
+    port: u16,
+    id: TenantId,
+}
+
+/// Makes a tenant known to admission, and warns if more is reserved than there is.
+fn admit_tenant(tenant: &Tenant) -> TenantId {
+    let share = Reservation::new(ns(tenant.max_budget_us), ns(tenant.replenishment_period_us));
+    let terms = TenantTerms {
+        group: SHARED,
+        most_at_once: tenant.max_concurrency,
+        most_waiting: tenant.max_queue,
+        most_memory: tenant.max_memory,
+    };
+    let (id, fits) = admission::add_tenant(share, terms);
+    if !fits {
+        warn!(target: LOG,
+            "tenant {}: with its reservation, all that there is to promise is reserved", tenant.name
+        );
+    }
+    id
+}
+
+/// What admission has to know of a route.
+fn terms(tenant: TenantId, route: &Route) -> RouteTerms {
+    RouteTerms {
+        tenant,
+        relative_deadline_ns: ns(route.relative_deadline_us),
+        budget_ns: route.max_exec_us.map(ns),
+        given_estimate_ns: route.expected_execution_us.map(ns),
+        percentile: route.admissions_percentile,
+        most_at_once: route.max_concurrency,
+        most_waiting: route.max_queue,
+        memory: route.limits.memory.saturating_add(route.limits.stack),
+    }
+}
+
+fn ns(us: u32) -> u64 {
+    u64::from(us) * 1_000
 }
 
 /// Logs the table.

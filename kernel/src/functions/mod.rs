@@ -16,11 +16,14 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use luge_spec::Limits;
+use luge_memory::layout::ARENA_SLOTS;
+use luge_sched::{RouteId, Ticket};
 use luge_spec::command_line::Options;
+use luge_spec::{Arrival, Limits, OnMiss};
 use spin::Once;
 
-use crate::sandbox::Workload;
+use crate::sandbox::{Request, Workload};
+use crate::sched;
 
 /// A program behind a route.
 pub struct Function {
@@ -42,6 +45,39 @@ pub struct Function {
     pub environment: Vec<(String, String)>,
     /// How long after its arrival a request is to be done, in nanoseconds.
     pub relative_deadline_ns: u64,
+    /// What happens if it is not.
+    pub on_miss: OnMiss,
+    /// CPU time that a request may take, in nanoseconds, if that is limited.
+    pub budget_ns: Option<u64>,
+    /// By which admission knows it.
+    pub id: RouteId,
+}
+
+impl Function {
+    /// A request for the function: with these arguments behind its name, this body, and the ticket with which
+    /// it was let in.
+    pub fn request(
+        &self,
+        arguments: Vec<String>,
+        body: Vec<u8>,
+        ticket: Option<Ticket>,
+    ) -> Request {
+        let name = core::iter::once(String::from(&*self.name));
+        Request {
+            name: self.name.clone(),
+            workload: self.workload.clone(),
+            stack_bytes: self.limits.stack,
+            memory_bytes: self.limits.memory,
+            output_bytes: self.limits.response,
+            arguments: name.chain(arguments).collect(),
+            environment: self.environment.clone(),
+            body,
+            relative_deadline_ns: self.relative_deadline_ns,
+            on_miss: self.on_miss,
+            budget_ns: self.budget_ns,
+            ticket,
+        }
+    }
 }
 
 /// All functions, in the order of the spec.
@@ -54,6 +90,8 @@ pub struct Table {
     ports: Vec<u16>,
     /// How many modules of the disk could not be used.
     left_out: usize,
+    /// The requests of a replay, if one was asked for.
+    arrivals: Vec<Arrival>,
 }
 
 /// The target of these files' log lines: they are about functions, whichever file they come from.
@@ -63,7 +101,9 @@ static TABLE: Once<Table> = Once::new();
 
 /// Loads what is on the disk. To be called once, before the first request.
 pub fn start(options: &Options) {
-    TABLE.call_once(|| load::table(options.port, options.engine));
+    TABLE.call_once(|| load::table(options));
+    // Now all tenants are known, and there can be no more sandboxes than slots.
+    sched::reserve_room(ARENA_SLOTS as usize);
 }
 
 /// The functions that are deployed; none before [`start`].
@@ -76,6 +116,13 @@ impl Table {
     pub fn lookup(&self, port: u16, path: &str) -> Option<&Arc<Function>> {
         let index = self.index.get(&port)?.get(path)?;
         self.functions.get(*index)
+    }
+
+    /// The name of the function with this number: its place in the order of the spec, by which admission
+    /// and the trace know it too.
+    pub fn name_of(&self, number: u16) -> Option<&str> {
+        let function = self.functions.get(usize::from(number))?;
+        Some(&function.name)
     }
 
     /// All functions, in the order of the spec.
@@ -97,6 +144,11 @@ impl Table {
     /// How many modules that should be there are not, for whatever reason.
     pub fn left_out(&self) -> usize {
         self.left_out
+    }
+
+    /// The requests of a replay; none if none was asked for.
+    pub fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
     }
 
     fn add(&mut self, function: Function) {

@@ -200,7 +200,12 @@ impl Client {
                 return self.not_allowed(PAGE_METHODS, around);
             }
             self.persistence = self.connection.decline();
-            return self.answer(page.status, page.text, head.method == Method::Head, around);
+            let response = Response {
+                content_type: page.content_type,
+                ..self.host_response(page.status, &page.text, around)
+            };
+            let is_head = head.method == Method::Head;
+            return self.send(response, if is_head { String::new() } else { page.text });
         }
         let Some(function) = around.table.lookup(self.port, &head.path) else {
             self.persistence = self.connection.decline();
@@ -230,7 +235,14 @@ impl Client {
                 self.phase = Phase::Running(exchange);
                 Moved::On
             }
-            Err(text) => self.answer(Status::ServiceUnavailable, text, is_head, around),
+            Err(refused) => {
+                let response = Response {
+                    retry_after_s: Some(refused.retry_after_s),
+                    ..self.host_response(refused.status, &refused.text, around)
+                };
+                let text = if is_head { String::new() } else { refused.text };
+                self.send(response, text)
+            }
         }
     }
 
@@ -291,14 +303,22 @@ impl Client {
         is_head: bool,
         around: &Surroundings<'_>,
     ) -> Moved {
-        let retry_after_s = (status == Status::ServiceUnavailable).then_some(1);
-        let response = Response {
+        let response = self.host_response(status, &text, around);
+        self.send(response, if is_head { String::new() } else { text })
+    }
+
+    fn host_response(
+        &self,
+        status: Status,
+        text: &str,
+        around: &Surroundings<'_>,
+    ) -> Response<'static> {
+        Response {
             persistence: self.persistence,
-            retry_after_s,
+            retry_after_s: (status == Status::ServiceUnavailable).then_some(1),
             date: around.date,
             ..Response::text(status, text.len())
-        };
-        self.send(response, if is_head { String::new() } else { text })
+        }
     }
 
     fn send(&mut self, response: Response<'_>, text: String) -> Moved {

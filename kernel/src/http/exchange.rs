@@ -18,10 +18,13 @@ use luge_http::{
     Date, Framing, Head, Method, Outgoing, Persistence, Response, ServerTiming, Status, Version,
 };
 use luge_sandbox::Outcome;
+use luge_sched::Refusal;
 
 use super::Surroundings;
+use crate::arch::time::Instant;
 use crate::functions::Function;
-use crate::sandbox::{self, Refused, Request, Sandbox};
+use crate::sandbox::{self, Sandbox};
+use crate::sched::admission;
 
 /// Output that is held back, and that waits to be sent, at most (and a buffer more), in bytes.
 const WINDOW_BYTES: usize = 64 * 1024;
@@ -46,6 +49,13 @@ pub(super) struct Exchange {
     version: Version,
 }
 
+/// What a client is told whose request is not let in.
+pub(super) struct Refused {
+    pub(super) status: Status,
+    pub(super) text: String,
+    pub(super) retry_after_s: u32,
+}
+
 /// Where the answer stands.
 enum Answer {
     /// Nothing is sent yet; what is held is the body so far.
@@ -66,13 +76,42 @@ pub(super) enum Progress {
     Broken,
 }
 
+impl Refused {
+    fn by_admission(refusal: Refusal) -> Self {
+        let text = match refusal {
+            Refusal::NoTime { .. } => "it could not be done by its deadline\n".into(),
+            Refusal::RouteAtOnce(most) => format!("the route serves {most} requests at once\n"),
+            Refusal::RouteWaiting(most) => format!("{most} requests wait for the route\n"),
+            Refusal::TenantAtOnce(most) => format!("the tenant has {most} requests at once\n"),
+            Refusal::TenantWaiting(most) => format!("{most} requests wait for the tenant\n"),
+            Refusal::TenantMemory(most) => format!("the tenant has {most} bytes of memory\n"),
+        };
+        Self {
+            status: Status::TooManyRequests,
+            text,
+            retry_after_s: match refusal {
+                Refusal::NoTime { retry_after_s } => retry_after_s,
+                _ => 1,
+            },
+        }
+    }
+
+    fn by_sandboxes(refused: sandbox::Refused) -> Self {
+        match refused {
+            sandbox::Refused::NoRoom => Self {
+                status: Status::ServiceUnavailable,
+                text: "there is no room for another sandbox now\n".into(),
+                retry_after_s: 1,
+            },
+        }
+    }
+}
+
 impl Call {
     pub(super) fn new(function: Arc<Function>, head: Head) -> Self {
-        let mut arguments = head.arguments;
-        arguments.insert(0, String::from(&*function.name));
         Self {
             function,
-            arguments,
+            arguments: head.arguments,
             is_head: head.method == Method::Head,
             version: head.version,
             persistence: head.persistence,
@@ -93,12 +132,15 @@ impl Call {
 }
 
 impl Exchange {
-    /// Makes a sandbox for the call; without room for one, says so.
+    /// Lets the call in and makes a sandbox for it.
+    ///
+    /// # Errors
+    /// What to tell the client instead.
     pub(super) fn start(
         call: Call,
         body: Vec<u8>,
         around: &Surroundings<'_>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Refused> {
         let Call {
             function,
             arguments,
@@ -107,20 +149,11 @@ impl Exchange {
             persistence,
         } = call;
         let body_bytes = body.capacity();
-        let request = Request {
-            name: function.name.clone(),
-            workload: function.workload.clone(),
-            stack_bytes: function.limits.stack,
-            memory_bytes: function.limits.memory,
-            output_bytes: function.limits.response,
-            arguments,
-            environment: function.environment.clone(),
-            body,
-            relative_deadline_ns: function.relative_deadline_ns,
-        };
-        let sandbox = sandbox::submit(request, around.now).map_err(|refused| match refused {
-            Refused::NoRoom => String::from("there is no room for another sandbox now\n"),
-        })?;
+        // What came before in this step has taken its time.
+        let now = Instant::now();
+        let ticket = admission::admit(function.id, now).map_err(Refused::by_admission)?;
+        let request = function.request(arguments, body, Some(ticket));
+        let sandbox = sandbox::submit(request, now).map_err(Refused::by_sandboxes)?;
         let answer = match is_head {
             true => Answer::Counted { bytes: 0 },
             false => Answer::Held {
@@ -296,7 +329,7 @@ fn status_of(outcome: Outcome) -> Status {
     match outcome {
         Outcome::Exit(0) => Status::Ok,
         Outcome::Exit(_) | Outcome::Trap(_) => Status::InternalServerError,
-        Outcome::OverDeadline => Status::GatewayTimeout,
+        Outcome::OverDeadline | Outcome::OverBudget => Status::GatewayTimeout,
         Outcome::Cancelled => Status::ServiceUnavailable,
     }
 }

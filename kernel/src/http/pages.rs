@@ -2,23 +2,30 @@
 
 use alloc::format;
 use alloc::string::String;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 use luge_http::Status;
+use luge_trace::Trace;
 
 use crate::functions::Table;
+use crate::sched::trace;
 
 /// An answer of the host's.
 pub(super) struct Page {
     pub(super) status: Status,
+    pub(super) content_type: &'static str,
     pub(super) text: String,
 }
+
+/// Of pages for people.
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The page at this path, if it belongs to the host.
 pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
     let page = |status, text: &str| {
         Some(Page {
             status,
+            content_type: TEXT,
             text: text.into(),
         })
     };
@@ -31,15 +38,45 @@ pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
         "/" => match routes(table) {
             Some(text) => Some(Page {
                 status: Status::Ok,
+                content_type: TEXT,
                 text,
             }),
             None => page(Status::ServiceUnavailable, "no memory for the list\n"),
         },
-        "/metrics" | "/trace" | "/faults" | "/records" | "/logs" => Some(Page {
+        "/trace" => match trace(table) {
+            Some(text) => Some(Page {
+                status: Status::Ok,
+                content_type: "application/json",
+                text,
+            }),
+            None => page(Status::ServiceUnavailable, "no memory for the trace\n"),
+        },
+        "/metrics" | "/faults" | "/records" | "/logs" => Some(Page {
             status: Status::NotImplemented,
+            content_type: TEXT,
             text: format!("{path} belongs to the host and is not there yet\n"),
         }),
         _ => None,
+    }
+}
+
+/// What happened to the last requests, for viewers of traces. None without memory for it.
+fn trace(table: &Table) -> Option<String> {
+    let ring = trace::ring();
+    let names = |route| table.name_of(route);
+    let mut text = Careful(String::new());
+    write!(text, "{}", Trace::new(&ring, names)).ok()?;
+    Some(text.0)
+}
+
+/// A text that ends, with an error, where memory does.
+struct Careful(String);
+
+impl Write for Careful {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        self.0.try_reserve(more.len()).map_err(|_| fmt::Error)?;
+        self.0.push_str(more);
+        Ok(())
     }
 }
 

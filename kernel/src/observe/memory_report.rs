@@ -7,7 +7,8 @@ use log::info;
 
 use crate::arch::lock::Lock;
 use crate::mm::{self, Statistics};
-use crate::{sandbox, sched};
+use crate::sandbox;
+use crate::sched::{self, admission};
 
 static ENDED: AtomicU64 = AtomicU64::new(0);
 static LAST: Lock<Option<Statistics>> = Lock::new(None);
@@ -23,7 +24,7 @@ pub fn when_changed() {
     if last != Some(now) {
         info!(
             "memory: frames_free={} heap_bytes={} heap_mapped={} arenas={} stacks={} memories={} \
-             memory_slots={} code_bytes={} tables={}",
+             memory_slots={} code_bytes={} tables={} tickets={}",
             now.frames_free,
             now.heap_bytes_in_use,
             now.heap_bytes_mapped,
@@ -32,7 +33,8 @@ pub fn when_changed() {
             now.memories_in_use,
             now.memory_slots_taken,
             now.native_code_bytes,
-            now.tables
+            now.tables,
+            admission::out()
         );
     }
 }

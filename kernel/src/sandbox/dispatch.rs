@@ -5,26 +5,26 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use log::{debug, warn};
-use luge_memory::layout::{ARENA_SLOTS, NATIVE_CODE};
+use luge_memory::layout::NATIVE_CODE;
 use luge_sandbox::{Event, Outcome, State, Wait};
-use luge_sched::TaskId;
+use luge_sched::{Comeback, TaskId};
+use luge_spec::OnMiss;
+use luge_trace::Kind;
 use luge_trap::{Running, Trap, Verdict};
 use x86_64::instructions::interrupts;
 
 use super::gate::gate_for_good;
 use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, find};
 use crate::arch::switch::{self, Return};
-use crate::arch::time::Instant;
+use crate::arch::time::{self, Instant};
 use crate::arch::traps::{self, FaultFrame, Name};
 use crate::arch::{interrupts as irq, per_cpu};
 use crate::mm::allocator::{self, Exhausted};
 use crate::mm::stacks;
 use crate::sched;
 
-/// Registers what the lower layers call when a sandbox is to leave the CPU, and makes room in the queue for as
-/// many as there can be.
+/// Registers what the lower layers call when a sandbox is to leave the CPU.
 pub fn init() {
-    sched::reserve(ARENA_SLOTS as usize);
     allocator::on_exhaustion(|what| {
         finish(Outcome::Trap(match what {
             Exhausted::Memory => Trap::OutOfMemory,
@@ -61,13 +61,12 @@ fn finish(outcome: Outcome) -> ! {
 
 /// Runs a sandbox until it gives the CPU back, and does what follows from how it did.
 pub fn run(task: TaskId) {
-    let Some(sandbox) = find(task) else { return };
-    let started = Instant::now();
+    let sandbox = find(task).expect("only who lives is queued");
     sandbox.happened(Event::Dispatched);
     // SAFETY: this is the dispatcher.
     let native = unsafe { sandbox.native() }.expect("a queued sandbox has its stack and arena");
-    let returned = enter(&sandbox, native);
-    sandbox.slice.lock().charge(Instant::now().since(started));
+    let (returned, ran_ns) = enter(&sandbox, native);
+    sandbox.has_run(ran_ns);
     if returned == Return::Faulted {
         let trap = judge_fault(&sandbox, native);
         return end(&sandbox, Event::Finished(Outcome::Trap(trap)));
@@ -78,12 +77,12 @@ pub fn run(task: TaskId) {
         Some(Departure::Blocked(wait)) => sandbox.block(wait),
         None => {
             sandbox.happened(Event::Preempted);
-            sandbox.end_if_doomed_or_queue();
+            sandbox.end_if_doomed_or_queue(Comeback::Preempted);
         }
     }
 }
 
-/// Runs the sandbox with the earliest deadline; false if none is ready. For the dispatcher's stand-ins:
+/// Runs the sandbox that comes first; false if none is ready. For the dispatcher's stand-ins:
 /// benchmarks and the batch.
 pub fn run_next() -> bool {
     sched::run_one(run)
@@ -92,14 +91,16 @@ pub fn run_next() -> bool {
 /// A moment that the sandbox asked for, or its deadline, has come.
 pub fn wake(task: TaskId) {
     let Some(sandbox) = find(task) else { return };
-    if Instant::now() >= sandbox.deadline {
-        sandbox.doom(Outcome::OverDeadline);
+    let is_late = Instant::now() >= sandbox.deadline;
+    if is_late && !sandbox.is_late.swap(true, Relaxed) {
+        sandbox.miss();
     } else {
         sandbox.wake_up();
     }
 }
 
-fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
+/// Lets the sandbox run, and says how it came back and what CPU time that took it.
+fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
     let cpu = per_cpu::this();
     cpu.stack_low.store(native.stack.range().start, Relaxed);
     cpu.stack_high.store(native.stack.range().end, Relaxed);
@@ -110,15 +111,18 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> Return {
     cpu.engine_state.store(native.engine_state, Relaxed);
     cpu.sandbox
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
-    sched::arm_turn();
+    sandbox.arm_turn();
+    cpu.interrupted_ticks.store(0, Relaxed);
+    let entered = time::ticks();
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
     // torn down and never found again.
     let returned = unsafe { switch::enter(&mut native.context) };
+    let ticks = (time::ticks() - entered).saturating_sub(cpu.interrupted_ticks.load(Relaxed));
     cpu.sandbox.store(null_mut(), Relaxed);
     native.allocates_in = cpu.arena.swap(null_mut(), Relaxed);
     native.engine_state = cpu.engine_state.swap(null_mut(), Relaxed);
     native.host_calls = cpu.host_calls.swap(0, Relaxed);
-    returned
+    (returned, time::ns_of_ticks(ticks))
 }
 
 fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
@@ -161,8 +165,9 @@ fn report(sandbox: &Sandbox, stack_end: u64, frame: &FaultFrame, trap: Trap) {
 
 /// Ends a sandbox for good: its arena and stack go whole, its client is told.
 fn end(sandbox: &Arc<Sandbox>, event: Event) {
+    let began = Instant::now();
     sandbox.happened(event);
-    sched::forget(sandbox.task());
+    sched::forget(sandbox.task(), sandbox.group);
     sched::forget_wake(sandbox.task(), sandbox.deadline);
     sandbox.forget_alarm();
     LIVE.lock().remove(&sandbox.id);
@@ -174,6 +179,8 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
         // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
         unsafe { stacks::give_back(native.stack) };
     }
+    sandbox.charge(Instant::now().since(began));
+    sandbox.give_ticket_back();
     say_how_it_ended(sandbox);
     sched::want_attention();
 }
@@ -218,28 +225,29 @@ impl Sandbox {
         }
     }
 
-    fn doom(&self, outcome: Outcome) {
+    pub(super) fn doom(&self, outcome: Outcome) {
         self.doom.lock().get_or_insert(outcome);
         match self.state() {
             State::Blocked(_) => self.wake_up(),
             State::Queued => {
-                sched::forget(self.task());
-                self.end_if_doomed_or_queue();
+                sched::forget(self.task(), self.group);
+                self.end_if_doomed_or_queue(Comeback::Preempted);
             }
             State::Running | State::Ended(_) => {}
         }
     }
 
     /// For a sandbox in the state `Queued` that is not in the queue.
-    fn end_if_doomed_or_queue(&self) {
+    fn end_if_doomed_or_queue(&self, comeback: Comeback) {
         let doom = *self.doom.lock();
         // SAFETY: this is the dispatcher.
         let in_gate = unsafe { self.native() }.is_some_and(|native| native.host_calls > 0);
         let Some(me) = find(self.task()) else { return };
         match doom {
             Some(Outcome::OverDeadline) if !in_gate => end(&me, Event::DeadlinePassed),
+            Some(Outcome::OverBudget) if !in_gate => end(&me, Event::BudgetUsedUp),
             Some(_) if !in_gate => end(&me, Event::Cancelled),
-            _ => self.queue(),
+            _ => self.queue(comeback),
         }
     }
 
@@ -254,8 +262,8 @@ impl Sandbox {
                 return self.wake_up();
             }
             let moment = Instant::from_ns(moment);
-            // Its deadline wakes it anyway.
-            if moment < self.deadline {
+            // Where its deadline ends it, that comes before anyway.
+            if moment < self.deadline || self.request.on_miss == OnMiss::Run {
                 sched::wake_at(self.task(), moment);
                 *self.alarm.lock() = Some(moment);
             }
@@ -263,9 +271,19 @@ impl Sandbox {
     }
 
     pub(super) fn happened(&self, event: Event) {
-        let result = self.life.lock().apply(event, Instant::now().as_ns());
+        let now = Instant::now();
+        let result = self.life.lock().apply(event, now.as_ns());
         if let Err(error) = result {
             panic!("sandbox {}: {error}", self.id);
         }
+        let kind = match event {
+            Event::Dispatched => Kind::Dispatch,
+            Event::Preempted => Kind::Preempt,
+            Event::Blocked(_) => Kind::Block,
+            Event::Woken => Kind::Resume,
+            Event::Finished(_) => Kind::Finish,
+            Event::DeadlinePassed | Event::BudgetUsedUp | Event::Cancelled => Kind::Kill,
+        };
+        self.note_at(kind, now);
     }
 }

@@ -8,6 +8,7 @@
 //! them ever runs. So nothing of the kernel's may be owned by them: what they allocate is in the
 //! arena, and what they do to the kernel they do inside the gate, which is never abandoned.
 
+mod account;
 mod dispatch;
 mod gate;
 mod output;
@@ -19,18 +20,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::ops::Deref;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use luge_sandbox::{Life, Outcome, State, Times, Wait};
-use luge_sched::TaskId;
-use luge_sched::slice::Slice;
+use luge_sched::{Comeback, Group, Measured, SHARED, Standing, TaskId, Ticket};
+use luge_spec::OnMiss;
+use luge_trace::Kind;
 
 use crate::arch::lock::Lock;
 use crate::arch::switch::Context;
 use crate::arch::time::Instant;
 use crate::mm::arena::{Arena, parked};
 use crate::mm::stacks;
-use crate::sched;
+use crate::sched::{self, admission, trace};
 
 pub use dispatch::{init, run, run_next, wake};
 pub use gate::{EndNow, gate};
@@ -69,6 +71,12 @@ pub struct Request {
     pub body: Vec<u8>,
     /// How long after its arrival it is to be done, in nanoseconds.
     pub relative_deadline_ns: u64,
+    /// What happens if it is not.
+    pub on_miss: OnMiss,
+    /// CPU time that it may take, in nanoseconds, if that is limited.
+    pub budget_ns: Option<u64>,
+    /// With which it was let in; none for work of the host's own.
+    pub ticket: Option<Ticket>,
 }
 
 /// Why a request gets no sandbox.
@@ -83,8 +91,6 @@ pub enum Refused {
 const ENGINE_ALLOWANCE: u64 = 8 << 20;
 /// What must be free, beside the stack, for a sandbox to start, in bytes.
 const ROOM_TO_START: u64 = 256 << 10;
-/// How much CPU time a sandbox gets before its deadline in the queue is postponed.
-const SLICE_NS: u64 = 20_000_000;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static ENDED: AtomicU64 = AtomicU64::new(0);
@@ -95,8 +101,14 @@ pub struct Sandbox {
     id: u64,
     request: Request,
     deadline: Instant,
+    group: Group,
+    /// Its route's number in the trace.
+    route: u16,
+    ticket: Lock<Option<Ticket>>,
     life: Lock<Life>,
-    slice: Lock<Slice>,
+    standing: Lock<Standing>,
+    /// Its deadline has passed.
+    is_late: AtomicBool,
     output: Lock<Output>,
     departure: Lock<Option<Departure>>,
     doom: Lock<Option<Outcome>>,
@@ -148,51 +160,45 @@ impl Deref for Current {
     }
 }
 
-/// Makes a sandbox for `request` and queues it.
+/// Makes a sandbox for `request`, which arrived at `now`, and queues it.
 ///
 /// # Errors
-/// [`Refused::NoRoom`] when there is no memory or slot for it; then nothing has happened.
-pub fn submit(request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
-    let stack = stacks::take(request.stack_bytes).ok_or(Refused::NoRoom)?;
+/// [`Refused::NoRoom`] when there is no memory or slot for it; then nothing has happened, and the ticket is
+/// given back.
+pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
+    let began = Instant::now();
+    let ticket = request.ticket.take();
+    let Some((stack, arena)) = take_room(&request) else {
+        if let Some(ticket) = ticket {
+            admission::give_back(ticket, Measured::Nothing);
+        }
+        return Err(Refused::NoRoom);
+    };
+    let sandbox = Arc::new(Sandbox::new(request, ticket, now));
+    sandbox.furnish(stack, arena);
+    LIVE.lock().insert(sandbox.id, sandbox.clone());
+    sched::wake_at(sandbox.task(), sandbox.deadline);
+    sandbox.note_at(Kind::Arrive, now);
+    sandbox.note(Kind::Admit);
+    sandbox.charge(Instant::now().since(began));
+    sandbox.queue(Comeback::Woken);
+    Ok(sandbox)
+}
+
+/// A stack and an arena, if there are both.
+fn take_room(request: &Request) -> Option<(stacks::Stack, Box<Arena>)> {
+    let stack = stacks::take(request.stack_bytes)?;
     let has_room = parked::make_room(ROOM_TO_START);
     let limit = arena_limit(request.memory_bytes);
     let arena = has_room.then(|| Arena::take(limit, request.workload.program()));
-    let Some(arena) = arena.flatten() else {
-        // SAFETY: nobody has run on the stack yet.
-        unsafe { stacks::give_back(stack) };
-        return Err(Refused::NoRoom);
-    };
-    let relative = request.relative_deadline_ns;
-    let sandbox = Arc::new(Sandbox {
-        id: NEXT_ID.fetch_add(1, Relaxed),
-        deadline: now.plus_ns(relative),
-        life: Lock::new(Life::new(now.as_ns())),
-        slice: Lock::new(Slice::new(now.plus_ns(relative).as_ns(), SLICE_NS)),
-        output: Lock::new(Output::new(request.output_bytes)),
-        departure: Lock::new(None),
-        doom: Lock::new(None),
-        alarm: Lock::new(None),
-        native: UnsafeCell::new(None),
-        request,
-    });
-    let argument = Arc::as_ptr(&sandbox).cast_mut().cast();
-    // SAFETY: the stack is new, page-aligned and at least 32 KiB; `first` never returns.
-    let context = unsafe { Context::new(stack.top(), dispatch::first, argument) };
-    let allocates_in = core::ptr::from_ref(&*arena).cast_mut().cast();
-    let native = Native {
-        context,
-        stack,
-        arena,
-        host_calls: 0,
-        allocates_in,
-        engine_state: core::ptr::null_mut(),
-    };
-    // SAFETY: nobody else knows of the sandbox yet.
-    unsafe { *sandbox.native.get() = Some(native) };
-    LIVE.lock().insert(sandbox.id, sandbox.clone());
-    sched::wake_at(sandbox.task(), sandbox.deadline);
-    sandbox.queue();
-    Ok(sandbox)
+    match arena.flatten() {
+        Some(arena) => Some((stack, arena)),
+        None => {
+            // SAFETY: nobody has run on the stack yet.
+            unsafe { stacks::give_back(stack) };
+            None
+        }
+    }
 }
 
 const fn arena_limit(guest_bytes: u64) -> u64 {
@@ -212,6 +218,48 @@ fn find(task: TaskId) -> Option<Arc<Sandbox>> {
 }
 
 impl Sandbox {
+    fn new(request: Request, ticket: Option<Ticket>, now: Instant) -> Self {
+        let id = NEXT_ID.fetch_add(1, Relaxed);
+        let deadline = now.plus_ns(request.relative_deadline_ns);
+        let booked_ns = ticket.as_ref().and_then(Ticket::booked_ns);
+        let estimate_ns = ticket.as_ref().map_or(0, Ticket::estimate_ns);
+        let standing = Standing::new(id, deadline.as_ns(), booked_ns, estimate_ns);
+        Self {
+            id,
+            deadline,
+            group: ticket.as_ref().map_or(SHARED, Ticket::group),
+            route: trace::route_of(ticket.as_ref()),
+            ticket: Lock::new(ticket),
+            life: Lock::new(Life::new(now.as_ns())),
+            standing: Lock::new(standing),
+            is_late: AtomicBool::new(false),
+            output: Lock::new(Output::new(request.output_bytes)),
+            departure: Lock::new(None),
+            doom: Lock::new(None),
+            alarm: Lock::new(None),
+            native: UnsafeCell::new(None),
+            request,
+        }
+    }
+
+    /// Gives a new sandbox what it runs on.
+    fn furnish(&self, stack: stacks::Stack, arena: Box<Arena>) {
+        let argument = core::ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: the stack is new, page-aligned and at least 32 KiB; `first` never returns.
+        let context = unsafe { Context::new(stack.top(), dispatch::first, argument) };
+        let allocates_in = core::ptr::from_ref(&*arena).cast_mut().cast();
+        let native = Native {
+            context,
+            stack,
+            arena,
+            host_calls: 0,
+            allocates_in,
+            engine_state: core::ptr::null_mut(),
+        };
+        // SAFETY: nobody else knows of the sandbox yet.
+        unsafe { *self.native.get() = Some(native) };
+    }
+
     /// A number that no other sandbox of this boot has.
     #[must_use]
     pub fn id(&self) -> u64 {
@@ -264,9 +312,18 @@ impl Sandbox {
         TaskId(self.id)
     }
 
-    fn queue(&self) {
-        let deadline = Instant::from_ns(self.slice.lock().deadline_ns());
-        sched::make_ready(self.task(), deadline, self.id);
+    fn queue(&self, comeback: Comeback) {
+        let standing = &mut self.standing.lock();
+        sched::make_ready(self.task(), self.group, standing, comeback);
+    }
+
+    /// Writes into the trace what happens to it now.
+    fn note(&self, kind: Kind) {
+        self.note_at(kind, Instant::now());
+    }
+
+    fn note_at(&self, kind: Kind, now: Instant) {
+        trace::push(self.task(), self.route, kind, now);
     }
 
     fn state(&self) -> State {

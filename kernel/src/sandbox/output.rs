@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use luge_sandbox::{Event, State, Wait};
+use luge_sched::Comeback;
 use x86_64::instructions::interrupts;
 
 use super::{Departure, Sandbox};
@@ -205,7 +206,7 @@ impl Sandbox {
         if matches!(self.state(), State::Blocked(_)) {
             self.forget_alarm();
             self.happened(Event::Woken);
-            self.queue();
+            self.queue(Comeback::Woken);
         }
     }
 }

@@ -1,37 +1,44 @@
 //! Who runs next: the run queue, the timer and idleness.
 //!
-//! The policy (earliest deadline first) is `luge_sched::Queue`, tested on the host. This file is the
-//! glue: [`run_forever`] is the dispatcher's loop, which polls the devices, enters the task with the
-//! earliest deadline, and halts the CPU when there is none.
+//! The policies are in `luge_sched::Ready`, tested on the host. This file is the glue: [`run_forever`] is
+//! the dispatcher's loop, which polls the devices, enters the task that comes first, and halts the CPU when
+//! there is none. [`admission`] lets requests in, [`trace`] keeps what happened.
+//!
+//! The timer is armed for the next moment at which something is due, and for nothing else: a task that
+//! runs alone is not interrupted.
 //!
 //! Invariant: only the dispatcher touches the queue, or a sandbox inside its gate; both run with no
 //! other kernel code beside them.
 
 #![deny(unsafe_code)]
 
+pub mod admission;
+pub mod trace;
+
 use alloc::collections::BTreeSet;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use luge_sched::{Queue, TaskId};
+use luge_sched::{Comeback, Group, Ready, SHARED, Settings, Standing, TaskId};
+use spin::Once;
 use x86_64::instructions::interrupts;
 
 use crate::arch::apic;
-use crate::arch::lock::Lock;
+use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::time::{Instant, ticks};
 
 /// Every task that is entered gets at least this long, in nanoseconds.
 const SHORTEST_TURN_NS: u64 = 20_000;
-/// The longest that the CPU sleeps when nothing is due, in nanoseconds.
+/// The longest that the CPU sleeps or a task runs when nothing is due, in nanoseconds. The timer's counter
+/// has no more than 32 bits.
 const LONGEST_SLEEP_NS: u64 = 1_000_000_000;
 
-static READY: Lock<Queue> = Lock::new(Queue::new());
+static READY: Once<Lock<Ready>> = Once::new();
 static SLEEPERS: Lock<BTreeSet<(Instant, u64)>> = Lock::new(BTreeSet::new());
 /// When the turn of the running task must end at the latest, in nanoseconds since boot.
 static TURN_ENDS_NS: AtomicU64 = AtomicU64::new(0);
 static ATTENTION: AtomicBool = AtomicBool::new(true);
 static BUSY_TICKS: AtomicU64 = AtomicU64::new(0);
 static WOKE_AT: AtomicU64 = AtomicU64::new(0);
-static QUANTUM_NS: AtomicU64 = AtomicU64::new(1_000_000);
 
 /// What the dispatcher calls up to.
 #[derive(Clone, Copy)]
@@ -46,24 +53,47 @@ pub struct Hooks {
     pub idle: fn(),
 }
 
-/// How long a task may run before the dispatcher looks around, in nanoseconds.
-pub fn set_quantum(ns: u64) {
-    QUANTUM_NS.store(ns, Relaxed);
+/// Makes the queue and opens the books. With `tests_demand`, requests are refused that could not be done by
+/// their deadlines.
+pub fn start(settings: Settings, tests_demand: bool) {
+    READY.call_once(|| Lock::new(Ready::new(settings)));
+    admission::start(tests_demand);
+    trace::start();
 }
 
-/// Makes room in the queue for this many tasks.
-pub fn reserve(tasks: usize) {
-    READY.lock().reserve(tasks);
+fn ready() -> LockGuard<'static, Ready> {
+    READY.get().expect("it is started at boot").lock()
+}
+
+/// Makes room in the queue for this many tasks, now that all groups are known.
+pub fn reserve_room(tasks: usize) {
+    ready().reserve_room(tasks);
 }
 
 /// Puts a task into the queue.
-pub fn make_ready(task: TaskId, deadline: Instant, arrival: u64) {
-    READY.lock().insert(task, deadline.as_ns(), arrival);
+pub fn make_ready(task: TaskId, group: Group, standing: &mut Standing, comeback: Comeback) {
+    let now_ns = Instant::now().as_ns();
+    ready().insert(task, group, standing, comeback, now_ns);
 }
 
-/// Takes a task out of the queue, if it is there.
-pub fn forget(task: TaskId) {
-    READY.lock().remove(task);
+/// Takes a task out of the queue. Whether it was there.
+pub fn forget(task: TaskId, group: Group) -> bool {
+    ready().remove(task, group)
+}
+
+/// The running task of this group has stopped after `ran_ns` of CPU time.
+pub fn stopped(group: Group, ran_ns: u64) {
+    // Who shares with everybody has no budget to be kept.
+    if group != SHARED {
+        ready().stopped(group, ran_ns);
+    }
+}
+
+/// `ran_ns` of CPU time was spent for a task of this group.
+pub fn charge(group: Group, ran_ns: u64) {
+    if group != SHARED {
+        ready().charge(group, ran_ns);
+    }
 }
 
 /// Takes back what [`wake_at`] asked for.
@@ -103,17 +133,28 @@ pub fn busy_ticks() -> u64 {
     BUSY_TICKS.load(Relaxed)
 }
 
-/// Runs the task with the earliest deadline for a quantum at most. False when none is ready.
+/// TSC ticks that the CPU was not halted, up to now. Called by the dispatcher's side.
+#[must_use]
+pub fn busy_ticks_until_now() -> u64 {
+    busy_ticks() + ticks() - WOKE_AT.load(Relaxed)
+}
+
+/// Runs the task that comes first, for as long as it may. False when none is ready.
 pub fn run_one(run: fn(TaskId)) -> bool {
     run_until(Instant::from_ns(u64::MAX), run)
 }
 
 fn run_until(limit: Instant, run: fn(TaskId)) -> bool {
-    let Some(entry) = READY.lock().pop_earliest() else {
+    let mut ready = ready();
+    let Some(task) = ready.take_first(Instant::now().as_ns()) else {
         return false;
     };
-    TURN_ENDS_NS.store(next_due(limit).as_ns(), Relaxed);
-    run(entry.task);
+    let replenished = ready.next_replenishment_ns().map(Instant::from_ns);
+    drop(ready);
+    let due = next_due(limit);
+    let due = replenished.map_or(due, |moment| moment.min(due));
+    TURN_ENDS_NS.store(due.as_ns(), Relaxed);
+    run(task);
     apic::disarm_timer();
     true
 }
@@ -138,16 +179,15 @@ fn wake_sleepers(now: Instant, wake: fn(TaskId)) {
     }
 }
 
-/// Arms the timer for the turn of a task that is about to be entered: its quantum, or less if
-/// something else is due before. The floor is what lets every turn make progress.
-pub fn arm_turn() {
+/// Arms the timer for the turn of a task that is about to be entered: until something is due, another
+/// task may come before it, or it has used the `budget_ns` that it has left. The floor is what lets every
+/// turn make progress.
+pub fn arm_turn(group: Group, standing: &Standing, budget_ns: u64) {
     let now = Instant::now();
     let due = Instant::from_ns(TURN_ENDS_NS.load(Relaxed));
-    let quantum = QUANTUM_NS.load(Relaxed);
-    apic::arm_timer_in(
-        due.since(now)
-            .clamp(SHORTEST_TURN_NS, quantum.max(SHORTEST_TURN_NS)),
-    );
+    let turn_ns = ready().turn_ns(standing, group);
+    let most_ns = due.since(now).min(turn_ns).min(budget_ns);
+    apic::arm_timer_in(most_ns.clamp(SHORTEST_TURN_NS, LONGEST_SLEEP_NS));
 }
 
 /// Halts the CPU until an interrupt, unless there is something to do.
@@ -155,6 +195,8 @@ fn idle(poll_at: Instant, before: fn()) {
     BUSY_TICKS.fetch_add(ticks() - WOKE_AT.load(Relaxed), Relaxed);
     before();
     let until = next_due(poll_at);
+    let longest = Instant::now().plus_ns(LONGEST_SLEEP_NS);
+    let until = until.min(longest);
     if !ATTENTION.load(Relaxed) && until > Instant::now() {
         arm(until);
         // Interrupts are off up to `hlt` itself, so what happens after the check still ends it.

@@ -41,6 +41,8 @@ pub enum Event {
     Finished(Outcome),
     /// Its deadline passed, and it is to be ended for that, wherever it is.
     DeadlinePassed,
+    /// Its CPU time is used up, and it is to be ended for that.
+    BudgetUsedUp,
     /// Its client left, wherever it is.
     Cancelled,
 }
@@ -77,6 +79,9 @@ impl State {
             (Self::Running, Event::Finished(outcome)) => Ok(Self::Ended(outcome)),
             (Self::Queued | Self::Running | Self::Blocked(_), Event::DeadlinePassed) => {
                 Ok(Self::Ended(Outcome::OverDeadline))
+            }
+            (Self::Queued | Self::Running | Self::Blocked(_), Event::BudgetUsedUp) => {
+                Ok(Self::Ended(Outcome::OverBudget))
             }
             (Self::Queued | Self::Running | Self::Blocked(_), Event::Cancelled) => {
                 Ok(Self::Ended(Outcome::Cancelled))
@@ -192,7 +197,11 @@ impl Life {
             Event::Dispatched => self.counters.dispatches += 1,
             Event::Preempted => self.counters.preemptions += 1,
             Event::Blocked(_) => self.counters.waits += 1,
-            Event::Woken | Event::Finished(_) | Event::DeadlinePassed | Event::Cancelled => {}
+            Event::Woken
+            | Event::Finished(_)
+            | Event::DeadlinePassed
+            | Event::BudgetUsedUp
+            | Event::Cancelled => {}
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Outcome {
     Trap(Trap),
     /// Its deadline passed before it was done.
     OverDeadline,
+    /// It used up its CPU time before it was done.
+    OverBudget,
     /// Nobody waits for its answer any more.
     Cancelled,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Outcome {
             Self::Exit(code) => write!(f, "exit {code}"),
             Self::Trap(trap) => write!(f, "trap {trap}"),
             Self::OverDeadline => f.write_str("over-deadline"),
+            Self::OverBudget => f.write_str("over-budget"),
             Self::Cancelled => f.write_str("cancelled"),
         }
     }
@@ -53,6 +56,7 @@ mod tests {
             "trap stack-overflow"
         );
         assert_eq!(format!("{}", Outcome::OverDeadline), "over-deadline");
+        assert_eq!(format!("{}", Outcome::OverBudget), "over-budget");
         assert_eq!(format!("{}", Outcome::Cancelled), "cancelled");
     }
 
@@ -73,6 +77,7 @@ mod tests {
             Outcome::Exit(1),
             Outcome::Trap(Trap::Unreachable),
             Outcome::OverDeadline,
+            Outcome::OverBudget,
             Outcome::Cancelled,
         ];
         assert!(failures.iter().all(|outcome| !outcome.is_success()));

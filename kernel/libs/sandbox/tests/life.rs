@@ -9,7 +9,7 @@ const EXIT: Outcome = Outcome::Exit(3);
 const OUTPUT: Wait = Wait::Output;
 const SLEEP: Wait = Wait::Until(900);
 
-const STATES: [State; 8] = [
+const STATES: [State; 9] = [
     State::Queued,
     State::Running,
     State::Blocked(OUTPUT),
@@ -17,10 +17,11 @@ const STATES: [State; 8] = [
     State::Ended(EXIT),
     State::Ended(Outcome::Trap(Trap::Unreachable)),
     State::Ended(Outcome::OverDeadline),
+    State::Ended(Outcome::OverBudget),
     State::Ended(Outcome::Cancelled),
 ];
 
-const EVENTS: [Event; 9] = [
+const EVENTS: [Event; 10] = [
     Event::Dispatched,
     Event::Preempted,
     Event::Blocked(OUTPUT),
@@ -29,12 +30,13 @@ const EVENTS: [Event; 9] = [
     Event::Finished(EXIT),
     Event::Finished(Outcome::Trap(Trap::StackOverflow)),
     Event::DeadlinePassed,
+    Event::BudgetUsedUp,
     Event::Cancelled,
 ];
 
 /// One row per event of [`EVENTS`], one column per state of [`STATES`]; None is illegal. What
-/// follows an end is always illegal, so the last four columns are left away.
-const TABLE: [[Option<State>; 4]; 9] = {
+/// follows an end is always illegal, so the last five columns are left away.
+const TABLE: [[Option<State>; 4]; 10] = {
     const QUEUED: Option<State> = Some(State::Queued);
     const RUNNING: Option<State> = Some(State::Running);
     const WAITING: Option<State> = Some(State::Blocked(OUTPUT));
@@ -42,6 +44,7 @@ const TABLE: [[Option<State>; 4]; 9] = {
     const LEFT: Option<State> = Some(State::Ended(EXIT));
     const TRAPPED: Option<State> = Some(State::Ended(Outcome::Trap(Trap::StackOverflow)));
     const LATE: Option<State> = Some(State::Ended(Outcome::OverDeadline));
+    const SPENT: Option<State> = Some(State::Ended(Outcome::OverBudget));
     const GONE: Option<State> = Some(State::Ended(Outcome::Cancelled));
     // In the state: Queued, Running, Blocked(Output), Blocked(Until).
     [
@@ -53,6 +56,7 @@ const TABLE: [[Option<State>; 4]; 9] = {
         [None, LEFT, None, None],
         [None, TRAPPED, None, None],
         [LATE, LATE, LATE, LATE],
+        [SPENT, SPENT, SPENT, SPENT],
         [GONE, GONE, GONE, GONE],
     ]
 };

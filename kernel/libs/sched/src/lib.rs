@@ -1,14 +1,47 @@
-//! Who runs next.
+//! Who runs next, for how long, and who is let in.
 //!
-//! [`Queue`] holds what is ready, ordered by deadline; [`slice::Slice`] says under which deadline a
-//! task is queued. Time comes in as an argument, in nanoseconds since boot: the kernel's `sched` reads
-//! the clock, switches stacks and programs the timer.
+//! - [`Ready`] holds what is ready to run, in the order of a [`Policy`]; tenants with a
+//!   [`Reservation`] have a queue and a constant-bandwidth server each. [`Standing`] is what a
+//!   policy knows of one task, [`Queue`] the heap below.
+//! - [`Admission`] lets a request in, or refuses it, by what has been promised already; a [`Ticket`]
+//!   is its promise, and must be given back.
+//!
+//! Time comes in as an argument, in nanoseconds since boot: the kernel's `sched` reads the clock,
+//! switches stacks and programs the timer. Nothing here is shared: the kernel keeps each behind one
+//! lock.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod admission;
+mod book;
+mod estimate;
+mod policy;
 mod queue;
-pub mod slice;
+mod ready;
+mod server;
+mod slice;
+mod standing;
 
+pub use admission::{
+    Admission, Counts, Measured, Refusal, RouteId, RouteTerms, TenantId, TenantTerms, Ticket,
+};
+pub use estimate::Estimate;
+pub use policy::{Policy, Settings};
 pub use queue::{Entry, Queue, TaskId};
+pub use ready::{Comeback, Group, Ready, SHARED};
+pub use server::{Reservation, Server};
+pub use slice::Slice;
+pub use standing::Standing;
+
+/// What may be promised of the CPU's time to requests that arrive, in millionths. The rest is for what
+/// runs over its estimate, and for the kernel's own work, for packets above all.
+pub const CAPACITY_PPM: u64 = 950_000;
+/// What may be promised of it with what is promised beyond estimates.
+const EXTENDED_PPM: u64 = 980_000;
+
+/// A part of a time, in millionths.
+const fn part_of(time_ns: u64, ppm: u64) -> u64 {
+    (time_ns as u128 * ppm as u128 / 1_000_000) as u64
+}

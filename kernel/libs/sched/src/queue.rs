@@ -21,17 +21,23 @@ pub struct TaskId(pub u64);
 pub struct Entry {
     /// Whose entry this is.
     pub task: TaskId,
-    /// When it must be done, in nanoseconds since boot.
-    pub deadline_ns: u64,
-    /// The task's number in the order of first arrival. It decides between equal deadlines, and a
+    /// What the queue is ordered by, the smallest first. What it means is the policy's business:
+    /// under EDF it is the deadline.
+    pub key: u64,
+    /// The task's number in the order of first arrival. It decides between equal keys, and a
     /// task that comes back after preemption or waiting keeps it, and with it its place.
     pub arrival: u64,
 }
 
-/// Tasks that are ready to run, earliest deadline first.
-///
-/// The same order serves whatever else waits for a moment: sleepers, with the time at which they
-/// want to wake as the deadline.
+impl Entry {
+    /// The smaller rank runs first. One wide number, because it is compared without a branch.
+    #[must_use]
+    pub const fn rank(&self) -> u128 {
+        rank(self.key, self.arrival)
+    }
+}
+
+/// Tasks that are ready to run, the one with the smallest key first.
 #[derive(Default)]
 pub struct Queue {
     heap: Vec<Node>,
@@ -44,7 +50,7 @@ pub struct Queue {
 
 #[derive(Clone, Copy)]
 struct Node {
-    deadline_ns: u64,
+    key: u64,
     arrival: u64,
     slot: u32,
 }
@@ -56,10 +62,13 @@ struct Slot {
 }
 
 impl Node {
-    /// The smaller rank runs first. One wide number, because it is compared without a branch.
     const fn rank(&self) -> u128 {
-        (self.deadline_ns as u128) << u64::BITS | self.arrival as u128
+        rank(self.key, self.arrival)
     }
+}
+
+const fn rank(key: u64, arrival: u64) -> u128 {
+    (key as u128) << u64::BITS | arrival as u128
 }
 
 impl Queue {
@@ -101,31 +110,27 @@ impl Queue {
     ///
     /// # Panics
     /// If the task is queued already.
-    pub fn insert(&mut self, task: TaskId, deadline_ns: u64, arrival: u64) {
+    pub fn insert(&mut self, task: TaskId, key: u64, arrival: u64) {
         assert!(
             self.slot_of(task).is_none(),
             "task {} is queued already",
             task.0
         );
         let slot = self.fill_slot(task);
-        let node = Node {
-            deadline_ns,
-            arrival,
-            slot,
-        };
+        let node = Node { key, arrival, slot };
         self.heap.push(node);
         self.rise(self.heap.len() - 1, node);
     }
 
-    /// The task with the earliest deadline.
+    /// The task with the smallest key.
     #[must_use]
-    pub fn earliest(&self) -> Option<Entry> {
+    pub fn first(&self) -> Option<Entry> {
         self.heap.first().map(|node| self.entry(node))
     }
 
-    /// Takes the task with the earliest deadline out of the queue.
-    pub fn pop_earliest(&mut self) -> Option<Entry> {
-        let entry = self.earliest()?;
+    /// Takes the task with the smallest key out of the queue.
+    pub fn take_first(&mut self) -> Option<Entry> {
+        let entry = self.first()?;
         self.remove(entry.task);
         Some(entry)
     }
@@ -152,12 +157,12 @@ impl Queue {
     fn entry(&self, node: &Node) -> Entry {
         Entry {
             task: self.slots[node.slot as usize].task,
-            deadline_ns: node.deadline_ns,
+            key: node.key,
             arrival: node.arrival,
         }
     }
 
-    /// Moves the hole at `position` to the bottom, each time past the earlier of its children.
+    /// Moves the hole at `position` to the bottom, each time past the child that ranks before the other.
     fn sink_hole(&mut self, mut position: usize) -> usize {
         loop {
             let left = 2 * position + 1;

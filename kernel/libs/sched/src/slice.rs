@@ -1,33 +1,47 @@
-//! Postponement: what keeps a task that never ends from holding up those that do.
+//! Slices: what keeps a task that runs on and on from holding up those that do not.
 //!
 //! Under plain EDF a task past its deadline is the most urgent of all, for ever. Here a task runs in
-//! slices: each time that it has used one up, its deadline for the queue moves back, as a
-//! constant-bandwidth server's does (Abeni and Buttazzo, "Integrating Multimedia Applications in Hard
-//! Real-Time Systems", RTSS 1998). The first time by five slices, then by twice as much each time: a
-//! task that needs a little more than a slice falls behind a little, one that never ends falls
-//! behind everything soon.
+//! slices. The first is what was booked for it, and in that time its place is that of its deadline.
+//! Beyond it, it has no promise any more and comes after all that have one; each further slice that it
+//! uses up moves its deadline for the queue back, as a constant-bandwidth server's does (Abeni and
+//! Buttazzo, "Integrating Multimedia Applications in Hard Real-Time Systems", RTSS 1998): the first time
+//! by five slices, then by twice as much each time. A task that needs a little more than a slice falls
+//! behind a little, one that never ends falls behind everything soon.
 
 /// The first postponement, in slices: a task that uses no more than every fifth moment keeps up.
 const FIRST: u64 = 5;
 
-/// A task's place in time: its deadline in the queue and what it has used of its slice.
+/// A task's place in time: its deadline in the queue and what is left of its slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     deadline_ns: u64,
     length_ns: u64,
-    used_ns: u64,
+    left_ns: u64,
     postponement_ns: u64,
+    is_booked: bool,
 }
 
 impl Slice {
-    /// For a task whose deadline is `deadline_ns`, with slices of `length_ns` of CPU time.
+    /// For a task whose deadline is `deadline_ns`, and for which nothing is booked: with slices of
+    /// `length_ns` of CPU time.
     #[must_use]
     pub const fn new(deadline_ns: u64, length_ns: u64) -> Self {
         Self {
             deadline_ns,
             length_ns,
-            used_ns: 0,
+            left_ns: length_ns,
             postponement_ns: length_ns.saturating_mul(FIRST),
+            is_booked: false,
+        }
+    }
+
+    /// As [`new`](Self::new), after a first slice of `booked_ns`.
+    #[must_use]
+    pub const fn booked(deadline_ns: u64, booked_ns: u64, length_ns: u64) -> Self {
+        Self {
+            left_ns: booked_ns,
+            is_booked: true,
+            ..Self::new(deadline_ns, length_ns)
         }
     }
 
@@ -37,14 +51,51 @@ impl Slice {
         self.deadline_ns
     }
 
+    /// Whether the task still runs within what was booked for it.
+    #[must_use]
+    pub const fn is_booked(&self) -> bool {
+        self.is_booked
+    }
+
+    /// CPU time after which the task's place changes, in nanoseconds.
+    #[must_use]
+    pub const fn left_ns(&self) -> u64 {
+        self.left_ns
+    }
+
     /// Charges `ran_ns` of CPU time.
-    pub const fn charge(&mut self, ran_ns: u64) {
-        self.used_ns = self.used_ns.saturating_add(ran_ns);
-        if self.used_ns >= self.length_ns {
-            self.used_ns = 0;
-            self.deadline_ns = self.deadline_ns.saturating_add(self.postponement_ns);
-            self.postponement_ns = self.postponement_ns.saturating_mul(2);
+    pub const fn charge(&mut self, mut ran_ns: u64) {
+        while ran_ns >= self.left_ns && self.deadline_ns < u64::MAX {
+            ran_ns -= self.left_ns;
+            self.end();
         }
+        self.left_ns = self.left_ns.saturating_sub(ran_ns);
+    }
+
+    /// The task has missed its deadline and goes on: it has no promise any more.
+    pub const fn miss(&mut self) {
+        self.end();
+        self.is_booked = false;
+    }
+
+    /// The booking that was used up is longer by `more_ns`. False if the task has fallen behind already.
+    pub const fn extend(&mut self, more_ns: u64) -> bool {
+        if self.is_booked || self.postponement_ns > self.length_ns.saturating_mul(FIRST) {
+            return false;
+        }
+        self.left_ns = more_ns;
+        self.is_booked = true;
+        true
+    }
+
+    const fn end(&mut self) {
+        self.left_ns = self.length_ns;
+        if self.is_booked {
+            self.is_booked = false;
+            return;
+        }
+        self.deadline_ns = self.deadline_ns.saturating_add(self.postponement_ns);
+        self.postponement_ns = self.postponement_ns.saturating_mul(2);
     }
 }
 
@@ -69,6 +120,52 @@ mod tests {
             slice.charge(25);
             assert_eq!(slice.deadline_ns(), expected);
         }
+    }
+
+    #[test]
+    fn several_slices_at_once_count_as_several() {
+        let mut slice = Slice::new(1_000, 50);
+        slice.charge(125);
+        assert_eq!((slice.deadline_ns(), slice.left_ns()), (1_750, 25));
+    }
+
+    #[test]
+    fn within_its_booking_a_task_has_its_promise_however_long_that_is() {
+        let mut slice = Slice::booked(1_000, 300, 50);
+        slice.charge(299);
+        assert!(slice.is_booked());
+        assert_eq!(slice.deadline_ns(), 1_000);
+    }
+
+    #[test]
+    fn beyond_its_booking_it_has_none_and_then_falls_behind() {
+        let mut slice = Slice::booked(1_000, 320, 50);
+        slice.charge(320);
+        assert!(!slice.is_booked());
+        assert_eq!(slice.deadline_ns(), 1_000);
+        slice.charge(50);
+        assert_eq!(slice.deadline_ns(), 1_250);
+    }
+
+    #[test]
+    fn a_longer_booking_gives_the_promise_back_to_who_has_not_fallen_behind() {
+        let mut slice = Slice::booked(1_000, 300, 50);
+        slice.charge(310);
+        assert!(slice.extend(20));
+        assert!(slice.is_booked() && slice.deadline_ns() == 1_000);
+        slice.charge(20);
+        assert!(!slice.is_booked());
+        slice.charge(50);
+        assert!(!slice.extend(20));
+    }
+
+    #[test]
+    fn who_goes_on_after_a_miss_has_no_promise_any_more() {
+        let mut slice = Slice::booked(1_000, 300, 50);
+        slice.miss();
+        assert!(!slice.is_booked());
+        slice.miss();
+        assert_eq!(slice.deadline_ns(), 1_250);
     }
 
     #[test]

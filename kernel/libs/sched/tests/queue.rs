@@ -11,15 +11,14 @@ struct SortedList(Vec<Entry>);
 impl SortedList {
     fn insert(&mut self, entry: Entry) {
         self.0.push(entry);
-        self.0
-            .sort_by_key(|entry| (entry.deadline_ns, entry.arrival));
+        self.0.sort_by_key(|entry| (entry.key, entry.arrival));
     }
 
-    fn earliest(&self) -> Option<Entry> {
+    fn first(&self) -> Option<Entry> {
         self.0.first().copied()
     }
 
-    fn pop_earliest(&mut self) -> Option<Entry> {
+    fn take_first(&mut self) -> Option<Entry> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
 
@@ -30,10 +29,10 @@ impl SortedList {
     }
 }
 
-fn entry(task: u64, deadline_ns: u64, arrival: u64) -> Entry {
+fn entry(task: u64, key: u64, arrival: u64) -> Entry {
     Entry {
         task: TaskId(task),
-        deadline_ns,
+        key,
         arrival,
     }
 }
@@ -41,13 +40,13 @@ fn entry(task: u64, deadline_ns: u64, arrival: u64) -> Entry {
 fn queue_of(entries: &[Entry]) -> Queue {
     let mut queue = Queue::new();
     for entry in entries {
-        queue.insert(entry.task, entry.deadline_ns, entry.arrival);
+        queue.insert(entry.task, entry.key, entry.arrival);
     }
     queue
 }
 
 fn drain(queue: &mut Queue) -> Vec<u64> {
-    std::iter::from_fn(|| queue.pop_earliest())
+    std::iter::from_fn(|| queue.take_first())
         .map(|entry| entry.task.0)
         .collect()
 }
@@ -72,9 +71,9 @@ fn compare_with_list(seed: u64, operations: u32, deadlines: u64, growth: u64) {
                 "seed {seed}"
             );
         } else {
-            assert_eq!(queue.pop_earliest(), list.pop_earliest(), "seed {seed}");
+            assert_eq!(queue.take_first(), list.take_first(), "seed {seed}");
         }
-        assert_eq!(queue.earliest(), list.earliest(), "seed {seed}");
+        assert_eq!(queue.first(), list.first(), "seed {seed}");
         assert_eq!(queue.len(), list.0.len(), "seed {seed}");
     }
     let rest: Vec<u64> = list.0.iter().map(|entry| entry.task.0).collect();
@@ -106,8 +105,8 @@ fn random_operations_agree_with_a_sorted_list_when_the_queue_is_long() {
 fn an_empty_queue_has_nothing_to_give() {
     let mut queue = Queue::new();
     assert!(queue.is_empty());
-    assert_eq!(queue.earliest(), None);
-    assert_eq!(queue.pop_earliest(), None);
+    assert_eq!(queue.first(), None);
+    assert_eq!(queue.take_first(), None);
     assert!(!queue.remove(TaskId(0)));
 }
 
@@ -126,8 +125,8 @@ fn equal_deadlines_come_in_the_order_of_first_arrival() {
 #[test]
 fn a_preempted_task_comes_back_to_its_place_among_equals() {
     let mut queue = queue_of(&[entry(1, 10, 0), entry(2, 10, 1), entry(3, 10, 2)]);
-    let preempted = queue.pop_earliest().expect("three are queued");
-    queue.insert(preempted.task, preempted.deadline_ns, preempted.arrival);
+    let preempted = queue.take_first().expect("three are queued");
+    queue.insert(preempted.task, preempted.key, preempted.arrival);
     assert_eq!(drain(&mut queue), [1, 2, 3]);
 }
 

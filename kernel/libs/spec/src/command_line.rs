@@ -10,7 +10,11 @@
 //! | `ip` | address and prefix of the network card | `10.0.2.15/24` |
 //! | `gateway` | address of the router | `10.0.2.2` |
 //! | `port` | TCP port of the only tenant, where the disk has no spec | 8080 |
+//! | `sched` | `edf`, `fifo`, `sjf` or `rr`: which sandbox gets the CPU | `edf` |
+//! | `preempt` | none, or `on`, `off`: whether the CPU is taken from one sandbox for another | `on` |
 //! | `quantum_us` | longest time that a sandbox runs while another is ready | 1000 |
+//! | `admission` | none, or `on`, `off`: refuse what could not be done by its deadline | `on` |
+//! | `replay` | none, or `on`, `off`: play the requests of the disk's `arrivals.txt`, then power off | `off` |
 //! | `max_connections` | connections served at once | 128 |
 //! | `scenario` | what to do wrong on purpose; kernels built for the tests only | none |
 //! | `virtio_mmio.device` | `size@address:interrupt` of a virtio window; may be repeated | none |
@@ -30,6 +34,7 @@ use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 
 use log::LevelFilter;
+pub use luge_sched::Policy;
 
 pub use crate::model::Engine;
 use crate::nearest::nearest;
@@ -38,7 +43,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 16] = [
     "log",
     "batch",
     "bench",
@@ -47,7 +52,11 @@ const KEYS: [&str; 12] = [
     "ip",
     "gateway",
     "port",
+    "sched",
+    "preempt",
     "quantum_us",
+    "admission",
+    "replay",
     "max_connections",
     "scenario",
     "virtio_mmio.device",
@@ -77,8 +86,16 @@ pub struct Options {
     pub gateway: Ipv4Addr,
     /// TCP port of the only tenant where the disk has no spec.
     pub port: u16,
+    /// Which sandbox gets the CPU.
+    pub sched: Policy,
+    /// Whether the CPU is taken from one sandbox for another.
+    pub preempt: bool,
     /// Longest time that a sandbox runs while another is ready, in microseconds.
     pub quantum_us: u32,
+    /// Refuse what could not be done by its deadline.
+    pub admission: bool,
+    /// Play the requests that the disk lists, report, and power off.
+    pub replay: bool,
     /// How many TCP connections are served at once.
     pub max_connections: u16,
     /// Name of a scenario of the tests.
@@ -100,7 +117,11 @@ impl Default for Options {
             prefix: 24,
             gateway: Ipv4Addr::new(10, 0, 2, 2),
             port: DEFAULT_PORT,
+            sched: Policy::default(),
+            preempt: true,
             quantum_us: 1000,
+            admission: true,
+            replay: false,
             max_connections: 128,
             scenario: None,
             virtio_mmio: Vec::new(),
@@ -199,6 +220,12 @@ impl Options {
             "ip" => (self.ip, self.prefix) = network(value)?,
             "gateway" => self.gateway = value.parse().map_err(|_| "an IPv4 address")?,
             "port" => self.port = number(value, 1..=65535, "a port, 1 to 65535")?,
+            "sched" => {
+                self.sched = Policy::from_name(value).ok_or("edf, fifo, sjf or rr")?;
+            }
+            "preempt" => self.preempt = flag(word, key, value)?,
+            "admission" => self.admission = flag(word, key, value)?,
+            "replay" => self.replay = flag(word, key, value)?,
             "quantum_us" => {
                 self.quantum_us = number(value, 10..=1_000_000, "microseconds, 10 to 1000000")?;
             }

@@ -125,6 +125,27 @@ impl<'s, 'a> Fields<'s, 'a> {
         Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
+    /// An integer of 32 bits at most, if the key is there.
+    pub fn integer_if_any(
+        &self,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u32>, SpecError> {
+        let number = self.bytes_if_any(key, range)?;
+        Ok(number.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    /// A number of bytes, if the key is there.
+    pub fn bytes_if_any(
+        &self,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, SpecError> {
+        self.get(key)
+            .map(|value| self.integer(key, value, range))
+            .transpose()
+    }
+
     /// A number of bytes, or what it is when the key is not there.
     pub fn bytes_or(
         &self,

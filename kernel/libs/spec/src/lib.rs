@@ -2,7 +2,7 @@
 //!
 //! [`Spec::parse`] reads `functions.json`: Sledge's JSON, an array of tenants with their routes, and
 //! a few keys of ours. [`Spec::from_modules`] stands in for it where a disk has none.
-//! [`command_line::parse`] reads the kernel's parameters.
+//! [`command_line::parse`] reads the kernel's parameters, [`parse_arrivals`] the requests of a replay.
 //!
 //! # The spec
 //!
@@ -26,7 +26,7 @@
 //! | `port` | 1 to 65535, one of its kind | required |
 //! | `routes` | array of routes, not empty | required |
 //! | `replenishment-period-us` | 0 to 3600000000; 0: no reservation | 0 |
-//! | `max-budget-us` | 0 to 3600000000 | 0 |
+//! | `max-budget-us` | CPU time reserved in each period, 0 to 3600000000; 0: no reservation | 0 |
 //!
 //! The keys of a route:
 //!
@@ -40,16 +40,26 @@
 //! | `admissions-percentile` | 50 to 99; others are warned of and read as 70 | 70 |
 //! | `path_preprocess` | text, not empty | none |
 //! | `model-bias`, `model-scale`, `model-num-of-param`, `model-beta1`, `model-beta2` | 0 to 2³²-1 | none |
-//! | `expected-execution-us` | a number; Sledge itself passes it over | none |
+//! | `expected-execution-us` | the first estimate of a request's CPU time, 1 to 3600000000; another number is passed over | measured |
 //!
-//! And ours, in a route too:
+//! And ours, in a tenant:
+//!
+//! | key | value | default |
+//! |---|---|---|
+//! | `max-concurrency` | requests that are let in and not done, 1 to 1000000; more are 429 | no limit |
+//! | `max-queue` | requests that are let in and have not run yet, 1 to 1000000; more are 429 | no limit |
+//! | `max-memory` | bytes of all its sandboxes by their limits, 128 KiB to 1 TiB; more is 429 | no limit |
+//!
+//! And in a route:
 //!
 //! | key | value | default |
 //! |---|---|---|
 //! | `max-memory` | bytes that a sandbox may allocate in all, 128 KiB to 4 GiB | 64 MiB |
 //! | `max-request-bytes` | longest body of a request, up to 1 GiB; longer is 413 | 4 MiB |
 //! | `max-response-bytes` | longest body of a response, up to 4 GiB | 64 MiB |
-//! | `max-exec-us` | CPU time of a request, 1 to 3600000000 | no limit |
+//! | `max-exec-us` | CPU time of a request, 1 to 3600000000; more is 504 | no limit |
+//! | `max-concurrency` | as in a tenant | no limit |
+//! | `max-queue` | as in a tenant | no limit |
 //! | `on-miss` | what to do at the deadline: `kill` or `run` | `kill` |
 //! | `engine` | `wasmi` or `wasmtime` | the command line's |
 //! | `environ` | object of texts: the environment variables | empty |
@@ -67,6 +77,7 @@
 
 extern crate alloc;
 
+mod arrivals;
 pub mod command_line;
 mod error;
 mod fields;
@@ -79,6 +90,7 @@ mod parse;
 mod route_path;
 mod warning;
 
+pub use arrivals::{ARRIVALS_FILE, Arrival, BadLine, LARGEST_ARRIVALS, parse_arrivals};
 pub use error::{Expected, Found, Label, Place, Position, Problem, SpecError};
 pub use model::{Engine, Limits, OnMiss, Route, Spec, Tenant};
 pub use module_path::{ModulePath, PathProblem};

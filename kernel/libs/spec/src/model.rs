@@ -24,6 +24,12 @@ pub struct Tenant {
     pub replenishment_period_us: u32,
     /// CPU time in each such period, in microseconds.
     pub max_budget_us: u32,
+    /// Requests that are let in and not done, at most.
+    pub max_concurrency: Option<u32>,
+    /// Requests that are let in and have not run yet, at most.
+    pub max_queue: Option<u32>,
+    /// What all of its sandboxes may take of memory by their limits, in bytes.
+    pub max_memory: Option<u64>,
     /// At least one, with different paths, in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -41,6 +47,13 @@ pub struct Route {
     pub content_type: String,
     /// Which percentile of the measured times admission reckons with: 50 to 99.
     pub admissions_percentile: u8,
+    /// How long a request runs, in microseconds, if the spec says so; admission reckons with it until
+    /// it has measured.
+    pub expected_execution_us: Option<u32>,
+    /// Requests that are let in and not done, at most.
+    pub max_concurrency: Option<u32>,
+    /// Requests that are let in and have not run yet, at most.
+    pub max_queue: Option<u32>,
     /// What one request may use.
     pub limits: Limits,
     /// CPU time of one request in microseconds.
@@ -105,6 +118,9 @@ impl Route {
             relative_deadline_us: Self::DEFAULT_RELATIVE_DEADLINE_US,
             content_type: Self::DEFAULT_CONTENT_TYPE.into(),
             admissions_percentile: Self::DEFAULT_PERCENTILE,
+            expected_execution_us: None,
+            max_concurrency: None,
+            max_queue: None,
             limits: Limits::default(),
             max_exec_us: None,
             on_miss: OnMiss::default(),

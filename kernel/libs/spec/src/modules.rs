@@ -49,6 +49,9 @@ impl Spec {
             port,
             replenishment_period_us: 0,
             max_budget_us: 0,
+            max_concurrency: None,
+            max_queue: None,
+            max_memory: None,
             routes,
         };
         (

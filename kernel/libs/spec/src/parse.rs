@@ -8,19 +8,28 @@ use core::ops::RangeInclusive;
 use crate::error::{Expected, Label, Place, Problem, SpecError};
 use crate::fields::{Fields, found};
 use crate::json::{Entry, Kind, Source, Value};
-use crate::model::{Route, Spec, Tenant};
+use crate::model::{Limits, Route, Spec, Tenant};
 use crate::warning::{NOT_ACTED_ON, Warning, WarningKind};
 
-const TENANT_KEYS: [&str; 5] = [
+const TENANT_KEYS: [&str; 8] = [
     "name",
     "port",
-    "replenishment-period-us",
-    "max-budget-us",
+    PERIOD,
+    BUDGET,
+    "max-concurrency",
+    "max-queue",
+    "max-memory",
     "routes",
 ];
 
+/// How many requests there may be of something.
+const COUNT: RangeInclusive<u64> = 1..=1_000_000;
+/// Memory of all sandboxes of a tenant: from what the smallest of them may have.
+const MEMORY: RangeInclusive<u64> = *Limits::MEMORY.start()..=1 << 40;
 /// Periods, budgets and deadlines in microseconds.
 const DURATION_US: RangeInclusive<u64> = 0..=Route::LONGEST_US;
+const PERIOD: &str = "replenishment-period-us";
+const BUDGET: &str = "max-budget-us";
 const NAME: &str = "a name, without control characters";
 
 impl Spec {
@@ -84,10 +93,14 @@ impl<'s, 'a> Reader<'s, 'a> {
         let tenant = Tenant {
             name,
             port,
-            replenishment_period_us: self.budget(&fields, "replenishment-period-us")?,
-            max_budget_us: self.budget(&fields, "max-budget-us")?,
+            replenishment_period_us: fields.integer_or(PERIOD, DURATION_US, 0)?,
+            max_budget_us: fields.integer_or(BUDGET, DURATION_US, 0)?,
+            max_concurrency: fields.integer_if_any("max-concurrency", COUNT)?,
+            max_queue: fields.integer_if_any("max-queue", COUNT)?,
+            max_memory: fields.bytes_if_any("max-memory", MEMORY)?,
             routes: self.routes(&fields)?,
         };
+        self.check_reservation(&fields, &tenant);
         Ok((tenant, name_at.offset, port_at.offset))
     }
 
@@ -118,13 +131,25 @@ impl<'s, 'a> Reader<'s, 'a> {
         Ok(())
     }
 
-    /// A period or a budget of a tenant. 0 reserves nothing, so that it has no effect is no news.
-    fn budget(&mut self, fields: &Fields, key: &'static str) -> Result<u32, SpecError> {
-        let budget = fields.integer_or(key, DURATION_US, 0)?;
-        if budget > 0 {
-            self.note(fields, key);
-        }
-        Ok(budget)
+    /// Warns of a reservation that is none, or of more than there is.
+    fn check_reservation(&mut self, fields: &Fields, tenant: &Tenant) {
+        let (budget, period) = (tenant.max_budget_us, tenant.replenishment_period_us);
+        let key = match (budget, period) {
+            (0, 1..) => PERIOD,
+            (1.., 0) => BUDGET,
+            _ if budget > period => BUDGET,
+            _ => return,
+        };
+        let place = fields.place.clone();
+        self.warn(
+            fields,
+            key,
+            WarningKind::Reservation {
+                place,
+                budget,
+                period,
+            },
+        );
     }
 
     fn routes(&mut self, tenant: &Fields<'s, 'a>) -> Result<Vec<Route>, SpecError> {

@@ -33,30 +33,31 @@ pub enum WarningKind {
         /// The route.
         place: Place,
     },
+    /// A tenant's period without a budget, a budget without a period, or a budget longer than its period.
+    Reservation {
+        /// The tenant.
+        place: Place,
+        /// Microseconds in each period.
+        budget: u32,
+        /// The period in microseconds.
+        period: u32,
+    },
     /// A relative deadline of 0: every request is late when it arrives.
     NoTime(Place),
 }
 
 /// Keys that are read and checked but have no effect on the kernel yet, and why.
-pub(crate) const NOT_ACTED_ON: [(&str, &str); 12] = [
-    ("replenishment-period-us", "tenants have no budgets yet"),
-    ("max-budget-us", "tenants have no budgets yet"),
-    ("admissions-percentile", "there is no admission control yet"),
-    ("expected-execution-us", "Sledge passes it over too"),
+pub(crate) const NOT_ACTED_ON: [(&str, &str); 7] = [
+    (
+        "expected-execution-us",
+        "it is not a whole number of microseconds from 1 to 3600000000",
+    ),
     ("path_preprocess", "execution times are not predicted"),
     ("model-bias", "execution times are not predicted"),
     ("model-scale", "execution times are not predicted"),
     ("model-num-of-param", "execution times are not predicted"),
     ("model-beta1", "execution times are not predicted"),
     ("model-beta2", "execution times are not predicted"),
-    (
-        "max-exec-us",
-        "requests have a deadline but no budget of CPU time yet",
-    ),
-    (
-        "on-miss",
-        "a request is ended at its deadline, whatever this says",
-    ),
 ];
 
 impl fmt::Display for Warning {
@@ -75,6 +76,30 @@ impl fmt::Display for WarningKind {
                 f,
                 "\"admissions-percentile\" of {place} is {value}, not 50 to 99: read as {}",
                 crate::Route::DEFAULT_PERCENTILE
+            ),
+            WarningKind::Reservation {
+                place,
+                budget: 0,
+                period,
+            } => write!(
+                f,
+                "{place} has a period of {period} us and no \"max-budget-us\" in it: nothing is reserved"
+            ),
+            WarningKind::Reservation {
+                place,
+                budget,
+                period: 0,
+            } => write!(
+                f,
+                "{place} has a budget of {budget} us and no \"replenishment-period-us\": nothing is reserved"
+            ),
+            WarningKind::Reservation {
+                place,
+                budget,
+                period,
+            } => write!(
+                f,
+                "{place} has a budget of {budget} us in a period of {period} us: the whole CPU is reserved"
             ),
             WarningKind::NoTime(place) => write!(
                 f,

@@ -301,6 +301,10 @@ fn a_value_of_the_wrong_type_or_out_of_range_is_named_with_what_it_must_be() {
             "must be an integer from 1 to 3600000000, not an object",
         ),
         (
+            r#""max-queue": 0"#,
+            "must be an integer from 1 to 1000000, not 0",
+        ),
+        (
             r#""on-miss": "stop""#,
             "must be \"kill\" or \"run\", not \"stop\"",
         ),
@@ -469,20 +473,17 @@ fn columns_count_characters() {
 
 #[test]
 fn a_key_without_effect_is_told_once_with_the_number_of_its_places() {
-    let (_, warnings) = parse(&with(r#""max-exec-us": 5, "on-miss": "run""#));
+    let (_, warnings) = parse(&with(r#""model-bias": 5, "expected-execution-us": 0"#));
     assert_eq!(
         warnings,
         [
-            "functions.json:10:9: \"max-exec-us\" has no effect: requests have a deadline but no \
-             budget of CPU time yet",
-            "functions.json:10:27: \"on-miss\" has no effect: a request is ended at its deadline, \
-             whatever this says",
+            "functions.json:10:9: \"model-bias\" has no effect: execution times are not predicted",
+            "functions.json:10:26: \"expected-execution-us\" has no effect: it is not a whole number \
+             of microseconds from 1 to 3600000000",
         ]
     );
-    assert_eq!(
-        parse(&with(r#""on-miss": "kill", "engine": "wasmtime""#)).1,
-        [""; 0]
-    );
+    let acted_on = r#""max-exec-us": 5, "on-miss": "run", "admissions-percentile": 90"#;
+    assert_eq!(parse(&with(acted_on)).1, [""; 0]);
 }
 
 #[test]
@@ -496,8 +497,6 @@ fn a_percentile_or_deadline_that_makes_no_sense_is_told() {
              0: its requests are late on arrival",
             "functions.json:10:9: \"admissions-percentile\" of route \"/fib\" of tenant \"gwu\" is \
              49, not 50 to 99: read as 70",
-            "functions.json:10:9: \"admissions-percentile\" has no effect: there is no admission \
-             control yet",
         ]
     );
 }
@@ -535,8 +534,6 @@ fn a_spec_of_sledge_is_taken_unchanged() {
             .any(|w| w.contains(&start) && w.ends_with("(found 2 times)"))
     };
     for key in [
-        "admissions-percentile",
-        "expected-execution-us",
         "path_preprocess",
         "model-bias",
         "model-scale",
@@ -546,17 +543,70 @@ fn a_spec_of_sledge_is_taken_unchanged() {
     ] {
         assert!(told(key), "{key}: {warnings:#?}");
     }
-    assert_eq!(warnings.len(), 8, "budgets of 0 are no news: {warnings:#?}");
+    let estimates =
+        [0, 1].map(|tenant: usize| spec.tenants[tenant].routes[0].expected_execution_us);
+    assert_eq!(estimates, [Some(3600); 2]);
+    assert_eq!(warnings.len(), 6, "budgets of 0 are no news: {warnings:#?}");
 }
 
 #[test]
-fn a_budget_is_read_and_told_to_have_no_effect() {
-    let (spec, warnings) = parse(&ONE.replace("\"port\"", "\"max-budget-us\": 5, \"port\""));
-    assert_eq!(spec.tenants[0].max_budget_us, 5);
+fn a_reservation_that_is_none_or_too_large_is_told() {
+    let told = |keys: &str| {
+        let (spec, warnings) = parse(&ONE.replace("\"port\"", &format!("{keys}, \"port\"")));
+        let tenant = &spec.tenants[0];
+        (
+            (tenant.max_budget_us, tenant.replenishment_period_us),
+            warnings,
+        )
+    };
+    let whole = r#""max-budget-us": 5, "replenishment-period-us": 5"#;
+    assert_eq!(told(whole), ((5, 5), vec![]));
     assert_eq!(
-        warnings,
-        ["functions.json:4:5: \"max-budget-us\" has no effect: tenants have no budgets yet"]
+        told(r#""max-budget-us": 5"#).1,
+        [
+            "functions.json:4:5: tenant \"gwu\" has a budget of 5 us and no \
+             \"replenishment-period-us\": nothing is reserved"
+        ]
     );
+    assert_eq!(
+        told(r#""replenishment-period-us": 7"#).1,
+        [
+            "functions.json:4:5: tenant \"gwu\" has a period of 7 us and no \"max-budget-us\" in it: \
+             nothing is reserved"
+        ]
+    );
+    assert_eq!(
+        told(r#""max-budget-us": 8, "replenishment-period-us": 7"#).1,
+        [
+            "functions.json:4:5: tenant \"gwu\" has a budget of 8 us in a period of 7 us: the whole CPU \
+             is reserved"
+        ]
+    );
+}
+
+#[test]
+fn tenants_and_routes_have_limits_if_they_are_given() {
+    let (spec, _) = parse(ONE);
+    let tenant = &spec.tenants[0];
+    let none = (None, None, None);
+    assert_eq!(
+        (tenant.max_concurrency, tenant.max_queue, tenant.max_memory),
+        none
+    );
+    let limits = r#""max-concurrency": 4, "max-queue": 2"#;
+    let text = with(limits).replace(
+        "\"port\"",
+        "\"max-concurrency\": 8, \"max-queue\": 3, \"max-memory\": 8589934592, \"port\"",
+    );
+    let (spec, warnings) = parse(&text);
+    assert_eq!(warnings, [""; 0]);
+    let tenant = &spec.tenants[0];
+    assert_eq!(
+        (tenant.max_concurrency, tenant.max_queue, tenant.max_memory),
+        (Some(8), Some(3), Some(8 << 30))
+    );
+    let route = &tenant.routes[0];
+    assert_eq!((route.max_concurrency, route.max_queue), (Some(4), Some(2)));
 }
 
 #[test]

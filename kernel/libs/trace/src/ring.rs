@@ -41,6 +41,7 @@ impl Ring {
     }
 
     /// Takes an event in.
+    #[inline]
     pub fn push(&mut self, event: Event) {
         if self.events.len() < self.room {
             self.events.push(event);

@@ -27,7 +27,7 @@ fn an_empty_line_gives_the_defaults() {
 fn every_key_is_taken_over() {
     let options = parsed(
         "log=warn,net=debug,sandbox=trace batch engine=wasmi ip=192.168.1.9/16 \
-         gateway=192.168.0.1 port=80 quantum_us=50 max_connections=64 scenario=divide-error \
+         gateway=192.168.0.1 port=80 sched=sjf preempt=off quantum_us=50 admission=off replay max_connections=64 scenario=divide-error \
          virtio_mmio.device=512@0xfeb00000:16 virtio_mmio.device=4K@0xfeb00200:17:1",
     );
     assert_eq!(options.log, LevelFilter::Warn);
@@ -50,6 +50,8 @@ fn every_key_is_taken_over() {
         (options.port, options.quantum_us, options.max_connections),
         (80, 50, 64)
     );
+    assert_eq!(options.sched, Policy::ShortestJob);
+    assert!(!options.preempt && !options.admission && options.replay);
     assert_eq!(options.scenario.as_deref(), Some("divide-error"));
     assert_eq!(
         options.virtio_mmio,
@@ -116,6 +118,11 @@ fn a_bad_value_is_named_with_what_was_expected_and_the_default_stands() {
         "gateway",
         "port=0",
         "port=-1",
+        "sched=",
+        "sched=cfs",
+        "preempt=",
+        "admission=no",
+        "replay=2",
         "quantum_us=9",
         "quantum_us=1000001",
         "quantum_us=99999999999999999999999",

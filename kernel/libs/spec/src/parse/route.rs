@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use super::{DURATION_US, Reader};
+use super::{COUNT, DURATION_US, Reader};
 use crate::error::{Expected, Place, Problem, SpecError};
 use crate::fields::{Fields, found, refuse_duplicates};
 use crate::json::{Entry, Kind, Source, Value};
@@ -14,7 +14,7 @@ use crate::module_path::ModulePath;
 use crate::route_path::{self, NoRoute};
 use crate::warning::WarningKind;
 
-const ROUTE_KEYS: [&str; 20] = [
+const ROUTE_KEYS: [&str; 22] = [
     "route",
     "path",
     "admissions-percentile",
@@ -32,6 +32,8 @@ const ROUTE_KEYS: [&str; 20] = [
     "max-request-bytes",
     "max-response-bytes",
     "max-exec-us",
+    "max-concurrency",
+    "max-queue",
     "on-miss",
     "engine",
     "environ",
@@ -65,9 +67,12 @@ impl<'a> Reader<'_, 'a> {
             relative_deadline_us: self.relative_deadline(&fields)?,
             content_type: content_type(&fields)?,
             admissions_percentile: self.percentile(&fields)?,
+            expected_execution_us: self.expected_execution(&fields)?,
+            max_concurrency: fields.integer_if_any("max-concurrency", COUNT)?,
+            max_queue: fields.integer_if_any("max-queue", COUNT)?,
             limits: limits(&fields)?,
-            max_exec_us: self.max_exec(&fields)?,
-            on_miss: self.on_miss(&fields)?,
+            max_exec_us: fields.integer_if_any("max-exec-us", 1..=Route::LONGEST_US)?,
+            on_miss: on_miss(&fields)?,
             engine: Self::engine(&fields)?,
             environ: environ(&fields)?,
         };
@@ -91,7 +96,6 @@ impl<'a> Reader<'_, 'a> {
     fn percentile(&mut self, fields: &Fields) -> Result<u8, SpecError> {
         let key = "admissions-percentile";
         let default = Route::DEFAULT_PERCENTILE;
-        self.note(fields, key);
         let value = fields.integer_or(key, 0..=u64::from(u8::MAX), default.into())?;
         let value = u8::try_from(value).unwrap_or(default);
         if (50..=99).contains(&value) {
@@ -102,21 +106,20 @@ impl<'a> Reader<'_, 'a> {
         Ok(default)
     }
 
-    fn max_exec(&mut self, fields: &Fields) -> Result<Option<u32>, SpecError> {
-        self.note(fields, "max-exec-us");
-        match fields.integer_or("max-exec-us", 1..=Route::LONGEST_US, 0)? {
-            0 => Ok(None),
-            time => Ok(Some(time)),
+    /// Sledge reads whatever number or word this is, and starts its estimate with it.
+    fn expected_execution(&mut self, fields: &Fields) -> Result<Option<u32>, SpecError> {
+        let key = "expected-execution-us";
+        let Some(value) = fields.get(key) else {
+            return Ok(None);
+        };
+        if !matches!(value.kind(), Kind::Number | Kind::Word) {
+            return Err(fields.bad_value(key, value, Expected::Words("a number")));
         }
-    }
-
-    fn on_miss(&mut self, fields: &Fields) -> Result<OnMiss, SpecError> {
-        let word = fields.word("on-miss", &["kill", "run"], "\"kill\" or \"run\"")?;
-        if word == Some(1) {
-            self.note(fields, "on-miss");
-            return Ok(OnMiss::Run);
+        let time = fields.integer_if_any(key, 1..=Route::LONGEST_US).ok();
+        if time.is_none() {
+            self.note(fields, key);
         }
-        Ok(OnMiss::Kill)
+        Ok(time.flatten())
     }
 
     fn engine(fields: &Fields) -> Result<Option<Engine>, SpecError> {
@@ -140,15 +143,13 @@ impl<'a> Reader<'_, 'a> {
             )?;
             self.note(fields, "path_preprocess");
         }
-        if let Some(value) = fields.get("expected-execution-us") {
-            if !matches!(value.kind(), Kind::Number | Kind::Word) {
-                let expected = Expected::Words("a number");
-                return Err(fields.bad_value("expected-execution-us", value, expected));
-            }
-            self.note(fields, "expected-execution-us");
-        }
         Ok(())
     }
+}
+
+fn on_miss(fields: &Fields) -> Result<OnMiss, SpecError> {
+    let word = fields.word("on-miss", &["kill", "run"], "\"kill\" or \"run\"")?;
+    Ok(word.map_or(OnMiss::Kill, |word| [OnMiss::Kill, OnMiss::Run][word]))
 }
 
 /// The path of the URL.

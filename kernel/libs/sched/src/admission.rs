@@ -1,0 +1,476 @@
+//! Who is let in: limits, the test of demand, and the tickets that must come back.
+//!
+//! A request of a tenant with a reservation is tried on that first, and on what everybody shares if it
+//! does not fit; a request of any other on what everybody shares. Let in means booked: from then on
+//! nothing that is let in can take its time away, see [`crate::Ready`] for how that is kept.
+//!
+//! Invariant: for each [`Ticket`] that is out there is one entry in one book (if anything is booked for it)
+//! and one in each count of its route and tenant; [`Admission::give_back`] takes out just those. Dropping
+//! a ticket is a bug, and panics.
+
+use alloc::vec::Vec;
+
+use crate::book::{Book, Entry};
+use crate::estimate::Estimate;
+use crate::ready::{Group, Ready, SHARED};
+use crate::{CAPACITY_PPM, EXTENDED_PPM, part_of};
+
+/// Of a route's deadline, the part that is booked for its first request at most: one in so many.
+const CAUTIOUS_PART: u64 = 4;
+/// The longest that is booked for a route of which nothing is known, in nanoseconds. What runs longer
+/// falls behind, so little depends on it.
+const CAUTIOUS_NS: u64 = 100_000_000;
+/// What is booked beyond the estimate: one part in so many, and so many nanoseconds. Estimates are never
+/// exact, and a request that runs over its booking has no promise any more.
+const MARGIN_PART: u64 = 32;
+const MARGIN_NS: u64 = 20_000;
+/// The longest that a client is told to wait, in seconds.
+const LONGEST_RETRY_S: u32 = 60;
+
+/// A tenant, by its number in the order of [`Admission::add_tenant`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantId(usize);
+
+/// A route, by its number in the order of [`Admission::add_route`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteId(usize);
+
+impl RouteId {
+    /// The number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What holds for all requests of a tenant together.
+#[derive(Clone, Copy, Debug)]
+pub struct TenantTerms {
+    /// Where its requests run: a share of its own, or [`SHARED`].
+    pub group: Group,
+    /// Requests that are let in and not done, at most.
+    pub most_at_once: Option<u32>,
+    /// Requests that are let in and have not run yet, at most.
+    pub most_waiting: Option<u32>,
+    /// What all of them may take of memory by their limits, in bytes.
+    pub most_memory: Option<u64>,
+}
+
+/// What holds for the requests of a route.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteTerms {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// How long after its arrival a request is to be done, in nanoseconds.
+    pub relative_deadline_ns: u64,
+    /// CPU time that a request may take, in nanoseconds.
+    pub budget_ns: Option<u64>,
+    /// How long a request runs, in nanoseconds, if somebody said so.
+    pub given_estimate_ns: Option<u64>,
+    /// Which percentile of the measured times is reckoned with: 50 to 99.
+    pub percentile: u8,
+    /// Requests that are let in and not done, at most.
+    pub most_at_once: Option<u32>,
+    /// Requests that are let in and have not run yet, at most.
+    pub most_waiting: Option<u32>,
+    /// What a request may take of memory by its limits, in bytes.
+    pub memory: u64,
+}
+
+/// Why a request is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its deadline, or that of one that was let in, could not be kept.
+    NoTime {
+        /// When there may be, in seconds from now.
+        retry_after_s: u32,
+    },
+    /// So many of its route's are here already.
+    RouteAtOnce(u32),
+    /// So many of its route's wait already.
+    RouteWaiting(u32),
+    /// So many of its tenant's are here already.
+    TenantAtOnce(u32),
+    /// So many of its tenant's wait already.
+    TenantWaiting(u32),
+    /// Its tenant's requests may take so much memory, in bytes, and that is taken.
+    TenantMemory(u64),
+}
+
+/// What became of a request that was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// It took so much CPU time in all, in nanoseconds, or was ended after as much.
+    Took(u64),
+    /// Its end says nothing about how long it takes: its client left, or it was never begun.
+    Nothing,
+}
+
+/// How often things happened to a route's requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Let in.
+    pub admitted: u64,
+    /// Not let in.
+    pub refused: u64,
+    /// Let in and not done at their deadlines.
+    pub missed: u64,
+}
+
+/// The promise to a request that was let in.
+#[must_use = "a ticket has to be given back"]
+#[derive(Debug)]
+pub struct Ticket {
+    route: RouteId,
+    group: Group,
+    entry: Entry,
+    estimate_ns: u64,
+    booked_ns: Option<u64>,
+    is_extended: bool,
+    has_begun: bool,
+    is_given_back: bool,
+}
+
+/// Tenants, routes, and what is promised.
+pub struct Admission {
+    /// Whether demand is tested. If not, nothing is booked, and only the limits hold.
+    tests_demand: bool,
+    tenants: Vec<Tenant>,
+    routes: Vec<Route>,
+    /// By the group's number.
+    books: Vec<(Group, Book)>,
+    next: u64,
+    out: usize,
+}
+
+struct Tenant {
+    terms: TenantTerms,
+    at_once: u32,
+    waiting: u32,
+    memory: u64,
+}
+
+struct Route {
+    terms: RouteTerms,
+    estimate: Estimate,
+    at_once: u32,
+    waiting: u32,
+    counts: Counts,
+}
+
+impl Ticket {
+    /// Where the request runs.
+    #[must_use]
+    pub const fn group(&self) -> Group {
+        self.group
+    }
+
+    /// Its route.
+    #[must_use]
+    pub const fn route(&self) -> RouteId {
+        self.route
+    }
+
+    /// How long it is expected to run, in nanoseconds.
+    #[must_use]
+    pub const fn estimate_ns(&self) -> u64 {
+        self.estimate_ns
+    }
+
+    /// CPU time that is booked for it, in nanoseconds, if any is.
+    #[must_use]
+    pub const fn booked_ns(&self) -> Option<u64> {
+        self.booked_ns
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        assert!(self.is_given_back, "a ticket was dropped, not given back");
+    }
+}
+
+impl Admission {
+    /// With nobody in it.
+    #[must_use]
+    pub fn new(tests_demand: bool) -> Self {
+        Self {
+            tests_demand,
+            tenants: Vec::new(),
+            routes: Vec::new(),
+            books: alloc::vec![(SHARED, Book::default())],
+            next: 0,
+            out: 0,
+        }
+    }
+
+    /// Adds a tenant.
+    pub fn add_tenant(&mut self, terms: TenantTerms) -> TenantId {
+        if terms.group != SHARED {
+            self.books.push((terms.group, Book::default()));
+        }
+        self.tenants.push(Tenant {
+            terms,
+            at_once: 0,
+            waiting: 0,
+            memory: 0,
+        });
+        TenantId(self.tenants.len() - 1)
+    }
+
+    /// Adds a route.
+    pub fn add_route(&mut self, terms: RouteTerms) -> RouteId {
+        let most = terms.budget_ns.unwrap_or(CAUTIOUS_NS).min(CAUTIOUS_NS);
+        let cautious_ns = (terms.relative_deadline_ns / CAUTIOUS_PART).min(most);
+        self.routes.push(Route {
+            terms,
+            estimate: Estimate::new(terms.percentile, terms.given_estimate_ns, cautious_ns),
+            at_once: 0,
+            waiting: 0,
+            counts: Counts::default(),
+        });
+        RouteId(self.routes.len() - 1)
+    }
+
+    /// Lets a request in that arrives now, if the limits and what is promised allow.
+    ///
+    /// # Errors
+    /// The [`Refusal`]; nothing has changed then but its count.
+    pub fn admit(&mut self, route: RouteId, now_ns: u64, ready: &Ready) -> Result<Ticket, Refusal> {
+        let admitted = self
+            .check_limits(route)
+            .and_then(|()| self.find_time(route, now_ns, ready));
+        let counts = &mut self.routes[route.0].counts;
+        match admitted {
+            Ok((group, booked_ns)) => {
+                counts.admitted += 1;
+                Ok(self.issue(route, now_ns, group, booked_ns))
+            }
+            Err(refusal) => {
+                counts.refused += 1;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The request has the CPU for the first time.
+    pub fn begun(&mut self, ticket: &mut Ticket) {
+        if core::mem::replace(&mut ticket.has_begun, true) {
+            return;
+        }
+        let route = &mut self.routes[ticket.route.0];
+        route.waiting -= 1;
+        self.tenants[route.terms.tenant.0].waiting -= 1;
+    }
+
+    /// The request has had `ran_ns` of CPU time.
+    pub fn charge(&mut self, ticket: &Ticket, ran_ns: u64) {
+        if ticket.booked_ns.is_some() {
+            self.book(ticket.group).charge(ticket.entry, ran_ns);
+        }
+    }
+
+    /// The request has used up what was booked for it. Books as much again, or a quarter of it, if no
+    /// promise is broken by that; once for each request. How much, in nanoseconds.
+    pub fn extend(&mut self, ticket: &mut Ticket, now_ns: u64, ready: &Ready) -> Option<u64> {
+        let booked_ns = ticket.booked_ns?;
+        if core::mem::replace(&mut ticket.is_extended, true) {
+            return None;
+        }
+        let (group, deadline_ns) = (ticket.group, ticket.entry.0);
+        let supply = |within_ns| ready.supply_ns(group, now_ns, within_ns, EXTENDED_PPM);
+        let book = self.book(group);
+        let more_ns = [booked_ns, booked_ns / 4]
+            .into_iter()
+            .find(|&more_ns| book.test(now_ns, (deadline_ns, more_ns), supply).is_ok())?;
+        book.enter(ticket.entry, more_ns);
+        Some(more_ns)
+    }
+
+    /// The request was not done at its deadline.
+    pub fn missed(&mut self, ticket: &Ticket) {
+        self.routes[ticket.route.0].counts.missed += 1;
+    }
+
+    /// The request is over.
+    pub fn give_back(&mut self, mut ticket: Ticket, measured: Measured) {
+        self.begun(&mut ticket);
+        ticket.is_given_back = true;
+        self.out -= 1;
+        if ticket.booked_ns.is_some() {
+            self.book(ticket.group).strike_out(ticket.entry);
+        }
+        let route = &mut self.routes[ticket.route.0];
+        route.at_once -= 1;
+        let tenant = &mut self.tenants[route.terms.tenant.0];
+        tenant.at_once -= 1;
+        tenant.memory -= route.terms.memory;
+        if let Measured::Took(ns) = measured {
+            route.estimate.measured(ns);
+        }
+    }
+
+    /// How many tickets are out.
+    #[must_use]
+    pub const fn out(&self) -> usize {
+        self.out
+    }
+
+    /// Whether nothing is booked.
+    #[must_use]
+    pub fn nothing_is_booked(&self) -> bool {
+        self.books.iter().all(|(_, book)| book.is_empty())
+    }
+
+    /// What happened to a route's requests so far.
+    #[must_use]
+    pub fn counts(&self, route: RouteId) -> Counts {
+        self.routes[route.0].counts
+    }
+
+    /// How long a route's requests are expected to run, in nanoseconds.
+    #[must_use]
+    pub fn estimate_ns(&self, route: RouteId) -> u64 {
+        self.routes[route.0].estimate.ns()
+    }
+
+    fn check_limits(&self, route: RouteId) -> Result<(), Refusal> {
+        let route = &self.routes[route.0];
+        let tenant = &self.tenants[route.terms.tenant.0];
+        let below = |count: u32, most: Option<u32>, refusal: fn(u32) -> Refusal| {
+            most.filter(|&most| count >= most)
+                .map_or(Ok(()), |most| Err(refusal(most)))
+        };
+        below(
+            route.at_once,
+            route.terms.most_at_once,
+            Refusal::RouteAtOnce,
+        )?;
+        below(
+            route.waiting,
+            route.terms.most_waiting,
+            Refusal::RouteWaiting,
+        )?;
+        below(
+            tenant.at_once,
+            tenant.terms.most_at_once,
+            Refusal::TenantAtOnce,
+        )?;
+        below(
+            tenant.waiting,
+            tenant.terms.most_waiting,
+            Refusal::TenantWaiting,
+        )?;
+        let memory = tenant.memory.saturating_add(route.terms.memory);
+        match tenant.terms.most_memory {
+            Some(most) if memory > most => Err(Refusal::TenantMemory(most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The group that a request can run in, and what is to be booked there, if anything is.
+    fn find_time(
+        &self,
+        route: RouteId,
+        now_ns: u64,
+        ready: &Ready,
+    ) -> Result<(Group, Option<u64>), Refusal> {
+        let Route {
+            terms,
+            estimate,
+            at_once,
+            ..
+        } = &self.routes[route.0];
+        let own = self.tenants[terms.tenant.0].terms.group;
+        if !self.tests_demand {
+            return Ok((own, None));
+        }
+        let cost_ns = with_margin(estimate.ns());
+        let wanted = (now_ns.saturating_add(terms.relative_deadline_ns), cost_ns);
+        let test = |group| {
+            let supply = |within_ns| ready.supply_ns(group, now_ns, within_ns, CAPACITY_PPM);
+            self.book_of(group).test(now_ns, wanted, supply)
+        };
+        if test(own).is_ok() {
+            return Ok((own, Some(cost_ns)));
+        }
+        match test(SHARED) {
+            Ok(()) => Ok((SHARED, Some(cost_ns))),
+            // Not even alone: by its estimate it never fits. It may try without a promise, one at a time,
+            // or the estimate could never change.
+            Err(_) if *at_once == 0 && self.never_fits(cost_ns, terms, ready) => Ok((own, None)),
+            Err(lacking_ns) => Err(Refusal::NoTime {
+                retry_after_s: retry_after_s(lacking_ns, ready),
+            }),
+        }
+    }
+
+    fn never_fits(&self, cost_ns: u64, terms: &RouteTerms, ready: &Ready) -> bool {
+        cost_ns > ready.supply_ns(SHARED, 0, terms.relative_deadline_ns, CAPACITY_PPM)
+    }
+
+    fn issue(
+        &mut self,
+        route: RouteId,
+        now_ns: u64,
+        group: Group,
+        booked_ns: Option<u64>,
+    ) -> Ticket {
+        self.next += 1;
+        self.out += 1;
+        let Route {
+            terms,
+            estimate,
+            at_once,
+            waiting,
+            ..
+        } = &mut self.routes[route.0];
+        *at_once += 1;
+        *waiting += 1;
+        let tenant = &mut self.tenants[terms.tenant.0];
+        tenant.at_once += 1;
+        tenant.waiting += 1;
+        tenant.memory += terms.memory;
+        let deadline_ns = now_ns.saturating_add(terms.relative_deadline_ns);
+        let ticket = Ticket {
+            route,
+            group,
+            entry: (deadline_ns, self.next),
+            estimate_ns: estimate.ns(),
+            booked_ns,
+            is_extended: false,
+            has_begun: false,
+            is_given_back: false,
+        };
+        if let Some(booked_ns) = booked_ns {
+            self.book(group).enter(ticket.entry, booked_ns);
+        }
+        ticket
+    }
+
+    fn book_of(&self, group: Group) -> &Book {
+        let found = self.books.iter().find(|(of, _)| *of == group);
+        &found.expect("every group has a book").1
+    }
+
+    fn book(&mut self, group: Group) -> &mut Book {
+        let found = self.books.iter_mut().find(|(of, _)| *of == group);
+        &mut found.expect("every group has a book").1
+    }
+}
+
+const fn with_margin(estimate_ns: u64) -> u64 {
+    estimate_ns
+        .saturating_add(estimate_ns / MARGIN_PART)
+        .saturating_add(MARGIN_NS)
+}
+
+/// When what is lacking now will have been worked off, at the pace of what everybody shares.
+fn retry_after_s(lacking_ns: u64, ready: &Ready) -> u32 {
+    let pace_ns = part_of(
+        1_000_000_000,
+        CAPACITY_PPM.saturating_sub(ready.reserved_ppm()),
+    );
+    let seconds = lacking_ns.div_ceil(pace_ns.max(1));
+    u32::try_from(seconds).map_or(LONGEST_RETRY_S, |s| s.clamp(1, LONGEST_RETRY_S))
+}

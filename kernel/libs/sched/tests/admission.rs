@@ -1,0 +1,434 @@
+//! Admission and servers together: what is promised is kept, and every ticket comes back.
+
+use luge_sched::{
+    Admission, Comeback, Group, Measured, Ready, Refusal, Reservation, RouteId, RouteTerms, SHARED,
+    Settings, Standing, TaskId, TenantId, TenantTerms, Ticket,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+
+const MS: u64 = 1_000_000;
+
+fn draw(random: &mut ChaCha8Rng, from: u64, to: u64) -> u64 {
+    from + random.next_u64() % (to - from)
+}
+
+fn tenant(group: Group) -> TenantTerms {
+    TenantTerms {
+        group,
+        most_at_once: None,
+        most_waiting: None,
+        most_memory: None,
+    }
+}
+
+fn route(tenant: TenantId, deadline_ns: u64, estimate_ns: u64) -> RouteTerms {
+    RouteTerms {
+        tenant,
+        relative_deadline_ns: deadline_ns,
+        budget_ns: None,
+        given_estimate_ns: Some(estimate_ns),
+        percentile: 99,
+        most_at_once: None,
+        most_waiting: None,
+        memory: 1,
+    }
+}
+
+/// One tenant without a reservation, one route with these terms.
+fn simple(terms: impl Fn(TenantId) -> RouteTerms) -> (Admission, Ready, RouteId) {
+    let mut admission = Admission::new(true);
+    let id = admission.add_tenant(tenant(SHARED));
+    let route = admission.add_route(terms(id));
+    (admission, Ready::new(Settings::default()), route)
+}
+
+// --- A machine -------------------------------------------------------------------------------------
+
+/// A request in a machine that takes no time for anything but running.
+struct Job {
+    ticket: Option<Ticket>,
+    group: Group,
+    standing: Standing,
+    deadline: u64,
+    left: u64,
+    keeps_estimate: bool,
+}
+
+struct Machine {
+    admission: Admission,
+    ready: Ready,
+    now: u64,
+    jobs: Vec<Job>,
+    /// Promises that were kept, and that were not although the job took no more than its estimate.
+    kept: u64,
+    broken: Vec<usize>,
+    refused: u64,
+}
+
+impl Machine {
+    fn arrive(&mut self, route: RouteId, deadline: u64, needs: u64, estimate: u64) {
+        let Ok(ticket) = self.admission.admit(route, self.now, &self.ready) else {
+            self.refused += 1;
+            return;
+        };
+        let deadline = self.now + deadline;
+        let arrival = self.jobs.len() as u64;
+        let mut standing = Standing::new(arrival, deadline, ticket.booked_ns(), estimate);
+        let group = ticket.group();
+        let id = TaskId(arrival);
+        self.ready
+            .insert(id, group, &mut standing, Comeback::Woken, self.now);
+        let keeps_estimate = needs <= estimate && ticket.booked_ns().is_some();
+        self.jobs.push(Job {
+            ticket: Some(ticket),
+            group,
+            standing,
+            deadline,
+            left: needs,
+            keeps_estimate,
+        });
+    }
+
+    /// Runs until `until`, or through if everything is done before.
+    fn run(&mut self, until: u64) {
+        while self.now < until {
+            let Some(task) = self.ready.take_first(self.now) else {
+                self.now = until;
+                return;
+            };
+            let index = task.0 as usize;
+            let job = &mut self.jobs[index];
+            let turn = self.ready.turn_ns(&job.standing, job.group);
+            let replenished = self.ready.next_replenishment_ns().unwrap_or(u64::MAX);
+            let until = until.min(replenished.max(self.now + 1));
+            let ran = job.left.min(turn).min(until - self.now);
+            self.now += ran;
+            job.left -= ran;
+            job.standing.charge(ran);
+            self.ready.stopped(job.group, ran);
+            let ticket = job.ticket.as_mut().expect("who is ready has its ticket");
+            self.admission.charge(ticket, ran);
+            if ticket.booked_ns().is_some()
+                && !job.standing.is_booked()
+                && let Some(more) = self.admission.extend(ticket, self.now, &self.ready)
+            {
+                job.standing.extend(more);
+            }
+            if job.left > 0 {
+                let comeback = Comeback::Preempted;
+                self.ready
+                    .insert(task, job.group, &mut job.standing, comeback, self.now);
+                continue;
+            }
+            self.done(index);
+        }
+    }
+
+    fn done(&mut self, index: usize) {
+        let job = &mut self.jobs[index];
+        let ticket = job.ticket.take().expect("it was done once");
+        self.admission.give_back(ticket, Measured::Nothing);
+        if self.now > job.deadline && job.keeps_estimate {
+            self.broken.push(index);
+        } else {
+            self.kept += 1;
+        }
+    }
+}
+
+/// A machine with some tenants with reservations, one without, and a route or two each.
+fn machine(random: &mut ChaCha8Rng) -> (Machine, Vec<(RouteId, u64, u64)>) {
+    let mut ready = Ready::new(Settings::default());
+    let mut admission = Admission::new(true);
+    let mut routes = Vec::new();
+    let reserved = draw(random, 0, 4);
+    for number in 0..=reserved {
+        let group = if number == reserved {
+            SHARED
+        } else {
+            let period = draw(random, 5, 50) * MS;
+            let budget = period * draw(random, 5, 25) / 100;
+            ready.reserve_share(Reservation::new(budget, period).expect("neither is zero"))
+        };
+        let id = admission.add_tenant(tenant(group));
+        for _ in 0..draw(random, 1, 3) {
+            let deadline = draw(random, 4, 200) * MS;
+            let estimate = draw(random, 1, deadline / MS / 2) * MS;
+            let terms = route(id, deadline, estimate);
+            routes.push((admission.add_route(terms), deadline, estimate));
+        }
+    }
+    let machine = Machine {
+        admission,
+        ready,
+        now: 0,
+        jobs: Vec::new(),
+        kept: 0,
+        broken: Vec::new(),
+        refused: 0,
+    };
+    (machine, routes)
+}
+
+#[test]
+fn whatever_comes_no_promise_to_a_job_that_keeps_its_estimate_is_broken() {
+    let (mut kept, mut refused) = (0, 0);
+    for seed in 0..3_000 {
+        let random = &mut ChaCha8Rng::seed_from_u64(seed);
+        let (mut machine, routes) = machine(random);
+        let pause = draw(random, 1, 40) * MS;
+        for _ in 0..60 {
+            let (route, deadline, estimate) = routes[draw(random, 0, routes.len() as u64) as usize];
+            // One in eight runs on and on.
+            let needs = match draw(random, 0, 8) {
+                0 => estimate * draw(random, 2, 9),
+                _ => estimate - draw(random, 0, estimate / 2),
+            };
+            machine.arrive(route, deadline, needs, estimate);
+            let until = machine.now + draw(random, 1, pause);
+            machine.run(until);
+        }
+        machine.run(u64::MAX);
+        let broken = &machine.broken;
+        assert!(broken.is_empty(), "seed {seed}: jobs {broken:?} were late");
+        assert_eq!(machine.admission.out(), 0);
+        assert!(machine.admission.nothing_is_booked());
+        kept += machine.kept;
+        refused += machine.refused;
+    }
+    assert!(
+        kept > 50_000 && refused > 50_000,
+        "{kept} kept, {refused} refused"
+    );
+}
+
+/// Two tenants, each with 40 % reserved; the first floods with work that never keeps its estimate.
+#[test]
+fn a_tenant_that_floods_cannot_make_another_miss() {
+    for tests_demand in [true, false] {
+        let mut ready = Ready::new(Settings::default());
+        let mut admission = Admission::new(tests_demand);
+        let mut add = |deadline, estimate| {
+            let share = Reservation::new(4 * MS, 10 * MS).expect("neither is zero");
+            let id = admission.add_tenant(tenant(ready.reserve_share(share)));
+            admission.add_route(route(id, deadline, estimate))
+        };
+        let (flood, steady) = (add(20 * MS, MS), add(20 * MS, 3 * MS));
+        let mut machine = Machine {
+            admission,
+            ready,
+            now: 0,
+            jobs: Vec::new(),
+            kept: 0,
+            broken: Vec::new(),
+            refused: 0,
+        };
+        let mut steady_jobs = Vec::new();
+        for round in 0..200 {
+            for _ in 0..8 {
+                machine.arrive(flood, 20 * MS, 50 * MS, MS);
+            }
+            steady_jobs.push(machine.jobs.len());
+            machine.arrive(steady, 20 * MS, 3 * MS, 3 * MS);
+            assert_eq!(machine.jobs.len(), steady_jobs[round] + 1, "it is let in");
+            let until = machine.now + 10 * MS;
+            machine.run(until);
+            let late = steady_jobs.iter().find(|index| {
+                let job = &machine.jobs[**index];
+                job.left > 0 && job.deadline < machine.now
+            });
+            assert_eq!(late, None, "round {round}, admission {tests_demand}");
+        }
+        // The flood is ended as the kernel would end it.
+        for job in &mut machine.jobs {
+            if let Some(ticket) = job.ticket.take() {
+                machine.admission.give_back(ticket, Measured::Nothing);
+            }
+        }
+    }
+}
+
+// --- Tickets and limits ------------------------------------------------------------------------------
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_time_until_it_might() {
+    let (mut admission, ready, id) = simple(|tenant| route(tenant, 10_000 * MS, 4_000 * MS));
+    let first = admission.admit(id, 0, &ready).expect("nothing is booked");
+    let second = admission
+        .admit(id, 0, &ready)
+        .expect("8 s and a margin of 9.5 s");
+    let refused = admission
+        .admit(id, 0, &ready)
+        .expect_err("three times as much is 12.4 s");
+    assert_eq!(refused, Refusal::NoTime { retry_after_s: 4 });
+    admission.give_back(first, Measured::Nothing);
+    let third = admission
+        .admit(id, 0, &ready)
+        .expect("one is done, so there is time again");
+    admission.give_back(second, Measured::Nothing);
+    admission.give_back(third, Measured::Nothing);
+    let counts = admission.counts(id);
+    assert_eq!((counts.admitted, counts.refused), (3, 1));
+}
+
+#[test]
+fn who_runs_over_its_booking_gets_more_once_where_that_breaks_no_promise() {
+    let (mut admission, ready, id) = simple(|tenant| route(tenant, 1_000 * MS, 300 * MS));
+    let mut first = admission.admit(id, 0, &ready).expect("nothing is booked");
+    let booked = first.booked_ns().expect("it is booked");
+    admission.charge(&first, booked);
+    assert_eq!(admission.extend(&mut first, booked, &ready), Some(booked));
+    assert_eq!(admission.extend(&mut first, booked, &ready), None, "once");
+    // The extension is booked like everything else: 310 of it, and twice 310, are more than there is.
+    let second = admission.admit(id, booked, &ready).expect("620 of 950 ms");
+    let third = admission.admit(id, booked, &ready).expect("930 of 950 ms");
+    let mut fourth = admission
+        .admit(id, booked, &ready)
+        .expect_err("1240 of 950 ms");
+    assert!(matches!(fourth, Refusal::NoTime { .. }));
+    admission.give_back(first, Measured::Nothing);
+    let last = admission
+        .admit(id, booked, &ready)
+        .expect("there is time again");
+    fourth = admission
+        .admit(id, booked, &ready)
+        .expect_err("and used up");
+    assert!(matches!(fourth, Refusal::NoTime { .. }));
+    for ticket in [second, third, last] {
+        admission.give_back(ticket, Measured::Nothing);
+    }
+}
+
+#[test]
+fn a_route_that_never_fits_by_its_estimate_may_try_one_at_a_time_without_a_promise() {
+    let (mut admission, ready, id) = simple(|tenant| route(tenant, 10 * MS, 20 * MS));
+    let first = admission.admit(id, 0, &ready).expect("it may try");
+    assert_eq!(first.booked_ns(), None);
+    assert!(admission.admit(id, 0, &ready).is_err());
+    admission.give_back(first, Measured::Took(MS));
+    for _ in 0..7 {
+        let again = admission.admit(id, 0, &ready).expect("it may try");
+        admission.give_back(again, Measured::Took(MS));
+    }
+    let known = admission.admit(id, 0, &ready).expect("it fits");
+    assert!(
+        known
+            .booked_ns()
+            .is_some_and(|ns| ns > MS && ns < MS + MS / 10)
+    );
+    admission.give_back(known, Measured::Nothing);
+}
+
+#[test]
+fn a_client_that_left_says_nothing_about_how_long_its_request_takes() {
+    let (mut admission, ready, id) = simple(|tenant| RouteTerms {
+        given_estimate_ns: None,
+        ..route(tenant, 40 * MS, 0)
+    });
+    assert_eq!(admission.estimate_ns(id), 10 * MS, "cautious at first");
+    let ticket = admission.admit(id, 0, &ready).expect("it fits");
+    admission.give_back(ticket, Measured::Nothing);
+    assert_eq!(admission.estimate_ns(id), 10 * MS);
+    let ticket = admission.admit(id, 0, &ready).expect("it fits");
+    admission.give_back(ticket, Measured::Took(2 * MS));
+    assert_eq!(admission.estimate_ns(id), 2 * MS);
+}
+
+#[test]
+fn without_the_test_of_demand_nothing_is_booked_and_nothing_refused_for_time() {
+    let mut admission = Admission::new(false);
+    let id = admission.add_tenant(tenant(SHARED));
+    let id = admission.add_route(route(id, MS, MS));
+    let ready = Ready::new(Settings::default());
+    for _ in 0..100 {
+        let ticket = admission.admit(id, 0, &ready).expect("there is no test");
+        assert_eq!(ticket.booked_ns(), None);
+        admission.give_back(ticket, Measured::Nothing);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a ticket was dropped, not given back")]
+fn a_ticket_cannot_be_dropped() {
+    let (mut admission, ready, id) = simple(|tenant| route(tenant, 10 * MS, MS));
+    drop(admission.admit(id, 0, &ready).expect("nothing is booked"));
+}
+
+#[test]
+fn each_limit_refuses_by_its_own_name_and_counts_what_is_here() {
+    let limited: [(TenantTerms, RouteTerms, Refusal); 5] = {
+        let plain = tenant(SHARED);
+        let id = Admission::new(false).add_tenant(plain);
+        let route = route(id, MS, 0);
+        [
+            (
+                plain,
+                RouteTerms {
+                    most_at_once: Some(2),
+                    ..route
+                },
+                Refusal::RouteAtOnce(2),
+            ),
+            (
+                plain,
+                RouteTerms {
+                    most_waiting: Some(2),
+                    ..route
+                },
+                Refusal::RouteWaiting(2),
+            ),
+            (
+                TenantTerms {
+                    most_at_once: Some(2),
+                    ..plain
+                },
+                route,
+                Refusal::TenantAtOnce(2),
+            ),
+            (
+                TenantTerms {
+                    most_waiting: Some(2),
+                    ..plain
+                },
+                route,
+                Refusal::TenantWaiting(2),
+            ),
+            (
+                TenantTerms {
+                    most_memory: Some(2),
+                    ..plain
+                },
+                route,
+                Refusal::TenantMemory(2),
+            ),
+        ]
+    };
+    let ready = Ready::new(Settings::default());
+    for (tenant, route, expected) in limited {
+        let mut admission = Admission::new(false);
+        admission.add_tenant(tenant);
+        let id = admission.add_route(route);
+        let mut first = admission.admit(id, 0, &ready).expect("one of two");
+        let second = admission.admit(id, 0, &ready).expect("two of two");
+        assert_eq!(admission.admit(id, 0, &ready).err(), Some(expected));
+        let waits = matches!(
+            expected,
+            Refusal::RouteWaiting(_) | Refusal::TenantWaiting(_)
+        );
+        admission.begun(&mut first);
+        admission.begun(&mut first);
+        let third = admission.admit(id, 0, &ready).ok();
+        assert_eq!(
+            third.is_some(),
+            waits,
+            "{expected:?} after one of them has begun"
+        );
+        admission.give_back(first, Measured::Nothing);
+        let fourth = admission.admit(id, 0, &ready).ok();
+        for ticket in [Some(second), third, fourth].into_iter().flatten() {
+            admission.give_back(ticket, Measured::Nothing);
+        }
+        assert_eq!(admission.out(), 0);
+    }
+}

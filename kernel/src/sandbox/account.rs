@@ -1,0 +1,117 @@
+//! What a sandbox is charged with, what it may still have, and what it owes at its end.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use log::warn;
+use luge_sandbox::{Outcome, State};
+use luge_sched::{Comeback, Measured};
+use luge_spec::OnMiss;
+use luge_trace::Kind;
+
+use super::Sandbox;
+use crate::sched::{self, admission};
+
+impl Sandbox {
+    /// CPU time that it was charged with: its own, that of its host calls, and what the kernel did to make it
+    /// and take it down, in nanoseconds.
+    #[must_use]
+    pub fn charged_ns(&self) -> u64 {
+        self.standing.lock().ran_ns()
+    }
+
+    /// Whether its deadline passed before it was done.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.is_late.load(Relaxed)
+    }
+
+    /// Has the timer end its turn when that must end.
+    pub(super) fn arm_turn(&self) {
+        let standing = self.standing.lock();
+        let budget_ns = self.request.budget_ns.map_or(u64::MAX, |budget_ns| {
+            budget_ns.saturating_sub(standing.ran_ns())
+        });
+        sched::arm_turn(self.group, &standing, budget_ns);
+    }
+
+    /// It has stopped after `ran_ns` on the CPU. One that has used up its budget is doomed.
+    pub(super) fn has_run(&self, ran_ns: u64) {
+        let mut standing = self.standing.lock();
+        let was_booked = standing.is_booked();
+        standing.charge(ran_ns);
+        sched::stopped(self.group, ran_ns);
+        if let Some(ticket) = &mut *self.ticket.lock() {
+            admission::ran(ticket, ran_ns);
+            if was_booked
+                && !standing.is_booked()
+                && let Some(more_ns) = admission::extend(ticket)
+            {
+                standing.extend(more_ns);
+            }
+        }
+        let charged_ns = standing.ran_ns();
+        drop(standing);
+        if self
+            .request
+            .budget_ns
+            .is_some_and(|most| charged_ns >= most)
+        {
+            self.doom.lock().get_or_insert(Outcome::OverBudget);
+        }
+    }
+
+    /// The kernel has worked for it for `took_ns`.
+    pub(super) fn charge(&self, took_ns: u64) {
+        self.standing.lock().charge(took_ns);
+        sched::charge(self.group, took_ns);
+        if let Some(ticket) = &*self.ticket.lock() {
+            admission::charge(ticket, took_ns);
+        }
+    }
+
+    /// Its deadline has come, and it is not done.
+    pub(super) fn miss(&self) {
+        self.note(Kind::Miss);
+        if let Some(ticket) = &*self.ticket.lock() {
+            admission::missed(ticket);
+        }
+        match self.request.on_miss {
+            OnMiss::Kill => self.doom(Outcome::OverDeadline),
+            OnMiss::Run => {
+                warn!(
+                    "sandbox {} ({}) missed its deadline and goes on",
+                    self.id,
+                    self.name()
+                );
+                self.fall_behind();
+            }
+        }
+    }
+
+    /// What goes on after its deadline comes behind what has a promise.
+    fn fall_behind(&self) {
+        self.standing.lock().miss();
+        if self.state() == State::Queued && sched::forget(self.task(), self.group) {
+            self.queue(Comeback::Preempted);
+        }
+    }
+
+    /// It has ended: what was promised to it is free again.
+    pub(super) fn give_ticket_back(&self) {
+        let Some(ticket) = self.ticket.lock().take() else {
+            return;
+        };
+        let charged_ns = self.charged_ns();
+        let measured = match self.outcome() {
+            Some(Outcome::Exit(_) | Outcome::Trap(_)) => Measured::Took(charged_ns),
+            // It would have taken longer, which is news only if it is longer than expected.
+            Some(Outcome::OverBudget | Outcome::OverDeadline)
+                if charged_ns > ticket.estimate_ns() =>
+            {
+                Measured::Took(charged_ns)
+            }
+            _ => Measured::Nothing,
+        };
+        admission::give_back(ticket, measured);
+    }
+}

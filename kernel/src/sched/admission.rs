@@ -1,0 +1,92 @@
+//! Who is let in: the one [`Admission`] of the machine, with the clock and the trace around it.
+//!
+//! Tenants and routes are added while the disk is read, before the first request. From then on a request
+//! asks with [`admit`], and its [`Ticket`] goes with its sandbox, which gives it back when it ends.
+
+use luge_sched::{
+    Admission, Counts, Measured, Refusal, Reservation, RouteId, RouteTerms, SHARED, TenantId,
+    TenantTerms, Ticket,
+};
+use spin::Once;
+
+use super::{ready, trace};
+use crate::arch::lock::{Lock, LockGuard};
+use crate::arch::time::Instant;
+
+static ADMISSION: Once<Lock<Admission>> = Once::new();
+
+/// Opens the books. With `tests_demand`, what could not be done by its deadline is refused.
+pub(super) fn start(tests_demand: bool) {
+    ADMISSION.call_once(|| Lock::new(Admission::new(tests_demand)));
+}
+
+fn admission() -> LockGuard<'static, Admission> {
+    let admission = ADMISSION.get();
+    admission.expect("it is started at boot").lock()
+}
+
+/// Adds a tenant, and says whether all that is reserved is still less than there is to promise.
+pub fn add_tenant(reservation: Option<Reservation>, terms: TenantTerms) -> (TenantId, bool) {
+    let mut ready = ready();
+    let group = reservation.map_or(SHARED, |share| ready.reserve_share(share));
+    let fits = ready.reserved_ppm() < luge_sched::CAPACITY_PPM;
+    drop(ready);
+    let terms = TenantTerms { group, ..terms };
+    (admission().add_tenant(terms), fits)
+}
+
+/// Adds a route.
+pub fn add_route(terms: RouteTerms) -> RouteId {
+    admission().add_route(terms)
+}
+
+/// Lets a request in that arrived at `now`, or says why not.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
+    let admitted = admission().admit(route, now.as_ns(), &ready());
+    if admitted.is_err() {
+        trace::refused(route);
+    }
+    admitted
+}
+
+/// The ticket's sandbox has run for so long.
+pub fn ran(ticket: &mut Ticket, ran_ns: u64) {
+    let mut admission = admission();
+    admission.begun(ticket);
+    admission.charge(ticket, ran_ns);
+}
+
+/// The ticket's sandbox has used up what was booked for it. What is booked for it beyond that, in
+/// nanoseconds, if anything is.
+pub fn extend(ticket: &mut Ticket) -> Option<u64> {
+    let now_ns = Instant::now().as_ns();
+    admission().extend(ticket, now_ns, &ready())
+}
+
+/// So much CPU time was spent for the ticket's sandbox.
+pub fn charge(ticket: &Ticket, ran_ns: u64) {
+    admission().charge(ticket, ran_ns);
+}
+
+/// The ticket's sandbox was not done at its deadline.
+pub fn missed(ticket: &Ticket) {
+    admission().missed(ticket);
+}
+
+/// The ticket's sandbox has ended, or there was none.
+pub fn give_back(ticket: Ticket, measured: Measured) {
+    admission().give_back(ticket, measured);
+}
+
+/// How many tickets are out.
+pub fn out() -> usize {
+    admission().out()
+}
+
+/// What happened to a route's requests so far.
+pub fn counts(route: RouteId) -> Counts {
+    admission().counts(route)
+}
