@@ -110,8 +110,8 @@ fn send(machine: &Machine, from: u64, to: u64) -> Result<()> {
     })
 }
 
-/// What the kernel has: free frames, and bytes of its heap in use.
-type Memory = (u64, u64);
+/// What the kernel has: free frames, bytes of its heap in use, and tickets that are out.
+type Memory = (u64, u64, u64);
 
 /// Slots of arenas that are in use at once: 16 sandboxes, and as many arenas as are parked at most.
 const SLOTS: u64 = 16 + 64;
@@ -138,6 +138,7 @@ fn memory(machine: &Machine) -> Result<Memory> {
     Ok((
         last_figure(machine, "frames_free=")?,
         last_figure(machine, "heap_bytes=")?,
+        last_figure(machine, "tickets=")?,
     ))
 }
 
@@ -178,7 +179,7 @@ fn two_thousand_mixed_requests_leave_nothing_behind(lab: &Lab) -> Result<()> {
         let after = memory(&machine)?;
         ensure!(
             Instant::now() < deadline,
-            "free frames, heap bytes: {before:?} before, {after:?} after"
+            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
         );
         process::pause();
     }

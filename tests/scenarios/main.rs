@@ -27,6 +27,7 @@ macro_rules! scenarios {
 mod catalogue;
 mod controls;
 mod crowd;
+mod deadlines;
 mod debugger;
 mod disks;
 mod examples;
@@ -65,6 +66,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("load", load::SCENARIOS),
     ("crowd", crowd::SCENARIOS),
     ("operators", operators::SCENARIOS),
+    ("deadlines", deadlines::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
 ];

@@ -35,6 +35,26 @@ pub fn disk_with(lab: &Lab, guest: &str, deadline_us: u64) -> Result<Disk> {
     Ok(Disk::Image(lab.plain_image(&folder)?))
 }
 
+/// A machine with this spec, whose modules are examples or guests that misbehave, by their names.
+pub fn machine_of(lab: &Lab, spec: &str, append: &str) -> Result<Machine> {
+    let parsed: Value = serde_json::from_str(spec)?;
+    let routes = parsed[0]["routes"].as_array().context("routes")?;
+    let mut folder = lab.folder("disk")?.file("functions.json", spec)?;
+    for route in routes {
+        let file = route["path"].as_str().context("a path")?;
+        let name = file.trim_end_matches(".wasm");
+        let example = lab.example(name)?;
+        let path = if example.exists() {
+            example
+        } else {
+            lab.hostile(name)?
+        };
+        folder = folder.copy(file, path)?;
+    }
+    let disk = Disk::Image(lab.plain_image(&folder)?);
+    lab.serve(&Boot::new(Kernel::Product).disk(disk).append(append))
+}
+
 /// A machine that serves one guest that misbehaves, and its neighbours.
 pub fn machine_with(lab: &Lab, kernel: Kernel, guest: &str, deadline_us: u64) -> Result<Machine> {
     lab.serve(&Boot::new(kernel).disk(disk_with(lab, guest, deadline_us)?))

@@ -19,6 +19,7 @@ pub mod lab;
 pub mod machine;
 pub mod ports;
 pub mod process;
+pub mod replay;
 pub mod stub;
 pub mod transcript;
 
