@@ -81,7 +81,7 @@ fn run_us(response: &Response) -> Result<u64> {
 
 // --- Load, in virtual time ---------------------------------------------------------------------------
 
-/// `fib` takes the time of the machine: with these arguments about 0.3 ms, 2.7 ms and 30 ms.
+/// `fib` with an argument that makes it take some hundred microseconds, some milliseconds, some tens of them.
 const SHORT: &str = "/short 15";
 const MIDDLE: &str = "/middle 20";
 const LONG: &str = "/long 25";
@@ -102,17 +102,31 @@ fn replay(lab: &Lab, tenants: &[Value]) -> Result<Replay> {
     Ok(Replay::new(Value::from(tenants)).module("fib.wasm", lab.example("fib")?))
 }
 
-/// Many short requests that are urgent beside some long ones that are not, for a second.
-fn mixed_load(lab: &Lab, long_every_us: u64) -> Result<Replay> {
-    let routes = [fib("short", 5_000, 400), fib("long", 500_000, 33_000)];
+/// Many short requests that are urgent beside some long ones that are not, for a second: together they
+/// would take `percent` of the time. What each takes is measured first.
+fn mixed_load(lab: &Lab, percent: u64) -> Result<Replay> {
+    let (short_us, long_us) = (cpu_us(lab, SHORT)?, cpu_us(lab, LONG)?);
+    let routes = [fib("short", 5_000, short_us), fib("long", 500_000, long_us)];
     let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
     for start in (0..1_000_000).step_by(1_000) {
         replay.client(start, 1, SHORT);
     }
-    for start in (0..1_000_000).step_by(long_every_us as usize) {
+    let long_load = percent * 10_000 - short_us * 1_000;
+    let long_every_us = long_us * 1_000_000 / long_load;
+    for start in (0..1_000_000).step_by(usize::try_from(long_every_us)?) {
         replay.client(start, 1, LONG);
     }
     Ok(replay)
+}
+
+/// What a request takes that is not the first.
+fn cpu_us(lab: &Lab, target: &str) -> Result<u64> {
+    let (route, _) = target.split_once(' ').context("an argument")?;
+    let routes = [fib(route.trim_start_matches('/'), 1_000_000, 100_000)];
+    let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
+    replay.client(0, 4, target);
+    let report = replay.play(lab, "")?;
+    Ok(report.requests[3].cpu_us)
 }
 
 fn missed(report: &Report) -> (u64, u64) {
@@ -123,7 +137,7 @@ fn missed(report: &Report) -> (u64, u64) {
 fn at_95_percent_of_load_no_deadline_is_missed_where_first_in_misses_a_third(
     lab: &Lab,
 ) -> Result<()> {
-    let replay = mixed_load(lab, 45_000)?;
+    let replay = mixed_load(lab, 95)?;
     let edf = replay.play(lab, "")?;
     let load = edf.load_percent();
     ensure!((93.0..=96.0).contains(&load), "the load is {load:.1} %");
@@ -140,7 +154,7 @@ fn at_95_percent_of_load_no_deadline_is_missed_where_first_in_misses_a_third(
 fn at_twice_the_load_who_is_let_in_is_done_in_time_and_the_others_know_at_once(
     lab: &Lab,
 ) -> Result<()> {
-    let report = mixed_load(lab, 17_500)?.play(lab, "")?;
+    let report = mixed_load(lab, 200)?.play(lab, "")?;
     let (late, admitted) = missed(&report);
     ensure!(late == 0, "{late} of {admitted} were late");
     let refused: Vec<_> = report
