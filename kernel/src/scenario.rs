@@ -22,6 +22,7 @@ use crate::{functions, mm, sandbox};
 
 mod registers;
 mod starved;
+mod warm;
 
 /// An address that nothing is ever mapped at: the lower half is empty.
 const UNMAPPED: *mut u8 = 0x10_0000_0000 as *mut u8;
@@ -37,6 +38,7 @@ pub fn at_boot(name: &str) -> bool {
         "many-faults" => many_faults(),
         "starved" => starved::all(),
         "registers" => registers::all(),
+        "warm" => warm::all(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),

@@ -10,6 +10,7 @@ scenarios![
     every_request_finds_its_instance_as_new,
     a_start_function_runs_for_every_request,
     kept_instances_make_way_for_who_needs_their_memory,
+    a_warm_request_maps_and_unmaps_nothing,
 ];
 
 const ENGINES: [Engine; 2] = [Engine::Wasmi, Engine::Wasmtime];
@@ -133,4 +134,28 @@ fn kept_instances_make_way_for_who_needs_their_memory(lab: &Lab) -> Result<()> {
 fn outcome(machine: &Machine, path: &str) -> Result<String> {
     let response = machine.client().get(path)?;
     Ok(response.outcome().unwrap_or("none").to_owned())
+}
+
+/// Whether it ends by itself or by force, in software or by an exception.
+fn a_warm_request_maps_and_unmaps_nothing(lab: &Lab) -> Result<()> {
+    for engine in ENGINES {
+        let mut guests = Guests::new(lab, engine)?.file("empty", lab.example("empty")?)?;
+        for name in [
+            "exit3",
+            "unreachable",
+            "memory-out-of-bounds",
+            "integer-divide-by-zero",
+        ] {
+            guests = guests.file(name, lab.hostile(name)?)?;
+        }
+        let boot = guests.boot(lab)?;
+        let machine = lab.serve(&boot.append("scenario=warm log=error,scenario=info,main=info"))?;
+        let line = machine.line("the report of the scenario", |line| line.contains("warm: "))?;
+        ensure!(line.contains(", 0 in 140 runs then"), "{engine:?}: {line}");
+        ensure!(
+            !line.contains("warm: 0 changes"),
+            "nothing was counted: {line}"
+        );
+    }
+    Ok(())
 }

@@ -7,6 +7,8 @@
 //! Invariant: no page that this file maps is both writable and executable ([`Access`] cannot say
 //! it); what is executable is writable through no other mapping, if [`show_frame`] was asked; and every table that it walks lies in the map of physical memory.
 
+pub mod changes;
+
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -115,6 +117,7 @@ pub unsafe fn map(
             let entry = unsafe { entry_of(table, page) };
             assert!(entry.is_unused(), "the range is unmapped");
             entry.set_addr(x86_64::PhysAddr::new(frame), flags);
+            changes::note();
             page += PAGE_BYTES;
         }
     }
@@ -130,6 +133,7 @@ pub unsafe fn protect(range: Range<u64>, access: Access) {
         let kept = entry.flags() & (Flags::NO_CACHE | Flags::WRITE_THROUGH | Flags::DIRTY);
         entry.set_flags(flags_of(access, Caching::WriteBack) | kept);
         tlb::flush(VirtAddr::new(page));
+        changes::note();
     });
 }
 
@@ -161,6 +165,7 @@ pub unsafe fn show_frame(
     let entry = unsafe { entry_of(table, address) };
     entry.set_flags(flags_of(access, Caching::WriteBack));
     tlb::flush(VirtAddr::new(address));
+    changes::note();
     Ok(())
 }
 
@@ -188,6 +193,7 @@ fn split(
     let frame = x86_64::PhysAddr::new(frame);
     entry.set_addr(frame, Flags::PRESENT | Flags::WRITABLE);
     tlb::flush_all();
+    changes::note();
     Some(())
 }
 
@@ -214,6 +220,7 @@ pub unsafe fn unmap_pages(range: Range<u64>, release: &mut dyn FnMut(u64, u64)) 
         let frame = entry.addr().as_u64();
         entry.set_unused();
         tlb::flush(VirtAddr::new(page));
+        changes::note();
         release(page, frame);
     });
 }
@@ -293,6 +300,7 @@ pub unsafe fn unmap_tables(range: Range<u64>, release: &mut dyn FnMut(u64)) {
         // Any flush also forgets what the processor remembers of the tables above the last one. SDM
         // Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches".
         tlb::flush(VirtAddr::new(start));
+        changes::note();
         release(table);
     }
 }
@@ -467,6 +475,7 @@ fn leaf_table(
             let frame = new_table.as_mut()?()?;
             let flags = Flags::PRESENT | Flags::WRITABLE;
             entry.set_addr(x86_64::PhysAddr::new(frame), flags);
+            changes::note();
         }
         assert!(
             !entry.flags().contains(Flags::HUGE_PAGE),
