@@ -207,6 +207,9 @@ fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sandbo
         environment: Vec::new(),
         body: Vec::new(),
         relative_deadline_ns: 10_000_000_000,
+        on_miss: luge_spec::OnMiss::Kill,
+        budget_ns: None,
+        ticket: None,
     }
 }
 
