@@ -190,6 +190,8 @@ fn submit(workload: Arc<dyn Workload>, arguments: &[&str]) -> Arc<Sandbox> {
         stack_bytes: 512 << 10,
         memory_bytes: 64 << 20,
         output_bytes: 1 << 20,
+        scratch_bytes: 0,
+        files: None,
         arguments: arguments.iter().map(|word| (*word).into()).collect(),
         environment: alloc::vec![],
         body: alloc::vec![],

@@ -203,6 +203,8 @@ fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sandbo
         stack_bytes,
         memory_bytes: 1 << 20,
         output_bytes: 1 << 20,
+        scratch_bytes: 0,
+        files: None,
         arguments: Vec::new(),
         environment: Vec::new(),
         body: Vec::new(),

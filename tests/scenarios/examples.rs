@@ -32,6 +32,10 @@ fn every_example_answers_as_the_table_says(lab: &Lab) -> Result<()> {
         else {
             continue;
         };
+        // Those that want a folder have scenarios of their own.
+        if run.get("folder").is_some() {
+            continue;
+        }
         match check(lab, &client, name, run) {
             Ok(()) => right += 1,
             Err(why) => wrong.push(format!("{run}: {why:#}")),
@@ -48,7 +52,7 @@ fn every_example_answers_as_the_table_says(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-fn check(lab: &Lab, client: &Client, name: &str, run: &Value) -> Result<()> {
+pub fn check(lab: &Lab, client: &Client, name: &str, run: &Value) -> Result<()> {
     let query = run["query"]
         .as_str()
         .map_or(String::new(), |query| format!("?{query}"));

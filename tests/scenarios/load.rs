@@ -111,7 +111,7 @@ fn send(machine: &Machine, from: u64, to: u64) -> Result<()> {
 }
 
 /// What the kernel has: free frames, bytes of its heap in use, and tickets that are out.
-type Memory = (u64, u64, u64);
+pub type Memory = (u64, u64, u64);
 
 /// Slots of arenas that are in use at once: 16 sandboxes, and as many arenas as are parked at most.
 const SLOTS: u64 = 16 + 64;
@@ -123,7 +123,7 @@ const TABLES: u64 = SLOTS * 12;
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// Waits until the kernel reports that `sandboxes` have ended.
-fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
+pub fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
     let ended = format!("load: sandboxes={sandboxes} ");
     let deadline = Instant::now() + SETTLING;
     let load = machine
@@ -134,7 +134,7 @@ fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
 }
 
 /// What the kernel reported last of its memory.
-fn memory(machine: &Machine) -> Result<Memory> {
+pub fn memory(machine: &Machine) -> Result<Memory> {
     Ok((
         last_figure(machine, "frames_free=")?,
         last_figure(machine, "heap_bytes=")?,

@@ -32,6 +32,7 @@ mod debugger;
 mod disks;
 mod examples;
 mod exceptions;
+mod files;
 mod gate;
 mod guests;
 mod hostile;
@@ -54,6 +55,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),
+    ("files", files::SCENARIOS),
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),

@@ -4,13 +4,13 @@
 //! fixed. `mke2fs` takes a file's change time from the host, and nothing on the host can set that
 //! time, so `debugfs` sets it (and the owner) afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
@@ -18,12 +18,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use luge_disk::Volume;
 use luge_native::artefact;
-use luge_spec::FILE_NAME;
+use luge_spec::{FILE_NAME, FolderPath};
 use thiserror::Error;
 
 use crate::compile::compile;
 use crate::deployment::Deployment;
 use crate::file::ImageFile;
+use crate::folder::{Contents, Item};
 use crate::list::Bytes;
 use crate::source::Source;
 
@@ -51,9 +52,14 @@ pub enum NativeCode {
 pub struct MissingTool(&'static str);
 
 /// The files of an image to be.
+#[derive(Default)]
 pub struct Build {
-    /// Path below the top folder, and contents; no path twice, in order.
-    files: Vec<(String, Vec<u8>)>,
+    /// Path below the top folder, and contents; no path twice.
+    files: BTreeMap<String, Vec<u8>>,
+    /// Symbolic links, and where they point to.
+    links: BTreeMap<String, String>,
+    /// Folders beside those that files lie in.
+    folders: BTreeSet<String>,
     routes: usize,
 }
 
@@ -86,26 +92,52 @@ const RESERVED_INODES: u64 = 11;
 impl Build {
     /// The spec, if there is one, and the modules that routes name, with or without native code.
     pub fn of(deployment: &Deployment, source: &Source, native: NativeCode) -> Result<Build> {
-        let mut files = Vec::new();
+        let mut build = Build {
+            routes: deployment.routes().count(),
+            ..Build::default()
+        };
+        let files = &mut build.files;
         for path in deployment.modules.keys() {
             // A module that is missing or too long was reported; it cannot be put on the disk.
             if let Ok(bytes) = source.read_module(path) {
                 if native == NativeCode::Beside {
                     match compile(&bytes) {
-                        Ok(code) => files.push((artefact::path(path.as_str()), code)),
+                        Ok(code) => {
+                            files.insert(artefact::path(path.as_str()), code);
+                        }
                         Err(why) => eprintln!("warning: {path}: no native code: {why:#}"),
                     }
                 }
-                files.push((path.to_string(), bytes));
+                files.insert(path.to_string(), bytes);
             }
         }
         if let Some(text) = &deployment.text {
-            files.push((FILE_NAME.to_owned(), text.clone()));
+            files.insert(FILE_NAME.to_owned(), text.clone());
         }
-        Ok(Build {
-            files,
-            routes: deployment.routes().count(),
-        })
+        for contents in deployment.folders.values().flatten() {
+            build.add_folder(contents, source)?;
+        }
+        Ok(build)
+    }
+
+    /// Adds what is in a folder that functions read.
+    fn add_folder(&mut self, contents: &Contents, source: &Source) -> Result<()> {
+        for (path, item) in contents {
+            match item {
+                Item::Folder => {
+                    self.folders.insert(path.clone());
+                }
+                Item::Link(target) => {
+                    self.links.insert(path.clone(), target.clone());
+                }
+                Item::File(_) => {
+                    let bytes = source.read(path, FolderPath::LARGEST_FILE);
+                    let bytes = bytes.with_context(|| path.clone())?;
+                    self.files.insert(path.clone(), bytes);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Every file of a folder, for a disk whose spec is no good.
@@ -120,7 +152,10 @@ impl Build {
             .into_iter()
             .map(read)
             .collect::<Result<_>>()?;
-        Ok(Build { files, routes: 0 })
+        Ok(Build {
+            files,
+            ..Build::default()
+        })
     }
 
     /// Writes the image, beside its final place first, so that no half image is ever there.
@@ -144,25 +179,30 @@ impl Build {
             let path = staging.join(name);
             write_file(&path, bytes).with_context(|| path.display().to_string())?;
         }
+        for (name, target) in &self.links {
+            let path = staging.join(name);
+            symlink(target, &path).with_context(|| path.display().to_string())?;
+        }
         Ok(())
     }
 
     /// The folders that files lie in, without the top one.
     fn folders(&self) -> BTreeSet<&Path> {
-        let above = |(name, _)| Path::new::<String>(name).ancestors().skip(1);
-        let folders = self
-            .files
+        let inside = self.files.keys().chain(self.links.keys());
+        let above = inside.flat_map(|name| Path::new(name).ancestors().skip(1));
+        let named = self
+            .folders
             .iter()
-            .map(|(name, bytes)| (name, bytes))
-            .flat_map(above);
-        folders
+            .flat_map(|name| Path::new(name).ancestors());
+        above
+            .chain(named)
             .filter(|folder| !folder.as_os_str().is_empty())
             .collect()
     }
 
-    /// Files and folders on the image.
+    /// Files, links and folders on the image.
     fn entries(&self) -> u64 {
-        (self.files.len() + self.folders().len()) as u64
+        (self.files.len() + self.links.len() + self.folders().len()) as u64
     }
 
     /// Inodes of the file system; `mke2fs` fails with fewer than two blocks of them.
@@ -175,8 +215,8 @@ impl Build {
     fn blocks(&self) -> u64 {
         let contents: u64 = self
             .files
-            .iter()
-            .map(|(_, b)| (b.len() as u64).div_ceil(BLOCK))
+            .values()
+            .map(|bytes| (bytes.len() as u64).div_ceil(BLOCK))
             .sum();
         let blocks = contents + contents / 64 + 3 * self.entries() + 128;
         blocks.next_multiple_of(256)

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use luge_spec::{FILE_NAME, LARGEST_SPEC, ModulePath, Route, Spec, SpecError, Tenant};
+use luge_spec::{FILE_NAME, FolderPath, LARGEST_SPEC, ModulePath, Route, Spec, SpecError, Tenant};
 use thiserror::Error;
 
+use crate::folder::{self, Contents, Unusable};
 use crate::module::{self, Unfit};
 use crate::source::{ReadError, Source};
 
@@ -19,6 +20,8 @@ pub struct Deployment {
     pub warnings: Vec<String>,
     /// Each module that a route names: its length in bytes, or why it cannot be used.
     pub modules: BTreeMap<ModulePath, Result<u64, Refusal>>,
+    /// Each folder that a route names: what is in it, or why it cannot be used.
+    pub folders: BTreeMap<FolderPath, Result<Contents, Unusable>>,
 }
 
 /// What a source says is deployed.
@@ -55,7 +58,13 @@ impl Deployment {
         } = read_spec(source, port)?;
         let routes = spec.tenants.iter().flat_map(|tenant| &tenant.routes);
         let mut modules = BTreeMap::new();
+        let mut folders = BTreeMap::new();
         for route in routes {
+            if let Some(path) = &route.folder {
+                folders
+                    .entry(path.clone())
+                    .or_insert_with(|| folder::contents(source, path));
+            }
             modules
                 .entry(route.module.clone())
                 .or_insert_with(|| check(source, &route.module));
@@ -65,6 +74,7 @@ impl Deployment {
             text,
             warnings,
             modules,
+            folders,
         })
     }
 
@@ -73,6 +83,15 @@ impl Deployment {
         self.modules
             .iter()
             .filter_map(|(path, found)| Some((path, found.as_ref().err()?)))
+    }
+
+    /// The routes whose folders the kernel will not mount, the folders, and why.
+    pub fn unusable(&self) -> impl Iterator<Item = (&str, &FolderPath, &Unusable)> {
+        self.routes().filter_map(|(_, route)| {
+            let path = route.folder.as_ref()?;
+            let why = self.folders.get(path)?.as_ref().err()?;
+            Some((route.route.as_str(), path, why))
+        })
     }
 
     /// All routes, in the order of the spec.

@@ -95,6 +95,9 @@ fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, widths: (usize, usize)
         Some(Engine::Wasmtime) => write!(f, "  engine wasmtime")?,
         None => {}
     }
+    if let Some(folder) = &route.folder {
+        write!(f, "  folder {folder}")?;
+    }
     for (name, _) in &route.environ {
         write!(f, "  ${name}")?;
     }

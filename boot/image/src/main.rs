@@ -2,8 +2,8 @@
 //!
 //! A disk is an ext4 file system with `functions.json` and modules on it, or with modules alone.
 //! [`source`] reads either from a folder or from an image, [`deployment`] says what the kernel will
-//! make of it, [`module`] whether a module will do, [`compile`] makes native code, [`mod@build`] writes an
-//! image.
+//! make of it, [`module`] whether a module will do, [`folder`] what is in a folder that a function reads,
+//! [`compile`] makes native code, [`mod@build`] writes an image.
 //!
 //! Exit status: 0 done; 1 something is wrong with the input; 2 wrong usage, a tool is missing, or the
 //! command is not there yet.
@@ -12,6 +12,7 @@ mod build;
 mod compile;
 mod deployment;
 mod file;
+mod folder;
 mod list;
 mod module;
 mod source;
@@ -206,8 +207,9 @@ fn verify(input: &Input) -> Result<ExitCode> {
     let modules = deployment.modules.len();
     if bad > 0 {
         eprintln!(
-            "{}: {bad} of {modules} modules cannot be used",
-            input.image.display()
+            "{}: {bad} of {} modules and folders cannot be used",
+            input.image.display(),
+            modules + deployment.folders.len()
         );
         return Ok(ExitCode::from(WRONG_INPUT));
     }
@@ -225,11 +227,15 @@ fn report_warnings(deployment: &Deployment) {
     }
 }
 
-/// Names every module that the kernel will refuse; returns how many they are.
+/// Names every module and every folder that the kernel will refuse; returns how many they are.
 fn report_invalid(deployment: &Deployment) -> usize {
     let invalid: Vec<_> = deployment.invalid().collect();
     for (path, why) in &invalid {
         eprintln!("error: {path}: {why}");
     }
-    invalid.len()
+    let unusable: Vec<_> = deployment.unusable().collect();
+    for (route, path, why) in &unusable {
+        eprintln!("error: route {route}: folder {path}: {why}");
+    }
+    invalid.len() + unusable.len()
 }

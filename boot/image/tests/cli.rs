@@ -265,7 +265,7 @@ fn each_bad_module_is_named_with_its_fault_and_no_image_is_made() {
     assert!(
         verify
             .error
-            .ends_with("bad.img: 13 of 14 modules cannot be used\n"),
+            .ends_with("bad.img: 13 of 14 modules and folders cannot be used\n"),
         "{}",
         verify.error
     );
@@ -305,7 +305,7 @@ fn a_bad_spec_is_named_with_its_place() {
     assert_eq!(
         said.error,
         "luge-image: functions.json:2:25: \"path\" of route \"/a\" of tenant \"gwu\": \
-         \"../a.wasm\" contains \"..\"; modules lie in the folder of the spec\n"
+         \"../a.wasm\" contains \"..\"; what is named lies in the folder of the spec\n"
     );
     for command in ["list {dir}", "verify {dir}", "ports {dir}"] {
         assert_eq!(folder.run(command).code, 1, "{command}");

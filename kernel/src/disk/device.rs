@@ -1,7 +1,7 @@
 //! Sectors of a virtio block device.
 //!
-//! Interrupts are off when the disk is read, so a request is waited for by looking, for a bounded
-//! time. Who does not answer in time is reset and not asked again: until the reset, the device may
+//! The disk is read by the dispatcher or inside a host call, which nothing interrupts for long, so a
+//! request is waited for by looking, for a bounded time. Who does not answer in time is reset and not asked again: until the reset, the device may
 //! still write to the buffer of the request that it owes.
 //!
 //! Invariant: no buffer is lent to the device when [`Disk::read`] returns.

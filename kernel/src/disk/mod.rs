@@ -1,12 +1,14 @@
-//! The disk: files on a virtio block device, read at boot.
+//! The disk: files on a virtio block device, read at boot, and in parts while requests are served.
 //!
 //! [`open`] finds the device and the file system on it; `luge_disk` knows how files lie on sectors,
-//! [`device`] how sectors come from a device. Above stands `functions`, which wants the files.
+//! [`device`] how sectors come from a device. Above stands `functions`, which wants the files; what it
+//! wants later than at boot it keeps the [`Store`] for.
 //!
-//! Invariant: the disk is read by the dispatcher's context alone, before the first request. The
-//! device is reset when its [`Volume`] is dropped, and never again touches our memory.
+//! Invariant: whoever reads holds the store's lock, so there is one request to the device at a time.
+//! The device is reset when the store is dropped, and never again touches our memory.
 
 mod device;
+mod store;
 
 use core::fmt;
 
@@ -16,6 +18,7 @@ use virtio_drivers::transport::DeviceType;
 use crate::virtio;
 
 pub use luge_disk::{FileError, Volume};
+pub use store::Store;
 
 /// Why there are no files.
 #[derive(Debug)]
@@ -32,10 +35,11 @@ pub enum DiskError {
 ///
 /// # Errors
 /// [`DiskError`]; then there is no way to read from the disk before the next boot.
-pub fn open() -> Result<Volume, DiskError> {
+pub fn open() -> Result<Store, DiskError> {
     let (transport, _) = virtio::take(DeviceType::Block).ok_or(DiskError::NoDisk)?;
     let device = device::Disk::new(transport).map_err(DiskError::Device)?;
-    Volume::open(device).map_err(DiskError::Open)
+    let volume = Volume::open(device).map_err(DiskError::Open)?;
+    Ok(Store::new(volume))
 }
 
 impl fmt::Display for DiskError {

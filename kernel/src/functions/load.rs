@@ -11,32 +11,32 @@ use log::{error, info, warn};
 use luge_sched::{Reservation, RouteTerms, SHARED, TenantId, TenantTerms};
 use luge_spec::command_line::Options;
 use luge_spec::{
-    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, LARGEST_ARRIVALS, LARGEST_SPEC, ModulePath, Route,
-    Spec, Tenant, parse_arrivals,
+    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, FolderPath, LARGEST_ARRIVALS, LARGEST_SPEC,
+    ModulePath, Route, Spec, Tenant, parse_arrivals,
 };
 
-use super::{Function, LOG, Table, one_line, program};
-use crate::disk::{self, FileError, Volume};
-use crate::sandbox::Workload;
+use super::{Function, LOG, Table, folder, one_line, program};
+use crate::disk::{self, FileError, Store, Volume};
+use crate::sandbox::{Files, Workload};
 use crate::sched::admission;
 
 /// The table for the disk that is attached.
 pub fn table(options: &Options) -> Table {
     let port = options.port;
-    let (volume, spec) = match disk::open() {
-        Ok(volume) => {
-            let spec = spec(&volume, port);
-            (Some(volume), spec)
+    let (store, spec) = match disk::open() {
+        Ok(store) => {
+            let spec = store.ask(|volume| spec(volume, port));
+            (Some(Arc::new(store)), spec)
         }
         Err(why) => {
             error!(target: LOG, "{why}");
             (None, None)
         }
     };
-    let table = match (volume, spec) {
-        (Some(volume), Some(spec)) => Table {
-            arrivals: arrivals(&volume, options),
-            ..Loader::new(&volume, options.engine).load(spec)
+    let table = match (store, spec) {
+        (Some(store), Some(spec)) => Table {
+            arrivals: store.ask(|volume| arrivals(volume, options)),
+            ..Loader::new(store, options.engine).load(spec)
         },
         _ => Table {
             ports: vec![port],
@@ -115,21 +115,24 @@ fn from_modules(volume: &Volume, port: u16) -> Option<Spec> {
 type Program = Option<Arc<dyn Workload>>;
 
 /// Makes programs of modules, each once for each engine that is wanted, and fills the table.
-struct Loader<'v> {
-    volume: &'v Volume,
+struct Loader {
+    store: Arc<Store>,
     /// The engine where a route names none.
     engine: Option<Engine>,
     /// What became of each module in each engine; none if it is left out.
     programs: BTreeMap<(ModulePath, Option<Engine>), Program>,
+    /// What became of each folder; none if it cannot be mounted.
+    folders: BTreeMap<FolderPath, Option<Arc<dyn Files>>>,
     table: Table,
 }
 
-impl<'v> Loader<'v> {
-    fn new(volume: &'v Volume, engine: Option<Engine>) -> Self {
+impl Loader {
+    fn new(store: Arc<Store>, engine: Option<Engine>) -> Self {
         Loader {
-            volume,
+            store,
             engine,
             programs: BTreeMap::new(),
+            folders: BTreeMap::new(),
             table: Table::default(),
         }
     }
@@ -146,11 +149,9 @@ impl<'v> Loader<'v> {
                 self.add(&owner, route);
             }
         }
-        self.table.left_out = self
-            .programs
-            .values()
-            .filter(|program| program.is_none())
-            .count();
+        let programs = self.programs.values().filter(|program| program.is_none());
+        let folders = self.folders.values().filter(|folder| folder.is_none());
+        self.table.left_out = programs.count() + folders.count();
         self.table
     }
 
@@ -163,6 +164,9 @@ impl<'v> Loader<'v> {
             );
             return;
         };
+        let Ok(files) = self.files(tenant.port, &route) else {
+            return;
+        };
         self.table.add(Function {
             id: admission::add_route(terms(tenant.id, &route)),
             name: Arc::from(route.route.trim_start_matches('/')),
@@ -172,6 +176,7 @@ impl<'v> Loader<'v> {
             limits: route.limits,
             content_type: route.content_type,
             environment: route.environ,
+            files,
             relative_deadline_ns: ns(route.relative_deadline_us),
             on_miss: route.on_miss,
             budget_ns: route.max_exec_us.map(ns),
@@ -187,7 +192,9 @@ impl<'v> Loader<'v> {
             return known.clone();
         }
         let module = &route.module;
-        let program = program::load(self.volume, module, engine)
+        let program = self
+            .store
+            .ask(|volume| program::load(volume, module, engine))
             .map_err(|why| error!(target: LOG, "{module}: left out: {}", one_line(&why)))
             .ok();
         self.programs.insert(key, program.clone());
@@ -236,6 +243,35 @@ fn terms(tenant: TenantId, route: &Route) -> RouteTerms {
 
 fn ns(us: u32) -> u64 {
     u64::from(us) * 1_000
+}
+
+/// A route's folder cannot be mounted, and that has been said.
+struct NoFolder;
+
+impl Loader {
+    /// The files of a route's folder, if it names one, mounted at its first use. Says why if they cannot
+    /// be had.
+    fn files(&mut self, port: u16, route: &Route) -> Result<Option<Arc<dyn Files>>, NoFolder> {
+        let Some(path) = &route.folder else {
+            return Ok(None);
+        };
+        let store = &self.store;
+        let files = self.folders.entry(path.clone()).or_insert_with(|| {
+            let mounted = folder::mount(store, path)
+                .map_err(|why| error!(target: LOG, "{}: {why}", place(port, &route.route)));
+            mounted
+                .ok()
+                .map(|mounted| Arc::new(mounted) as Arc<dyn Files>)
+        });
+        match files {
+            Some(files) => Ok(Some(files.clone())),
+            None => {
+                warn!(target: LOG, "{}: not served, folder {path} is left out",
+                    place(port, &route.route));
+                Err(NoFolder)
+            }
+        }
+    }
 }
 
 /// Logs the table.

@@ -8,6 +8,7 @@
 //! Whatever is wrong with the disk, its spec or a module is logged, and what is left is served.
 #![deny(unsafe_code)]
 
+mod folder;
 mod load;
 mod program;
 
@@ -22,7 +23,7 @@ use luge_spec::command_line::Options;
 use luge_spec::{Arrival, Limits, OnMiss};
 use spin::Once;
 
-use crate::sandbox::{Request, Workload};
+use crate::sandbox::{Files, Request, Workload};
 use crate::sched;
 
 /// A program behind a route.
@@ -43,6 +44,8 @@ pub struct Function {
     pub content_type: String,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
+    /// The files that it can read, if there are any.
+    pub files: Option<Arc<dyn Files>>,
     /// How long after its arrival a request is to be done, in nanoseconds.
     pub relative_deadline_ns: u64,
     /// What happens if it is not.
@@ -69,8 +72,10 @@ impl Function {
             stack_bytes: self.limits.stack,
             memory_bytes: self.limits.memory,
             output_bytes: self.limits.response,
+            scratch_bytes: self.limits.scratch,
             arguments: name.chain(arguments).collect(),
             environment: self.environment.clone(),
+            files: self.files.clone(),
             body,
             relative_deadline_ns: self.relative_deadline_ns,
             on_miss: self.on_miss,
@@ -88,7 +93,7 @@ pub struct Table {
     index: BTreeMap<u16, BTreeMap<String, usize>>,
     /// The ports of all tenants, in the order of the spec.
     ports: Vec<u16>,
-    /// How many modules of the disk could not be used.
+    /// How many modules and folders of the disk could not be used.
     left_out: usize,
     /// The requests of a replay, if one was asked for.
     arrivals: Vec<Arrival>,
@@ -141,7 +146,7 @@ impl Table {
         &self.ports
     }
 
-    /// How many modules that should be there are not, for whatever reason.
+    /// How many modules and folders that should be there are not, for whatever reason.
     pub fn left_out(&self) -> usize {
         self.left_out
     }

@@ -84,8 +84,10 @@ unsafe impl GlobalAlloc for Router {
                     unsafe { arena.allocate(layout) }
                 };
                 // A linear memory may be refused, and the guest told so. Engines do not expect it of
-                // anything small, and some panic.
-                if block.is_null() && layout.size() < LARGE {
+                // anything small, and some panic. What the kernel keeps for a sandbox in its arena may
+                // always be refused: a host call is not abandoned half-way.
+                let in_host_call = per_cpu::this().host_calls.load(Relaxed) > 0;
+                if block.is_null() && layout.size() < LARGE && !in_host_call {
                     end(Exhausted::Memory);
                 }
                 block

@@ -5,8 +5,9 @@
 //! does for it is always finished. A host call that has to wait just leaves the CPU from there. Before,
 //! the room left on the sandbox's stack is checked; after, whether the sandbox is to live on.
 //!
-//! Invariant: while `PerCpu::host_calls` is not zero, the CPU is on the sandbox's kernel stack and
-//! `PerCpu::arena` is null. Guest code never runs then: what is inside has no way to the engine.
+//! Invariant: while `PerCpu::host_calls` is not zero, the CPU is on the sandbox's kernel stack, and
+//! `PerCpu::arena` is null but within [`in_own_memory`]. Guest code never runs then: what is inside has
+//! no way to the engine.
 
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -69,6 +70,21 @@ fn inside<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
         Some(outcome) => Err(EndNow(outcome)),
         None => Ok(result),
     }
+}
+
+/// Calls `f` inside the gate as if outside of it, as far as memory goes: what it allocates lies in the
+/// running sandbox's arena, and goes with that. Any of it may be refused, and `f` must bear it: a sandbox
+/// does not end inside of the gate.
+pub fn in_own_memory<R>(f: impl FnOnce() -> R) -> R {
+    let cpu = per_cpu::this();
+    let sandbox = cpu.sandbox.load(Relaxed).cast::<Sandbox>();
+    // SAFETY: null, or the running sandbox, which is alive.
+    let sandbox = unsafe { sandbox.as_ref() };
+    let own = sandbox.map_or(null_mut(), |sandbox| sandbox.own_memory.load(Relaxed));
+    let before = cpu.arena.swap(own, Relaxed);
+    let result = f();
+    cpu.arena.store(before, Relaxed);
+    result
 }
 
 /// Bytes between the stack pointer and the end of the running sandbox's stack.

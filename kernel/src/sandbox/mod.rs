@@ -20,12 +20,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::ops::Deref;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
+use luge_disk::Part;
 use luge_sandbox::{Life, Outcome, State, Times, Wait};
 use luge_sched::{Comeback, Group, Measured, SHARED, Standing, TaskId, Ticket};
 use luge_spec::OnMiss;
 use luge_trace::Kind;
+use luge_wasi::{Folder, Unreadable};
 
 use crate::arch::lock::Lock;
 use crate::arch::switch::Context;
@@ -35,7 +37,7 @@ use crate::mm::stacks;
 use crate::sched::{self, admission, trace};
 
 pub use dispatch::{init, run, run_next, wake};
-pub use gate::{EndNow, gate};
+pub use gate::{EndNow, gate, in_own_memory};
 use output::Output;
 
 /// What runs in a sandbox.
@@ -51,6 +53,18 @@ pub trait Workload: Send + Sync {
     }
 }
 
+/// Files that a sandbox can read.
+pub trait Files: Send + Sync {
+    /// What there is.
+    fn folder(&self) -> &Folder;
+
+    /// Copies a part of the file with this number in [`Self::folder`], from `offset` on.
+    ///
+    /// # Errors
+    /// [`Unreadable`]
+    fn read(&self, file: u32, offset: u64, into: &mut [u8]) -> Result<Part, Unreadable>;
+}
+
 /// What a sandbox is made from.
 pub struct Request {
     /// The function's name, for the log.
@@ -63,10 +77,14 @@ pub struct Request {
     pub memory_bytes: u64,
     /// The most that it may ever write to its output, in bytes.
     pub output_bytes: u64,
+    /// The most that it may have in files of its own at a time, in bytes.
+    pub scratch_bytes: u64,
     /// `argv`, the name first.
     pub arguments: Vec<String>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
+    /// The files that it can read, if there are any.
+    pub files: Option<Arc<dyn Files>>,
     /// Standard input.
     pub body: Vec<u8>,
     /// How long after its arrival it is to be done, in nanoseconds.
@@ -114,10 +132,12 @@ pub struct Sandbox {
     doom: Lock<Option<Outcome>>,
     /// When it asked to be woken, while it sleeps.
     alarm: Lock<Option<Instant>>,
+    /// Its arena, for what its host calls leave behind on its behalf; not to be followed by others.
+    own_memory: AtomicPtr<()>,
     native: UnsafeCell<Option<Native>>,
 }
 
-// SAFETY: `native` is touched by the dispatcher alone; everything else is locked or never changes.
+// SAFETY: `native` is touched by the dispatcher alone; everything else is locked, atomic, or never changes.
 unsafe impl Sync for Sandbox {}
 // SAFETY: what `native` points to belongs to the sandbox alone.
 unsafe impl Send for Sandbox {}
@@ -189,7 +209,7 @@ pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refuse
 fn take_room(request: &Request) -> Option<(stacks::Stack, Box<Arena>)> {
     let stack = stacks::take(request.stack_bytes)?;
     let has_room = parked::make_room(ROOM_TO_START);
-    let limit = arena_limit(request.memory_bytes);
+    let limit = arena_limit(request);
     let arena = has_room.then(|| Arena::take(limit, request.workload.program()));
     match arena.flatten() {
         Some(arena) => Some((stack, arena)),
@@ -201,9 +221,11 @@ fn take_room(request: &Request) -> Option<(stacks::Stack, Box<Arena>)> {
     }
 }
 
-const fn arena_limit(guest_bytes: u64) -> u64 {
-    guest_bytes
+const fn arena_limit(request: &Request) -> u64 {
+    request
+        .memory_bytes
         .saturating_mul(2)
+        .saturating_add(request.scratch_bytes)
         .saturating_add(ENGINE_ALLOWANCE)
 }
 
@@ -237,6 +259,7 @@ impl Sandbox {
             departure: Lock::new(None),
             doom: Lock::new(None),
             alarm: Lock::new(None),
+            own_memory: AtomicPtr::default(),
             native: UnsafeCell::new(None),
             request,
         }
@@ -248,6 +271,7 @@ impl Sandbox {
         // SAFETY: the stack is new, page-aligned and at least 32 KiB; `first` never returns.
         let context = unsafe { Context::new(stack.top(), dispatch::first, argument) };
         let allocates_in = core::ptr::from_ref(&*arena).cast_mut().cast();
+        self.own_memory.store(allocates_in, Relaxed);
         let native = Native {
             context,
             stack,
@@ -294,6 +318,18 @@ impl Sandbox {
     #[must_use]
     pub fn memory_limit(&self) -> u64 {
         self.request.memory_bytes
+    }
+
+    /// The most that it may have in files of its own at a time, in bytes.
+    #[must_use]
+    pub fn scratch_limit(&self) -> u64 {
+        self.request.scratch_bytes
+    }
+
+    /// The files that it can read, if there are any.
+    #[must_use]
+    pub fn files(&self) -> Option<&dyn Files> {
+        self.request.files.as_deref()
     }
 
     /// How it ended, once it has.

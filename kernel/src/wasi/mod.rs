@@ -10,11 +10,12 @@ mod log_lines;
 
 use alloc::string::String;
 
-use luge_wasi::Host;
+use luge_disk::Part;
+use luge_wasi::{Folder, Host, Unreadable};
 
 use crate::arch::random;
 use crate::arch::time::{self, Instant};
-use crate::sandbox::Current;
+use crate::sandbox::{Current, in_own_memory};
 use log_lines::LogLines;
 
 /// What one command sees of the world.
@@ -82,5 +83,31 @@ impl Host for Outside {
 
     fn yield_now(&mut self) -> bool {
         self.sandbox.step_aside()
+    }
+
+    fn folder(&self) -> Option<&Folder> {
+        self.sandbox.files().map(|files| files.folder())
+    }
+
+    fn read_file(&mut self, file: u32, offset: u64, into: &mut [u8]) -> Result<usize, Unreadable> {
+        let files = self.sandbox.files().ok_or(Unreadable)?;
+        loop {
+            let part = files.read(file, offset, into)?;
+            // Nobody else had the CPU while the disk was waited for.
+            let wanted = matches!(part, Part::Ready(_)) || self.sandbox.step_aside();
+            match part {
+                Part::Ready(bytes) | Part::Waited(bytes) => return Ok(bytes),
+                Part::OnTheWay if wanted => {}
+                Part::OnTheWay => return Err(Unreadable),
+            }
+        }
+    }
+
+    fn scratch_bytes(&self) -> u64 {
+        self.sandbox.scratch_limit()
+    }
+
+    fn in_own_memory<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        in_own_memory(f)
     }
 }

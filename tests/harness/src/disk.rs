@@ -1,7 +1,8 @@
 //! Folders of functions, from which `qemu-run.sh --modules` makes a disk.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -46,6 +47,16 @@ impl Folder {
         Ok(self)
     }
 
+    /// Copies a folder with all that is in it into the folder, under the name `name`.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn copy_folder(self, name: &str, from: &Path) -> Result<Folder> {
+        copy_all(from, &self.path.join(name))
+            .with_context(|| format!("copying {}", from.display()))?;
+        Ok(self)
+    }
+
     /// The folder's path.
     #[must_use]
     pub fn path(&self) -> &PathBuf {
@@ -57,4 +68,20 @@ impl Folder {
     pub fn disk(self) -> Disk {
         Disk::Modules(self.path)
     }
+}
+
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_all(&entry.path(), &to)?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(entry.path())?, to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,5 @@
 //! A folder to make an image of, and the tool to do it.
+#![allow(dead_code)] // Each test file uses its part.
 
 use std::fs;
 use std::path::{Path, PathBuf};

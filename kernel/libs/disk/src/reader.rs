@@ -1,8 +1,10 @@
 //! Any bytes of a device that only reads whole sectors.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use ext4_view::Ext4Read;
 
@@ -16,6 +18,7 @@ const SECTOR: u64 = SECTOR_BYTES as u64;
 /// tables in small pieces, one after the other.
 pub struct Reader<S> {
     device: S,
+    faults: Arc<AtomicU32>,
     kept: [u8; SECTOR_BYTES],
     kept_sector: Option<u64>,
 }
@@ -46,9 +49,15 @@ impl<S: Sectors> Reader<S> {
     pub fn new(device: S) -> Self {
         Reader {
             device,
+            faults: Arc::default(),
             kept: [0; SECTOR_BYTES],
             kept_sector: None,
         }
+    }
+
+    /// How many requests have failed, as it will be known.
+    pub fn faults(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.faults)
     }
 
     /// How many sectors the device has.
@@ -116,8 +125,10 @@ impl<S: Sectors> Ext4Read for Reader<S> {
         start: u64,
         into: &mut [u8],
     ) -> Result<(), Box<dyn Error + Send + Sync + 'static>> {
-        self.read_bytes(start, into)
-            .map_err(|error| Box::new(error).into())
+        self.read_bytes(start, into).map_err(|error| {
+            self.faults.fetch_add(1, Relaxed);
+            Box::new(error).into()
+        })
     }
 }
 

@@ -30,8 +30,9 @@ const LARGEST_BLOCK_LOG: u32 = 6;
 /// The fewest blocks in a group that `mke2fs -g` takes.
 const FEWEST_BLOCKS_PER_GROUP: u32 = 256;
 
-/// Checks that there is a file system and that all of it is on the disk.
-pub fn check<S: Sectors>(reader: &mut Reader<S>) -> Result<(), OpenError> {
+/// Checks that there is a file system and that all of it is on the disk. Returns the size of its blocks
+/// in bytes.
+pub fn check<S: Sectors>(reader: &mut Reader<S>) -> Result<u32, OpenError> {
     let mut block = [0; 1024];
     reader
         .read_bytes(START, &mut block)
@@ -61,6 +62,6 @@ pub fn check<S: Sectors>(reader: &mut Reader<S>) -> Result<(), OpenError> {
     if needs > has {
         Err(OpenError::CutShort { has, needs })
     } else {
-        Ok(())
+        Ok(1024 << log)
     }
 }

@@ -3,12 +3,15 @@
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error;
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use ext4_view::{Ext4, Ext4Error, File};
+use ext4_view::{DirEntry, Ext4, Ext4Error, File};
 
+use crate::files::{Listed, ListedKind};
 use crate::reader::{ReadError, Reader};
 use crate::sectors::Sectors;
 use crate::superblock;
@@ -16,9 +19,14 @@ use crate::superblock;
 /// How many entries of the top folder are looked at.
 pub const MOST_FILES: usize = 4096;
 
+/// Longest target of a symbolic link that is read, in bytes: Linux's `PATH_MAX`.
+const LONGEST_LINK: u64 = 4096;
+
 /// A file system that has been found sound enough to read from.
 pub struct Volume {
     files: Ext4,
+    block_bytes: u32,
+    faults: Arc<AtomicU32>,
 }
 
 /// Why a disk cannot be used at all.
@@ -70,6 +78,15 @@ pub enum FileError {
     },
     /// The top folder has more than [`MOST_FILES`] entries.
     TooManyFiles,
+    /// A folder has more entries than the caller takes.
+    TooManyEntries {
+        /// How many the caller takes.
+        most: usize,
+    },
+    /// A folder is wanted, and it is none.
+    NoFolder,
+    /// The device failed while a place in the file was looked for.
+    Unsteady,
     /// The file system has less of it than it says.
     Incomplete {
         /// Its length in bytes.
@@ -85,9 +102,84 @@ impl Volume {
     /// Opens the file system of a device.
     pub fn open(device: impl Sectors + 'static) -> Result<Volume, OpenError> {
         let mut reader = Reader::new(device);
-        superblock::check(&mut reader)?;
+        let block_bytes = superblock::check(&mut reader)?;
+        let faults = reader.faults();
         let files = Ext4::load(Box::new(reader)).map_err(OpenError::FileSystem)?;
-        Ok(Volume { files })
+        Ok(Volume {
+            files,
+            block_bytes,
+            faults,
+        })
+    }
+
+    /// How many requests to the device have failed.
+    pub(crate) fn faults(&self) -> u32 {
+        self.faults.load(Relaxed)
+    }
+
+    /// The size of the file system's blocks: what reading from it allocates in one piece.
+    pub fn block_bytes(&self) -> u32 {
+        self.block_bytes
+    }
+
+    /// What is in a folder, by names, the first `most` that are text. `path` is relative to the top
+    /// folder.
+    ///
+    /// # Errors
+    /// [`FileError::TooManyEntries`] if there are more than `most`, and what else may be wrong.
+    pub fn list(&self, path: &str, most: usize) -> Result<Vec<Listed>, FileError> {
+        let top = alloc::format!("/{path}");
+        let found = self.files.symlink_metadata(top.as_str());
+        if !found.map_err(file_error)?.is_dir() {
+            return Err(FileError::NoFolder);
+        }
+        let mut listed = Vec::new();
+        for entry in self.files.read_dir(top.as_str()).map_err(file_error)? {
+            let entry = entry.map_err(file_error)?;
+            let name = match entry.file_name().as_str() {
+                Ok("." | "..") | Err(_) => continue,
+                Ok(name) => name.to_owned(),
+            };
+            if listed.len() == most {
+                return Err(FileError::TooManyEntries { most });
+            }
+            listed.push(self.listed(&entry, name)?);
+        }
+        listed.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(listed)
+    }
+
+    fn listed(&self, entry: &DirEntry, name: String) -> Result<Listed, FileError> {
+        let metadata = entry.metadata().map_err(file_error)?;
+        let kind = metadata.file_type();
+        let kind = if kind.is_dir() {
+            ListedKind::Folder
+        } else if kind.is_regular_file() {
+            let bytes = metadata.len();
+            ListedKind::File { bytes }
+        } else if kind.is_symlink() && metadata.len() <= LONGEST_LINK {
+            let target = self.files.read_link(&entry.path()).map_err(file_error)?;
+            let text = target.to_str().map(ToOwned::to_owned);
+            text.map_or(ListedKind::Other, |target| ListedKind::Link { target })
+        } else {
+            ListedKind::Other
+        };
+        let modified = metadata.modified();
+        let seconds = u64::try_from(modified.seconds()).unwrap_or(0);
+        let modified_ns = seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(modified.nanoseconds().into());
+        Ok(Listed {
+            name,
+            modified_ns,
+            kind,
+        })
+    }
+
+    /// Opens a file. `path` is relative to the top folder.
+    pub(crate) fn open_file(&self, path: &str) -> Result<File, FileError> {
+        let path = alloc::format!("/{path}");
+        self.files.open(path.as_str()).map_err(file_error)
     }
 
     /// Names of the regular files in the top folder, in order. Names that are no text are left out:
@@ -111,8 +203,7 @@ impl Volume {
 
     /// All of a file, if it is at most `most` bytes long. `path` is relative to the top folder.
     pub fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, FileError> {
-        let path = alloc::format!("/{path}");
-        let mut file = self.files.open(path.as_str()).map_err(file_error)?;
+        let mut file = self.open_file(path)?;
         let length = file.metadata().len();
         if length > most {
             return Err(FileError::TooLong { length, most });
@@ -143,7 +234,7 @@ fn fill(file: &mut File, into: &mut [u8]) -> Result<(), FileError> {
     Ok(())
 }
 
-fn file_error(error: Ext4Error) -> FileError {
+pub(crate) fn file_error(error: Ext4Error) -> FileError {
     match error {
         Ext4Error::NotFound => FileError::NotFound,
         other => FileError::FileSystem(other),
@@ -193,6 +284,9 @@ impl fmt::Display for FileError {
             FileError::TooManyFiles => {
                 write!(f, "the top folder has more than {MOST_FILES} entries")
             }
+            FileError::TooManyEntries { most } => write!(f, "it has more than {most} entries"),
+            FileError::NoFolder => f.write_str("it is no folder"),
+            FileError::Unsteady => f.write_str("the disk failed meanwhile"),
             FileError::Incomplete { length, found } => {
                 write!(f, "only {found} of its {length} bytes are there")
             }

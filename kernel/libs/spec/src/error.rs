@@ -108,8 +108,10 @@ pub enum Problem {
         /// What it is.
         found: Found,
     },
-    /// The path of a module leads out of the spec's folder, or nowhere.
+    /// The path of a module or a folder leads out of the spec's folder, or nowhere.
     BadPath {
+        /// The key.
+        key: &'static str,
         /// The route that names it.
         place: Place,
         /// The path as written.
@@ -252,11 +254,12 @@ impl fmt::Display for Problem {
                 write!(f, "{key:?} of {place} must be {expected}, not {found}")
             }
             Problem::BadPath {
+                key,
                 place,
                 path,
                 problem,
             } => {
-                write!(f, "\"path\" of {place}: {path:?} {problem}")
+                write!(f, "{key:?} of {place}: {path:?} {problem}")
             }
             Problem::DuplicateTenant { name, first_line } => {
                 write!(f, "duplicate tenant {name:?} (first on line {first_line})")

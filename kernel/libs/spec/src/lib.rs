@@ -57,6 +57,8 @@
 //! | `max-memory` | bytes that a sandbox may allocate in all, 128 KiB to 4 GiB | 64 MiB |
 //! | `max-request-bytes` | longest body of a request, up to 1 GiB; longer is 413 | 4 MiB |
 //! | `max-response-bytes` | longest body of a response, up to 4 GiB | 64 MiB |
+//! | `folder` | a folder, relative to the spec: the function reads its files at `/` | none |
+//! | `max-scratch-bytes` | what a request may write below `/tmp`, up to 1 GiB; 0: there is no `/tmp` | 16 MiB |
 //! | `max-exec-us` | CPU time of a request, 1 to 3600000000; more is 504 | no limit |
 //! | `max-concurrency` | as in a tenant | no limit |
 //! | `max-queue` | as in a tenant | no limit |
@@ -93,7 +95,7 @@ mod warning;
 pub use arrivals::{ARRIVALS_FILE, Arrival, BadLine, LARGEST_ARRIVALS, parse_arrivals};
 pub use error::{Expected, Found, Label, Place, Position, Problem, SpecError};
 pub use model::{Engine, Limits, OnMiss, Route, Spec, Tenant};
-pub use module_path::{ModulePath, PathProblem};
+pub use module_path::{FolderPath, ModulePath, PathProblem};
 pub use modules::Unroutable;
 pub use warning::{Warning, WarningKind};
 

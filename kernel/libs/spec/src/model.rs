@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use crate::module_path::ModulePath;
+use crate::module_path::{FolderPath, ModulePath};
 
 /// Everything that is deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct Route {
     pub on_miss: OnMiss,
     /// The engine, if the route names one. If not, native code runs where the disk has it.
     pub engine: Option<Engine>,
+    /// The folder whose files the function can read, if the route names one.
+    pub folder: Option<FolderPath>,
     /// Environment variables, in the order of the file, with different names.
     pub environ: Vec<(String, String)>,
 }
@@ -77,6 +79,8 @@ pub struct Limits {
     pub request: u64,
     /// The body of the response.
     pub response: u64,
+    /// What it writes below `/tmp`; 0: there is no `/tmp`.
+    pub scratch: u64,
 }
 
 /// What happens to a request that is not done at its deadline.
@@ -125,6 +129,7 @@ impl Route {
             max_exec_us: None,
             on_miss: OnMiss::default(),
             engine: None,
+            folder: None,
             environ: Vec::new(),
         }
     }
@@ -139,6 +144,8 @@ impl Limits {
     pub const REQUEST: RangeInclusive<u64> = 0..=GIB;
     /// What `response` may be.
     pub const RESPONSE: RangeInclusive<u64> = 0..=4 * GIB;
+    /// What `scratch` may be.
+    pub const SCRATCH: RangeInclusive<u64> = 0..=GIB;
 }
 
 impl Default for Limits {
@@ -148,6 +155,7 @@ impl Default for Limits {
             memory: 64 * MIB,
             request: 4 * MIB,
             response: 64 * MIB,
+            scratch: 16 * MIB,
         }
     }
 }

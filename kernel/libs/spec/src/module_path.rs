@@ -1,4 +1,4 @@
-//! Where a module lies, relative to the spec.
+//! Where a module or a folder lies, relative to the spec.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,10 +7,14 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ModulePath(String);
 
-/// Why a path is none for a module.
+/// The path of a folder below the folder of its spec. Holding one means that it does not lead out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FolderPath(String);
+
+/// Why a path is none for a module or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathProblem {
-    /// It has no name in it.
+    /// It has no name in it, so it means the folder of the spec itself.
     Empty,
     /// It begins with `/`.
     Absolute,
@@ -31,30 +35,54 @@ impl ModulePath {
     /// Checks a path as it stands in a spec. `.` and empty parts are dropped, and `.wasm.so`, the
     /// name of what Sledge makes of a module, becomes `.wasm`.
     pub fn new(path: &str) -> Result<Self, PathProblem> {
-        if path.starts_with('/') {
-            return Err(PathProblem::Absolute);
-        }
-        let mut normal = String::new();
-        for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
-            check(name)?;
-            if !normal.is_empty() {
-                normal.push('/');
-            }
-            normal.push_str(name);
-        }
+        let mut normal = normal(path)?;
         if normal.ends_with(".wasm.so") {
             normal.truncate(normal.len() - ".so".len());
         }
-        match normal.len() {
-            0 => Err(PathProblem::Empty),
-            1..=LONGEST_PATH => Ok(ModulePath(normal)),
-            _ => Err(PathProblem::TooLong),
-        }
+        Ok(ModulePath(normal))
     }
 
     /// The path without a leading `/`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FolderPath {
+    /// Most files, folders and links in a folder and all below it that the kernel takes.
+    pub const MOST_NODES: usize = 16 << 10;
+    /// The longest file in it that the kernel takes, in bytes. To find a place in a file, its blocks are
+    /// counted from the first one.
+    pub const LARGEST_FILE: u64 = 256 << 20;
+
+    /// Checks a path as it stands in a spec. `.` and empty parts are dropped.
+    pub fn new(path: &str) -> Result<Self, PathProblem> {
+        normal(path).map(FolderPath)
+    }
+
+    /// The path without a slash at either end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A path without what means nothing in it.
+fn normal(path: &str) -> Result<String, PathProblem> {
+    if path.starts_with('/') {
+        return Err(PathProblem::Absolute);
+    }
+    let mut normal = String::new();
+    for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
+        check(name)?;
+        if !normal.is_empty() {
+            normal.push('/');
+        }
+        normal.push_str(name);
+    }
+    match normal.len() {
+        0 => Err(PathProblem::Empty),
+        1..=LONGEST_PATH => Ok(normal),
+        _ => Err(PathProblem::TooLong),
     }
 }
 
@@ -77,12 +105,20 @@ impl fmt::Display for ModulePath {
     }
 }
 
+impl fmt::Display for FolderPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Display for PathProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            PathProblem::Empty => "names no file",
+            PathProblem::Empty => "names nothing in the folder of the spec",
             PathProblem::Absolute => "is absolute; paths are relative to the spec",
-            PathProblem::LeadsOut => "contains \"..\"; modules lie in the folder of the spec",
+            PathProblem::LeadsOut => {
+                "contains \"..\"; what is named lies in the folder of the spec"
+            }
             PathProblem::Control => "contains a control character",
             PathProblem::TooLong => "is too long",
         })

@@ -66,6 +66,7 @@ fn what_is_not_given_has_its_default() {
     assert_eq!(route.limits.memory, 64 << 20);
     assert_eq!(route.limits.request, 4 << 20);
     assert_eq!(route.limits.response, 64 << 20);
+    assert_eq!((route.limits.scratch, &route.folder), (16 << 20, &None));
     assert_eq!((route.max_exec_us, route.on_miss), (None, OnMiss::Kill));
     assert_eq!((route.engine, route.environ.len()), (None, 0));
 }
@@ -75,6 +76,7 @@ fn what_is_given_is_taken_over() {
     let route = route(
         r#""stack-size": 65536, "max-memory": 1048576, "max-request-bytes": 0,
            "max-response-bytes": 7, "max-exec-us": 9, "on-miss": "run", "engine": "wasmi",
+           "folder": "./data//en/", "max-scratch-bytes": 0,
            "http-resp-content-type": "image/jpeg", "admissions-percentile": 99,
            "environ": { "LANG": "C", "EMPTY": "", "ünïcode": "a=b" }"#,
     );
@@ -84,11 +86,13 @@ fn what_is_given_is_taken_over() {
             stack: 65536,
             memory: 1 << 20,
             request: 0,
-            response: 7
+            response: 7,
+            scratch: 0
         }
     );
     assert_eq!((route.max_exec_us, route.on_miss), (Some(9), OnMiss::Run));
     assert_eq!(route.engine, Some(Engine::Wasmi));
+    assert_eq!(route.folder.unwrap().as_str(), "data/en");
     assert_eq!(route.content_type, "image/jpeg");
     assert_eq!(route.admissions_percentile, 99);
     let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
@@ -240,18 +244,24 @@ fn a_path_stays_in_the_folder_of_the_spec() {
         ("/fib.wasm", "is absolute; paths are relative to the spec"),
         (
             "../fib.wasm",
-            "contains \"..\"; modules lie in the folder of the spec",
+            "contains \"..\"; what is named lies in the folder of the spec",
         ),
         (
             "a/../../b",
-            "contains \"..\"; modules lie in the folder of the spec",
+            "contains \"..\"; what is named lies in the folder of the spec",
         ),
-        ("./", "names no file"),
+        ("./", "names nothing in the folder of the spec"),
     ] {
         assert_eq!(
             refusal(&ONE.replace("fib.wasm", path)),
             format!(
                 "functions.json:8:17: \"path\" of route \"/fib\" of tenant \"gwu\": {path:?} {why}"
+            )
+        );
+        assert_eq!(
+            refusal(&with(&format!(r#""folder": "{path}""#))),
+            format!(
+                "functions.json:10:19: \"folder\" of route \"/fib\" of tenant \"gwu\": {path:?} {why}"
             )
         );
     }

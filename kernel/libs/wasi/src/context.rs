@@ -2,18 +2,27 @@
 
 use crate::clock::{Clock, RESOLUTION_NS};
 use crate::descriptor::{Descriptors, Stream};
+use crate::file::NewTimes;
+use crate::files::{Scratch, Volume};
 use crate::lines::Lines;
+use crate::listing::Listing;
 use crate::memory::Memory;
+use crate::open::Open;
+use crate::path::Path;
 use crate::poll::Poll;
-use crate::stream::Transfer;
-use crate::{Errno, Function, Host, strings};
+use crate::transfer::Transfer;
+use crate::{Errno, Function, Host, right, strings};
 
-/// What one command has done so far, and what lies outside of it. It owns nothing on a heap, and no
-/// call allocates: a sandbox may be ended in the middle of one, and nothing may leak then.
+/// What one command has done so far, and what lies outside of it.
+///
+/// A sandbox may be ended between any two calls, and nothing is dropped then. So what a call allocates, for
+/// the scratch and for descriptors, it allocates in the command's own memory ([`Host::in_own_memory`]),
+/// which goes whole.
 pub struct Context<H> {
     /// Bytes of the body that have been read.
     pub(crate) position: usize,
     pub(crate) descriptors: Descriptors,
+    pub(crate) scratch: Scratch,
     pub(crate) lines: Lines,
     pub(crate) host: H,
 }
@@ -42,10 +51,16 @@ impl Arguments<'_> {
 
 impl<H: Host> Context<H> {
     /// A command that has not started.
-    pub const fn new(host: H) -> Self {
+    pub fn new(host: H) -> Self {
+        let scratch_bytes = host.scratch_bytes();
+        let volumes = [
+            host.folder().map(|_| Volume::Folder),
+            (scratch_bytes > 0).then_some(Volume::Scratch),
+        ];
         Self {
             position: 0,
-            descriptors: Descriptors::new(),
+            descriptors: Descriptors::new(&volumes),
+            scratch: Scratch::new(scratch_bytes),
             lines: Lines::new(),
             host,
         }
@@ -103,8 +118,6 @@ impl<H: Host> Context<H> {
                 let now_ns = Clock::of(first)?.now_ns(&mut self.host);
                 memory.put_u64(call.u32(2), now_ns)
             }
-            F::FdRead => self.read(memory, &transfer(call)),
-            F::FdWrite => self.write(memory, &transfer(call)),
             F::PollOneoff => self.poll(memory, &poll(call)),
             F::RandomGet => self.random(memory, first, second),
             F::SchedYield => {
@@ -118,7 +131,7 @@ impl<H: Host> Context<H> {
         }
     }
 
-    /// The functions whose first argument is a descriptor.
+    /// The functions of one descriptor.
     fn answer_descriptor(
         &mut self,
         function: Function,
@@ -128,50 +141,139 @@ impl<H: Host> Context<H> {
         use Function as F;
         let (number, second) = (call.u32(0), call.u32(1));
         match function {
-            F::FdClose => return self.descriptors.close(number),
-            F::FdRenumber => return self.descriptors.renumber(number, second),
-            // There are no preopened directories, which the C library learns from this answer.
-            F::FdPrestatGet | F::FdPrestatDirName => return Err(Errno::BadDescriptor),
-            F::PathSymlink => return self.no_directory(call.u32(2)),
-            _ => {}
-        }
-        let size = self.host.body().len() as u64;
-        let descriptor = self.descriptors.get_mut(number)?;
-        match function {
-            F::FdFdstatGet => descriptor.put_status(memory, second),
-            F::FdFdstatSetFlags => descriptor.set_flags(second),
-            F::FdFdstatSetRights => descriptor.set_rights(call.u64(1), call.u64(2)),
-            F::FdFilestatGet => {
-                let size = if descriptor.stream == Stream::Body {
-                    size
-                } else {
-                    0
-                };
-                descriptor.put_file_status(memory, second, size)
+            F::FdRead => self.read(memory, &transfer(call, 3)),
+            F::FdWrite => self.write(memory, &transfer(call, 3)),
+            F::FdPread => self.pread(memory, &transfer(call, 4), call.u64(3)),
+            F::FdPwrite => self.pwrite(memory, &transfer(call, 4), call.u64(3)),
+            F::FdClose => {
+                let closed = self.descriptors.close(number)?;
+                self.closed(closed);
+                Ok(())
             }
-            F::FdSeek | F::FdTell | F::FdPread | F::FdPwrite | F::FdAdvise | F::FdAllocate => {
-                Err(Errno::NotSeekable)
+            F::FdRenumber => {
+                if let Some(closed) = self.descriptors.renumber(number, second)? {
+                    self.closed(closed);
+                }
+                Ok(())
             }
-            F::FdDatasync | F::FdSync | F::FdFilestatSetSize => Err(Errno::Invalid),
-            F::FdFilestatSetTimes => Err(Errno::NotSupported),
-            F::SockAccept | F::SockRecv | F::SockSend | F::SockShutdown => Err(Errno::NotASocket),
-            _ => self.no_directory(number),
+            F::FdFdstatGet => self.descriptors.get(number)?.put_status(memory, second),
+            F::FdFdstatSetFlags => self.descriptors.get_mut(number)?.set_flags(second),
+            F::FdFdstatSetRights => {
+                let descriptor = self.descriptors.get_mut(number)?;
+                descriptor.set_rights(call.u64(1), call.u64(2))
+            }
+            F::FdFilestatGet => self.filestat(memory, number, second),
+            F::FdFilestatSetSize => self.set_size(number, call.u64(1)),
+            F::FdFilestatSetTimes => self.set_times(number, &new_times(call, 1)),
+            F::FdSeek => {
+                let to = (call.u64(1).cast_signed(), call.u32(2));
+                self.seek(memory, number, to, call.u32(3))
+            }
+            F::FdTell => self.seek(memory, number, (0, 1), second),
+            F::FdAdvise => self.advise(number, call.u32(3)),
+            F::FdAllocate => self.allocate(number, call.u64(1), call.u64(2)),
+            F::FdSync => self.sync(number, right::SYNC),
+            F::FdDatasync => self.sync(number, right::DATASYNC),
+            F::FdPrestatGet => self.prestat(memory, number, second),
+            F::FdPrestatDirName => self.prestat_name(memory, number, (second, call.u32(2))),
+            F::FdReaddir => self.list(memory, &listing(call)),
+            F::SockAccept | F::SockRecv | F::SockSend | F::SockShutdown => {
+                self.descriptors.get(number)?;
+                Err(Errno::NotASocket)
+            }
+            _ => self.answer_path(function, memory, call),
         }
     }
 
-    /// What every path function answers: nothing here is a directory.
-    fn no_directory(&self, number: u32) -> Result<(), Errno> {
-        self.descriptors.get(number)?;
-        Err(Errno::NotADirectory)
+    /// The functions of paths.
+    fn answer_path(
+        &mut self,
+        function: Function,
+        memory: &mut Memory,
+        call: &Arguments,
+    ) -> Result<(), Errno> {
+        use Function as F;
+        // Most have a descriptor and the path right behind it, or a word of flags in between.
+        let (near, far) = (path(call, 0, 1), path(call, 0, 2));
+        match function {
+            F::PathOpen => self.open(memory, far, &open(call)),
+            F::PathCreateDirectory => self.create_directory(memory, near),
+            F::PathRemoveDirectory => self.remove_directory(memory, near),
+            F::PathUnlinkFile => self.unlink_file(memory, near),
+            F::PathRename => self.rename(memory, near, path(call, 3, 4)),
+            F::PathLink => self.link(memory, (far, call.u32(1)), path(call, 4, 5)),
+            F::PathSymlink => {
+                let text = (call.u32(0), call.u32(1));
+                self.symlink(memory, text, path(call, 2, 3))
+            }
+            F::PathReadlink => {
+                let buffer = (call.u32(3), call.u32(4));
+                self.read_link(memory, near, buffer, call.u32(5))
+            }
+            F::PathFilestatGet => self.path_filestat(memory, far, call.u32(1), call.u32(4)),
+            F::PathFilestatSetTimes => {
+                self.path_set_times(memory, far, call.u32(1), &new_times(call, 4))
+            }
+            // The others have been dealt with.
+            _ => Err(Errno::NoSystemCall),
+        }
+    }
+
+    /// Bytes of a stream that are known to be there.
+    pub(crate) fn size_of(&self, stream: Stream) -> u64 {
+        match stream {
+            Stream::Body => self.host.body().len() as u64,
+            Stream::Response | Stream::Log => 0,
+        }
     }
 }
 
-fn transfer(call: &Arguments) -> Transfer {
+/// The arguments of a read or write; `done` is the place of the last.
+fn transfer(call: &Arguments, done: usize) -> Transfer {
     Transfer {
         descriptor: call.u32(0),
         list: call.u32(1),
         count: call.u32(2),
-        done: call.u32(3),
+        done: call.u32(done),
+    }
+}
+
+/// A path, by the places of its descriptor and of its pointer.
+fn path(call: &Arguments, descriptor: usize, text: usize) -> Path {
+    Path {
+        descriptor: call.u32(descriptor),
+        pointer: call.u32(text),
+        length: call.u32(text + 1),
+    }
+}
+
+fn open(call: &Arguments) -> Open {
+    Open {
+        lookup: call.u32(1),
+        how: call.u32(4),
+        rights: call.u64(5),
+        inheriting: call.u64(6),
+        flags: call.u32(7),
+        opened: call.u32(8),
+    }
+}
+
+/// Two times and what to do with them, from the place of the first on.
+fn new_times(call: &Arguments, first: usize) -> NewTimes {
+    NewTimes {
+        accessed_ns: call.u64(first),
+        modified_ns: call.u64(first + 1),
+        flags: call.u32(first + 2),
+    }
+}
+
+fn listing(call: &Arguments) -> Listing {
+    Listing {
+        descriptor: call.u32(0),
+        buffer: call.u32(1),
+        length: call.u32(2),
+        cookie: call.u64(3),
+        used: call.u32(4),
     }
 }
 

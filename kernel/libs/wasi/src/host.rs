@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+use crate::files::Folder;
+
 /// The outside of one command. All times are in nanoseconds.
 pub trait Host {
     /// `argv`: the command's own name first.
@@ -40,4 +42,25 @@ pub trait Host {
     /// Lets others run. Called between the parts of long work, too. False if the command is not
     /// wanted any more.
     fn yield_now(&mut self) -> bool;
+
+    /// What is mounted read-only at `/`, if anything is. The same at every call.
+    fn folder(&self) -> Option<&Folder>;
+
+    /// Copies what the file of this number in [`Self::folder`] has from `offset` on into `into`, and says
+    /// how many bytes. It may be a part; 0 is only the end. Called with room for at least one byte.
+    ///
+    /// # Errors
+    /// [`Unreadable`]
+    fn read_file(&mut self, file: u32, offset: u64, into: &mut [u8]) -> Result<usize, Unreadable>;
+
+    /// The most that `/tmp` may hold, in bytes; 0 if there is to be none. The same at every call.
+    fn scratch_bytes(&self) -> u64;
+
+    /// Calls `f`, and whatever `f` allocates is the command's own: it goes with it, however that ends. Any
+    /// allocation in it may be refused, so it makes none that must not be.
+    fn in_own_memory<R>(&mut self, f: impl FnOnce() -> R) -> R;
 }
+
+/// The disk does not give a file's contents out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;

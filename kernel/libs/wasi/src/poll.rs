@@ -1,11 +1,11 @@
-//! `poll_oneoff`: waiting for clocks, and the readiness of streams that are always ready.
+//! `poll_oneoff`: waiting for clocks, and the readiness of streams and files, which are always ready.
 
 use crate::clock::{Clock, From, Moment};
 use crate::context::Context;
-use crate::descriptor::right;
+use crate::descriptor::{Descriptor, Object, Stream};
 use crate::memory::Memory;
-use crate::stream::MOST_BUFFERS;
-use crate::{Errno, Host};
+use crate::transfer::MOST_BUFFERS;
+use crate::{Errno, Host, right};
 
 /// Size of a `subscription`: user data, tag at 8; clock: id at 16, timeout at 24, precision at 32,
 /// flags at 40; stream: descriptor at 16.
@@ -89,14 +89,29 @@ impl<H: Host> Context<H> {
             Ok(descriptor) => descriptor,
             Err(errno) => return Ok(State::Now(errno, 0, 0)),
         };
-        Ok(
-            match descriptor.allow(right).and(descriptor.allow(right::POLL)) {
+        let allowed = descriptor.allow(right).and(descriptor.allow(right::POLL));
+        Ok(match allowed {
+            Err(errno) => State::Now(errno, 0, 0),
+            Ok(()) if writes => State::Now(Errno::Success, WRITABLE, 0),
+            Ok(()) => self.readable(descriptor),
+        })
+    }
+
+    /// How much can be read; nothing more of a body is a hang-up.
+    fn readable(&self, descriptor: &Descriptor) -> State {
+        match descriptor.object {
+            Object::Stream(Stream::Body) if self.unread().is_empty() => {
+                State::Now(Errno::Success, 0, HANG_UP)
+            }
+            Object::File(place) => match self.attributes(place) {
+                Ok(file) => {
+                    let rest = file.size.saturating_sub(descriptor.position);
+                    State::Now(Errno::Success, rest, 0)
+                }
                 Err(errno) => State::Now(errno, 0, 0),
-                Ok(()) if writes => State::Now(Errno::Success, WRITABLE, 0),
-                Ok(()) if self.unread().is_empty() => State::Now(Errno::Success, 0, HANG_UP),
-                Ok(()) => State::Now(Errno::Success, self.unread().len() as u64, 0),
             },
-        )
+            _ => State::Now(Errno::Success, self.unread().len() as u64, 0),
+        }
     }
 }
 

@@ -1,12 +1,10 @@
-//! Reading and writing: lists of buffers against the streams.
+//! Reading and writing: lists of buffers against streams and files.
 
 use crate::context::Context;
-use crate::descriptor::{Stream, right};
+use crate::descriptor::{Object, Stream, flag};
 use crate::memory::Memory;
-use crate::{Errno, Host};
-
-/// Most buffers in one call, as POSIX systems have it (`IOV_MAX`).
-pub(crate) const MOST_BUFFERS: u32 = 1024;
+use crate::transfer::Transfer;
+use crate::{Errno, Host, right};
 
 /// Most bytes of log that one call takes. A list may name the same megabytes a thousand times.
 const MOST_LOGGED: usize = 16 << 10;
@@ -15,11 +13,33 @@ const MOST_LOGGED: usize = 16 << 10;
 const RANDOM_CHUNK: usize = 16 << 10;
 
 impl<H: Host> Context<H> {
-    /// `fd_read`: fills the buffers from the body; 0 bytes is the end.
+    /// `fd_read`: fills the buffers from where the descriptor stands; 0 bytes is the end.
     pub(crate) fn read(&mut self, memory: &mut Memory, call: &Transfer) -> Result<(), Errno> {
-        let descriptor = self.descriptors.get(call.descriptor)?;
-        descriptor.allow(right::READ)?;
-        call.check(memory)?;
+        let descriptor = *self.descriptors.get(call.descriptor)?;
+        let read = match descriptor.object {
+            Object::Directory(_) => return Err(Errno::IsADirectory),
+            Object::File(place) => {
+                descriptor.allow(right::READ)?;
+                call.check(memory)?;
+                self.read_at(memory, call, place, descriptor.position)?
+            }
+            Object::Stream(_) => {
+                descriptor.allow(right::READ)?;
+                call.check(memory)?;
+                self.read_body(memory, call)?
+            }
+        };
+        let read = self.advance(call.descriptor, descriptor.position, read)?;
+        memory.put_u32(call.done, read)
+    }
+
+    /// Moves a descriptor on by what a call has read or written, which is also its answer.
+    fn advance(&mut self, number: u32, from: u64, by: usize) -> Result<u32, Errno> {
+        self.descriptors.get_mut(number)?.position = from.saturating_add(by as u64);
+        u32::try_from(by).map_err(|_| Errno::Overflow)
+    }
+
+    fn read_body(&mut self, memory: &mut Memory, call: &Transfer) -> Result<usize, Errno> {
         let mut read = 0;
         for index in 0..call.count {
             let buffer = memory.buffer(call.list, index)?;
@@ -30,21 +50,47 @@ impl<H: Host> Context<H> {
             self.position += length;
             read += length;
         }
-        let read = u32::try_from(read).map_err(|_| Errno::Overflow)?;
-        memory.put_u32(call.done, read)
+        Ok(read)
     }
 
-    /// `fd_write`: gives the buffers to the response or the log. A response that nobody takes any
-    /// more is a broken pipe, so that the C library does not try for ever.
+    /// `fd_write`: gives the buffers to the response, the log or a file.
     pub(crate) fn write(&mut self, memory: &mut Memory, call: &Transfer) -> Result<(), Errno> {
         let descriptor = *self.descriptors.get(call.descriptor)?;
-        descriptor.allow(right::WRITE)?;
-        let wanted = call.check(memory)?;
+        let mut position = descriptor.position;
+        let written = match descriptor.object {
+            Object::Directory(_) => return Err(Errno::IsADirectory),
+            Object::File(place) => {
+                descriptor.allow(right::WRITE)?;
+                let wanted = call.check(memory)?;
+                if descriptor.flags & flag::APPEND != 0 {
+                    position = self.scratch.size(place.node);
+                }
+                self.write_at(memory, call, place, position, wanted)?
+            }
+            Object::Stream(stream) => {
+                descriptor.allow(right::WRITE)?;
+                let wanted = call.check(memory)?;
+                self.write_stream(memory, call, stream, wanted)?
+            }
+        };
+        let written = self.advance(call.descriptor, position, written)?;
+        memory.put_u32(call.done, written)
+    }
+
+    /// A response that nobody takes any more is a broken pipe, so that the C library does not try for
+    /// ever.
+    fn write_stream(
+        &mut self,
+        memory: &mut Memory,
+        call: &Transfer,
+        stream: Stream,
+        wanted: u32,
+    ) -> Result<usize, Errno> {
         let mut written = 0;
         for index in 0..call.count {
             let buffer = memory.buffer(call.list, index)?;
             let bytes = memory.bytes(buffer.pointer, buffer.length)?;
-            let length = self.write_to(descriptor.stream, bytes, written);
+            let length = self.write_to(stream, bytes, written);
             written += length;
             if length < bytes.len() {
                 break;
@@ -53,8 +99,7 @@ impl<H: Host> Context<H> {
         if written == 0 && wanted > 0 {
             return Err(Errno::BrokenPipe);
         }
-        let written = u32::try_from(written).map_err(|_| Errno::Overflow)?;
-        memory.put_u32(call.done, written)
+        Ok(written)
     }
 
     /// How many of `bytes` were taken, after `before` earlier ones in the same call.
@@ -89,32 +134,5 @@ impl<H: Host> Context<H> {
             }
         }
         Ok(())
-    }
-}
-
-/// The arguments that `fd_read` and `fd_write` share.
-pub(crate) struct Transfer {
-    pub(crate) descriptor: u32,
-    pub(crate) list: u32,
-    pub(crate) count: u32,
-    /// Where the number of bytes goes.
-    pub(crate) done: u32,
-}
-
-impl Transfer {
-    /// Checks everything before the first byte moves, so that a call fails whole. Answers the sum of
-    /// the lengths.
-    fn check(&self, memory: &mut Memory) -> Result<u32, Errno> {
-        if self.count > MOST_BUFFERS {
-            return Err(Errno::Invalid);
-        }
-        memory.bytes(self.done, 4)?;
-        let mut sum = 0u32;
-        for index in 0..self.count {
-            let buffer = memory.buffer(self.list, index)?;
-            memory.bytes(buffer.pointer, buffer.length)?;
-            sum = sum.checked_add(buffer.length).ok_or(Errno::Invalid)?;
-        }
-        Ok(sum)
     }
 }

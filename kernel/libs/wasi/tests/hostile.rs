@@ -6,7 +6,7 @@
 mod world;
 
 use luge_wasi::{Errno, Exit, Function, Parameter};
-use world::{Command, PAGE};
+use world::{Command, PAGE, PATH};
 
 /// Values that are wrong as a pointer, a length, a count, a descriptor or a flag, or just wrong
 /// together: the start, misaligned, the last byte, the end, beyond it, and where sums overflow.
@@ -65,7 +65,8 @@ fn every_function_survives_every_hostile_value_in_every_place() {
         for place in 0..parameters.len() {
             for others in HOSTILE {
                 for value in HOSTILE {
-                    let mut command = Command::with_body(b"body");
+                    let mut command = Command::with_files();
+                    command.put(PATH, b"file");
                     let mut arguments: Vec<u64> =
                         parameters.iter().map(|p| clip(*p, others)).collect();
                     arguments[place] = clip(parameters[place], value);
@@ -115,11 +116,128 @@ fn every_function_survives_random_arguments_on_random_memory() {
     }
 }
 
+/// Paths that lead somewhere, nowhere, out, round and round, or are none.
+const PATHS: [&[u8]; 16] = [
+    b"file",
+    b"deep/inner",
+    b"to-deep/../link",
+    b"loop",
+    b"out",
+    b"absolute",
+    b"../..",
+    b"/",
+    b".",
+    b"a",
+    b"a/b",
+    b"a/../b/",
+    b"\xff\xfe",
+    b"nul\0nul",
+    b"////",
+    b"",
+];
+
+/// What the arguments of the calls on files are: a descriptor, a path and its length, a list of buffers
+/// and its length, a place for results, a number of bytes, flags, rights, or a
+/// word of 64 bits.
+const SHAPES: [(Function, &[u8]); 31] = [
+    (Function::FdAdvise, b"dwwf"),
+    (Function::FdAllocate, b"dww"),
+    (Function::FdClose, b"d"),
+    (Function::FdDatasync, b"d"),
+    (Function::FdFdstatGet, b"dr"),
+    (Function::FdFdstatSetFlags, b"df"),
+    (Function::FdFilestatGet, b"dr"),
+    (Function::FdFilestatSetSize, b"dw"),
+    (Function::FdFilestatSetTimes, b"dwwf"),
+    (Function::FdPread, b"dbcwr"),
+    (Function::FdPrestatGet, b"dr"),
+    (Function::FdPrestatDirName, b"drn"),
+    (Function::FdPwrite, b"dbcwr"),
+    (Function::FdRead, b"dbcr"),
+    (Function::FdReaddir, b"drnwr"),
+    (Function::FdRenumber, b"dd"),
+    (Function::FdSeek, b"dwfr"),
+    (Function::FdSync, b"d"),
+    (Function::FdTell, b"dr"),
+    (Function::FdWrite, b"dbcr"),
+    (Function::PathCreateDirectory, b"dpl"),
+    (Function::PathFilestatGet, b"dfplr"),
+    (Function::PathFilestatSetTimes, b"dfplwwf"),
+    (Function::PathLink, b"dfpldpl"),
+    (Function::PathOpen, b"dfplfWWfr"),
+    (Function::PathReadlink, b"dplrnr"),
+    (Function::PathRemoveDirectory, b"dpl"),
+    (Function::PathRename, b"dpldpl"),
+    (Function::PathSymlink, b"pldpl"),
+    (Function::PathUnlinkFile, b"dpl"),
+    // Twice as often, or little else would be open.
+    (Function::PathOpen, b"dfplfWWfr"),
+];
+
+/// Arguments that make sense, most of them. Paths are 16 bytes apart from [`PATH`] on, the lists of
+/// buffers follow.
+fn sensible(random: &mut Random, shape: &[u8], lengths: &[u64; 4]) -> Vec<u64> {
+    let mut path = 0;
+    let mut one = |kind: &u8| {
+        if random.next().is_multiple_of(32) {
+            return random.one_of(&HOSTILE);
+        }
+        match kind {
+            b'd' => 3 + random.next() % 6,
+            b'p' => {
+                path = random.next() as usize % 4;
+                u64::from(PATH) + 16 * path as u64
+            }
+            b'l' => lengths[path],
+            b'b' => u64::from(PATH) + 64,
+            b'c' => 1 + random.next() % 2,
+            b'r' => 0x2000,
+            b'n' => random.next() % 300,
+            b'f' => random.next() % 16,
+            b'W' => (1 << 28) - 1,
+            _ => random.next() % [16, 5_000, 1 << 21, 1 << 28][random.next() as usize % 4],
+        }
+    };
+    shape.iter().map(&mut one).collect()
+}
+
+/// What is found, made, linked, moved and removed so is another tree every time.
+#[test]
+fn every_function_of_files_survives_random_arguments_on_a_random_tree() {
+    let mut random = Random(2);
+    let mut command = Command::with_files();
+    let mut done = 0;
+    for round in 0..100_000 {
+        if round % 500 == 0 {
+            command = Command::with_files();
+        }
+        let mut lengths = [0; 4];
+        for (place, length) in lengths.iter_mut().enumerate() {
+            let path = PATHS[random.next() as usize % PATHS.len()];
+            command.put(PATH + 16 * place as u32, path);
+            *length = path.len() as u64;
+        }
+        let buffers = [(0x3000, random.next() as u32 % 9_000), (0x4000, 3)];
+        command.put_buffers(PATH + 64, &buffers);
+        let (function, shape) = SHAPES[random.next() as usize % SHAPES.len()];
+        // Or there would be nothing to work with.
+        let closes = matches!(function, Function::FdClose | Function::FdRenumber);
+        if closes && !random.next().is_multiple_of(8) {
+            continue;
+        }
+        let arguments = sensible(&mut random, shape, &lengths);
+        let parameters = function.parameters();
+        let clipped = arguments.iter().zip(parameters).map(|(a, p)| clip(*p, *a));
+        done += u32::from(command.call(function, &clipped.collect::<Vec<_>>()) == Errno::Success);
+    }
+    assert!(done > 5_000, "{done} calls did something");
+}
+
 #[test]
 fn every_function_survives_a_guest_without_memory() {
     for function in callable() {
         for value in HOSTILE {
-            let mut command = Command::with_body(b"body");
+            let mut command = Command::with_files();
             command.memory.clear();
             let chosen: Vec<u64> = function
                 .parameters()
@@ -130,6 +248,10 @@ fn every_function_survives_a_guest_without_memory() {
         }
     }
 }
+
+/// Where the paths `file` and `link` are in the calls below.
+const FILE: u64 = 0x4000;
+const LINK: u64 = 0x5000;
 
 /// Every function with a pointer that it must follow, with one pointer made bad: which argument.
 #[test]
@@ -148,11 +270,35 @@ fn a_bad_pointer_is_a_fault_in_every_function_that_follows_it() {
         (F::FdWrite, &[1, 64, 1, 128], &[1, 3]),
         (F::PollOneoff, &[64, 512, 1, 1024], &[0, 1, 3]),
         (F::RandomGet, &[64, 16], &[0]),
+        (F::FdPrestatGet, &[3, 64], &[1]),
+        (F::FdPrestatDirName, &[4, 64, 4], &[1]),
+        (F::FdReaddir, &[3, 512, 100, 0, 64], &[1, 4]),
+        (F::FdSeek, &[5, 1, 0, 64], &[3]),
+        (F::FdTell, &[5, 64], &[1]),
+        (F::FdPread, &[5, 64, 1, 0, 128], &[1, 4]),
+        (F::FdPwrite, &[5, 64, 1, 0, 128], &[1, 4]),
+        (F::PathOpen, &[3, 1, FILE, 4, 0, 2, 0, 0, 64], &[2, 8]),
+        (F::PathFilestatGet, &[3, 1, FILE, 4, 64], &[2, 4]),
+        (F::PathFilestatSetTimes, &[4, 1, FILE, 4, 0, 0, 0], &[2]),
+        (F::PathReadlink, &[3, LINK, 4, 512, 100, 64], &[1, 3, 5]),
+        (F::PathCreateDirectory, &[4, FILE, 4], &[1]),
+        (F::PathRemoveDirectory, &[4, FILE, 4], &[1]),
+        (F::PathUnlinkFile, &[4, FILE, 4], &[1]),
+        (F::PathRename, &[4, FILE, 4, 4, LINK, 4], &[1, 4]),
+        (F::PathLink, &[4, 0, FILE, 4, 4, LINK, 4], &[2, 5]),
+        (F::PathSymlink, &[FILE, 4, 4, LINK, 4], &[0, 3]),
     ];
-    let (arguments, environment) = (["name"], [("KEY", "value")]);
     for (function, good, places) in cases {
-        let mut command = Command::new(&arguments, &environment, b"body");
-        command.put_buffers(64, &[(256, 4)]);
+        let mut command = Command::with_files();
+        command.host().arguments = vec!["name".into()];
+        command.host().environment = vec![("KEY".into(), "value".into())];
+        assert_eq!(command.create("file", b"12"), 5);
+        let set_up = |command: &mut Command| {
+            command.put_buffers(64, &[(256, 4)]);
+            command.put(FILE as u32, b"file");
+            command.put(LINK as u32, b"link");
+        };
+        set_up(&mut command);
         assert_ne!(command.call(*function, good), Errno::Fault, "{function:?}");
         for place in *places {
             for bad in [
@@ -165,6 +311,7 @@ fn a_bad_pointer_is_a_fault_in_every_function_that_follows_it() {
                 // The memory's last byte is a fine place for one byte.
                 let mut chosen = good.to_vec();
                 chosen[*place] = bad;
+                set_up(&mut command);
                 assert_eq!(
                     command.call(*function, &chosen),
                     Errno::Fault,

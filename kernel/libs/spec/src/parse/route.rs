@@ -10,11 +10,11 @@ use crate::error::{Expected, Place, Problem, SpecError};
 use crate::fields::{Fields, found, refuse_duplicates};
 use crate::json::{Entry, Kind, Source, Value};
 use crate::model::{Engine, Limits, OnMiss, Route};
-use crate::module_path::ModulePath;
+use crate::module_path::{FolderPath, ModulePath, PathProblem};
 use crate::route_path::{self, NoRoute};
 use crate::warning::WarningKind;
 
-const ROUTE_KEYS: [&str; 22] = [
+const ROUTE_KEYS: [&str; 24] = [
     "route",
     "path",
     "admissions-percentile",
@@ -31,6 +31,8 @@ const ROUTE_KEYS: [&str; 22] = [
     "max-memory",
     "max-request-bytes",
     "max-response-bytes",
+    "folder",
+    "max-scratch-bytes",
     "max-exec-us",
     "max-concurrency",
     "max-queue",
@@ -74,6 +76,7 @@ impl<'a> Reader<'_, 'a> {
             max_exec_us: fields.integer_if_any("max-exec-us", 1..=Route::LONGEST_US)?,
             on_miss: on_miss(&fields)?,
             engine: Self::engine(&fields)?,
+            folder: folder(&fields)?,
             environ: environ(&fields)?,
         };
         self.prediction(&fields)?;
@@ -166,17 +169,34 @@ fn url_path(fields: &Fields) -> Result<String, SpecError> {
 fn module(fields: &Fields) -> Result<ModulePath, SpecError> {
     let value = fields.required("path")?;
     let path = fields.text("path", value, "the path of a module", |_| true)?;
-    ModulePath::new(&path).map_err(|problem| {
-        let place = fields.place.clone();
-        fields.source.error(
-            value.offset,
-            Problem::BadPath {
-                place,
-                path,
-                problem,
-            },
-        )
-    })
+    ModulePath::new(&path).map_err(|problem| bad_path(fields, "path", value.offset, path, problem))
+}
+
+fn folder(fields: &Fields) -> Result<Option<FolderPath>, SpecError> {
+    let Some(value) = fields.get("folder") else {
+        return Ok(None);
+    };
+    let path = fields.text("folder", value, "the path of a folder", |_| true)?;
+    FolderPath::new(&path)
+        .map(Some)
+        .map_err(|problem| bad_path(fields, "folder", value.offset, path, problem))
+}
+
+fn bad_path(
+    fields: &Fields,
+    key: &'static str,
+    offset: usize,
+    path: String,
+    problem: PathProblem,
+) -> SpecError {
+    let place = fields.place.clone();
+    let problem = Problem::BadPath {
+        key,
+        place,
+        path,
+        problem,
+    };
+    fields.source.error(offset, problem)
 }
 
 /// A value for a header: no line break can smuggle another header in.
@@ -203,6 +223,7 @@ fn limits(fields: &Fields) -> Result<Limits, SpecError> {
         memory: fields.bytes_or("max-memory", Limits::MEMORY, default.memory)?,
         request: fields.bytes_or("max-request-bytes", Limits::REQUEST, default.request)?,
         response: fields.bytes_or("max-response-bytes", Limits::RESPONSE, default.response)?,
+        scratch: fields.bytes_or("max-scratch-bytes", Limits::SCRATCH, default.scratch)?,
     })
 }
 

@@ -13,6 +13,7 @@ use luge_sandbox::Outcome;
 use serde::Deserialize;
 
 use crate::engine::Program;
+use crate::files::HostFiles;
 use crate::sandbox::{Current, Sandbox, Workload};
 
 /// Size of a guest's native stack, as in the kernel, in bytes.
@@ -43,6 +44,8 @@ struct Run {
     query: String,
     stdin: Option<String>,
     stdin_file: Option<PathBuf>,
+    /// What is mounted at `/`.
+    folder: Option<PathBuf>,
     stdout: Option<String>,
     stdout_file: Option<PathBuf>,
     outcome: String,
@@ -105,6 +108,10 @@ impl Cases {
             body: self
                 .bytes(run.stdin.as_deref(), run.stdin_file.as_deref())?
                 .unwrap_or_default(),
+            files: match &run.folder {
+                Some(folder) => Some(HostFiles::of(&self.folder.join(folder))?),
+                None => None,
+            },
             ..Sandbox::default()
         };
         let (outcome, answer) = execute(program, sandbox);
@@ -151,7 +158,7 @@ fn arguments(module: &str, query: &str) -> Vec<String> {
     let values = values.map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
     std::iter::once(name)
         .chain(values)
-        .map(str::to_owned)
+        .map(|value| value.replace("%20", " "))
         .collect()
 }
 

@@ -2,7 +2,7 @@
 //! out otherwise than expected.
 //!
 //! What runs them is the kernel's own engine and WASI, included as they are; only what lies below
-//! them, the sandbox and the machine, is replaced by [`sandbox`] and [`arch`]. So a function that
+//! them, the sandbox, the disk and the machine, is replaced by [`sandbox`], [`files`] and [`arch`]. So a function that
 //! passes here and fails in the kernel shows where to look.
 //!
 //! The engine dispatches by `become` as in the kernel, so this builds with `RUSTC_BOOTSTRAP=1`.
@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod arch;
 mod cases;
+mod files;
 mod sandbox;
 #[cfg(test)]
 mod tests;

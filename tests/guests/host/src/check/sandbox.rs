@@ -5,14 +5,26 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use luge_disk::Part;
 use luge_sandbox::{Outcome, Times};
+use luge_wasi::{Folder, Unreadable};
 
 use crate::arch::time::Instant;
+use crate::files::HostFiles;
 
 /// The most that a guest may have of memory and tables, in bytes.
 const MEMORY_BYTES: u64 = 64 << 20;
 /// The most that a guest may write, in bytes.
 const OUTPUT_BYTES: usize = 4 << 20;
+
+/// The most that a guest may have in files of its own, in bytes.
+const SCRATCH_BYTES: u64 = 16 << 20;
+
+/// Files that a sandbox can read.
+pub trait Files: Send + Sync {
+    fn folder(&self) -> &Folder;
+    fn read(&self, file: u32, offset: u64, into: &mut [u8]) -> Result<Part, Unreadable>;
+}
 
 /// What runs in a sandbox.
 pub trait Workload: Send + Sync {
@@ -24,6 +36,7 @@ pub struct Sandbox {
     pub name: String,
     pub arguments: Vec<String>,
     pub body: Vec<u8>,
+    pub files: Option<HostFiles>,
     pub output: Mutex<Vec<u8>>,
     pub doomed: AtomicBool,
 }
@@ -45,6 +58,11 @@ pub struct EndNow(pub Outcome);
 /// Here it just calls `f`: the guest's thread is the host's.
 pub fn gate<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
     Ok(f())
+}
+
+/// Here there is but one memory.
+pub fn in_own_memory<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 impl Sandbox {
@@ -70,6 +88,14 @@ impl Sandbox {
 
     pub fn memory_limit(&self) -> u64 {
         MEMORY_BYTES
+    }
+
+    pub fn scratch_limit(&self) -> u64 {
+        SCRATCH_BYTES
+    }
+
+    pub fn files(&self) -> Option<&dyn Files> {
+        self.files.as_ref().map(|files| files as &dyn Files)
     }
 
     pub fn times(&self) -> Times {

@@ -1,0 +1,393 @@
+//! The scratch file system: what a command writes, in memory of its own.
+//!
+//! Nodes have numbers, and entries give them names, as everywhere. Everything is counted against one
+//! limit, contents in whole blocks.
+//!
+//! Invariant: a node exists as long as an entry or a descriptor leads to it. Only functions that are
+//! said to allocate do; the caller sees to it that this memory is the command's. Each allocation may be
+//! refused, which is `nospc` and changes nothing.
+
+mod contents;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::blocks::{BLOCK_BYTES, Blocks, Chain};
+use super::{Attributes, Entry, Kind, ROOT, Times, Tree};
+use crate::Errno;
+
+/// Most directories, files and links, and most names for them: every search looks through them.
+pub const MOST_NODES: usize = 4096;
+
+/// What a node counts against the limit, in bytes.
+const NODE_BYTES: u64 = 256;
+/// What a block does.
+const BLOCK: u64 = BLOCK_BYTES as u64;
+/// What an entry does, beside its name.
+const ENTRY_BYTES: u64 = 64;
+
+/// A tree in memory.
+pub(crate) struct Scratch {
+    root: Node,
+    /// Those with numbers from 1 on. None for those that are gone.
+    nodes: Vec<Option<Node>>,
+    /// In the order in which they were made.
+    entries: Vec<Named>,
+    blocks: Blocks,
+    /// What may still be used, in bytes.
+    left: u64,
+    /// How many entries were ever made.
+    made: u64,
+}
+
+/// What a node is made of.
+pub(crate) enum Content {
+    /// The directory above it.
+    Directory(u32),
+    File(File),
+    Link(Box<str>),
+}
+
+/// The contents of a file.
+pub(crate) struct File {
+    size: u64,
+    chain: Chain,
+}
+
+struct Node {
+    content: Content,
+    /// Entries that lead to it.
+    links: u32,
+    /// Descriptors that do.
+    open: u32,
+    times: Times,
+}
+
+struct Named {
+    directory: u32,
+    node: u32,
+    cookie: u64,
+    name: Box<str>,
+}
+
+/// A copy of a text, if there is memory for one. Allocates.
+pub(crate) fn text(text: &str) -> Result<Box<str>, Errno> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len())
+        .map_err(|_| Errno::NoSpace)?;
+    copy.push_str(text);
+    Ok(copy.into_boxed_str())
+}
+
+impl Content {
+    pub(crate) const fn empty_file() -> Self {
+        Self::File(File {
+            size: 0,
+            chain: Chain::new(),
+        })
+    }
+
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Directory(_) => Kind::Directory,
+            Self::File(_) => Kind::File,
+            Self::Link(_) => Kind::Link,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Link(target) => target.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
+impl Scratch {
+    /// An empty tree that may come to hold `limit` bytes. Allocates nothing.
+    pub(crate) const fn new(limit: u64) -> Self {
+        Self {
+            root: Node {
+                content: Content::Directory(ROOT),
+                links: 1,
+                open: 0,
+                times: Times::at(0),
+            },
+            nodes: Vec::new(),
+            entries: Vec::new(),
+            blocks: Blocks::new(),
+            left: limit,
+            made: 0,
+        }
+    }
+
+    fn node(&self, number: u32) -> Option<&Node> {
+        match number.checked_sub(1) {
+            None => Some(&self.root),
+            Some(place) => self.nodes.get(place as usize)?.as_ref(),
+        }
+    }
+
+    fn node_mut(&mut self, number: u32) -> Option<&mut Node> {
+        match number.checked_sub(1) {
+            None => Some(&mut self.root),
+            Some(place) => self.nodes.get_mut(place as usize)?.as_mut(),
+        }
+    }
+
+    /// Counts `bytes`, if so much is left.
+    fn charge(&mut self, bytes: u64) -> Result<(), Errno> {
+        self.left = self.left.checked_sub(bytes).ok_or(Errno::NoSpace)?;
+        Ok(())
+    }
+
+    /// Makes a node and gives it a name. The name must be free. Allocates.
+    pub(crate) fn create(
+        &mut self,
+        directory: u32,
+        name: &str,
+        content: Content,
+        now_ns: u64,
+    ) -> Result<u32, Errno> {
+        let bytes = NODE_BYTES + content.bytes();
+        let free = self.nodes.iter().position(Option::is_none);
+        let place = free.unwrap_or(self.nodes.len());
+        if place >= MOST_NODES {
+            return Err(Errno::NoSpace);
+        }
+        self.nodes.try_reserve(1).map_err(|_| Errno::NoSpace)?;
+        let number = place as u32 + 1;
+        self.charge(bytes)?;
+        if let Err(errno) = self.add_entry(directory, name, number, now_ns) {
+            self.left += bytes;
+            return Err(errno);
+        }
+        let node = Some(Node {
+            content,
+            links: 1,
+            open: 0,
+            times: Times::at(now_ns),
+        });
+        match free {
+            Some(place) => self.nodes[place] = node,
+            None => self.nodes.push(node),
+        }
+        Ok(number)
+    }
+
+    /// Gives a node one more name, which must be free. Allocates.
+    pub(crate) fn link(
+        &mut self,
+        directory: u32,
+        name: &str,
+        node: u32,
+        now_ns: u64,
+    ) -> Result<(), Errno> {
+        self.add_entry(directory, name, node, now_ns)?;
+        if let Some(node) = self.node_mut(node) {
+            node.links += 1;
+            node.times.changed_ns = now_ns;
+        }
+        Ok(())
+    }
+
+    fn add_entry(
+        &mut self,
+        directory: u32,
+        name: &str,
+        node: u32,
+        now_ns: u64,
+    ) -> Result<(), Errno> {
+        // A directory that is open may have been removed meanwhile.
+        if self.node(directory).is_none_or(|above| above.links == 0) {
+            return Err(Errno::NoEntry);
+        }
+        if self.entries.len() >= MOST_NODES {
+            return Err(Errno::NoSpace);
+        }
+        self.entries.try_reserve(1).map_err(|_| Errno::NoSpace)?;
+        let bytes = ENTRY_BYTES + name.len() as u64;
+        self.charge(bytes)?;
+        let name = match text(name) {
+            Ok(name) => name,
+            Err(errno) => {
+                self.left += bytes;
+                return Err(errno);
+            }
+        };
+        self.made += 1;
+        self.entries.push(Named {
+            directory,
+            node,
+            cookie: self.made,
+            name,
+        });
+        self.touch(directory, now_ns);
+        Ok(())
+    }
+
+    /// The contents of a node have changed.
+    fn touch(&mut self, node: u32, now_ns: u64) {
+        if let Some(node) = self.node_mut(node) {
+            node.times.modified_ns = now_ns;
+            node.times.changed_ns = now_ns;
+        }
+    }
+
+    fn position(&self, directory: u32, name: &str) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| entry.directory == directory && *entry.name == *name)
+    }
+
+    pub(crate) fn is_empty(&self, directory: u32) -> bool {
+        self.entries
+            .iter()
+            .all(|entry| entry.directory != directory)
+    }
+
+    /// Takes a name away, and the node with it if that was the last thing that led to it. A directory
+    /// must be empty.
+    pub(crate) fn remove(&mut self, directory: u32, name: &str, now_ns: u64) {
+        let Some(place) = self.position(directory, name) else {
+            return;
+        };
+        let entry = self.entries.remove(place);
+        self.left += ENTRY_BYTES + entry.name.len() as u64;
+        self.touch(directory, now_ns);
+        if let Some(node) = self.node_mut(entry.node) {
+            node.links -= 1;
+            node.times.changed_ns = now_ns;
+        }
+        self.forget_if_unused(entry.node);
+    }
+
+    fn forget_if_unused(&mut self, number: u32) {
+        let unused = |node: &Node| node.links == 0 && node.open == 0;
+        if number == ROOT || !self.node(number).is_some_and(unused) {
+            return;
+        }
+        let node = self.nodes.get_mut(number as usize - 1);
+        let Some(mut node) = node.and_then(Option::take) else {
+            return;
+        };
+        self.left += NODE_BYTES + node.content.bytes();
+        if let Content::File(file) = &mut node.content {
+            self.left += u64::from(file.chain.length()) * BLOCK;
+            self.blocks.truncate(&mut file.chain, 0);
+        }
+    }
+
+    /// Moves an entry, in place of what has the new name. That this may be is for the caller to know.
+    /// Allocates.
+    pub(crate) fn rename(
+        &mut self,
+        from: (u32, &str),
+        to: (u32, &str),
+        now_ns: u64,
+    ) -> Result<(), Errno> {
+        let (node, _) = self.lookup(from.0, from.1).ok_or(Errno::NoEntry)?;
+        // The new name first, so that nothing is lost if there is no room for it. What it replaces was
+        // made before it, so that is what is found and removed.
+        let replaced = self.position(to.0, to.1);
+        self.add_entry(to.0, to.1, node, now_ns)?;
+        if let Some(node) = self.node_mut(node) {
+            node.links += 1;
+        }
+        if replaced.is_some() {
+            self.remove(to.0, to.1, now_ns);
+        }
+        self.remove(from.0, from.1, now_ns);
+        if let Some(Content::Directory(parent)) = self.node_mut(node).map(|node| &mut node.content)
+        {
+            *parent = to.0;
+        }
+        Ok(())
+    }
+
+    /// Whether `directory` is `above` or lies below it.
+    pub(crate) fn is_below(&self, directory: u32, above: u32) -> bool {
+        let mut here = directory;
+        loop {
+            if here == above {
+                return true;
+            }
+            if here == ROOT {
+                return false;
+            }
+            here = self.parent(here);
+        }
+    }
+
+    /// A descriptor leads to the node now.
+    pub(crate) fn open(&mut self, node: u32) {
+        if let Some(node) = self.node_mut(node) {
+            node.open += 1;
+        }
+    }
+
+    /// One descriptor fewer leads to the node.
+    pub(crate) fn close(&mut self, number: u32) {
+        if let Some(node) = self.node_mut(number) {
+            node.open = node.open.saturating_sub(1);
+        }
+        self.forget_if_unused(number);
+    }
+
+    pub(crate) fn set_times(&mut self, node: u32, times: Times) {
+        if let Some(node) = self.node_mut(node) {
+            node.times = times;
+        }
+    }
+}
+
+impl Tree for Scratch {
+    fn attributes(&self, number: u32) -> Attributes {
+        let node = self.node(number).unwrap_or(&self.root);
+        let size = match &node.content {
+            Content::Directory(_) => 0,
+            Content::File(file) => file.size,
+            Content::Link(target) => target.len() as u64,
+        };
+        Attributes {
+            kind: node.content.kind(),
+            links: node.links,
+            size,
+            times: node.times,
+        }
+    }
+
+    fn parent(&self, directory: u32) -> u32 {
+        match self.node(directory).map(|node| &node.content) {
+            Some(Content::Directory(parent)) => *parent,
+            _ => ROOT,
+        }
+    }
+
+    fn lookup(&self, directory: u32, name: &str) -> Option<(u32, Kind)> {
+        let entry = &self.entries[self.position(directory, name)?];
+        let node = self.node(entry.node)?;
+        Some((entry.node, node.content.kind()))
+    }
+
+    fn target(&self, link: u32) -> Option<&str> {
+        match &self.node(link)?.content {
+            Content::Link(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// A cookie is an entry's own, so that it means the same when others come and go.
+    fn entry_after(&self, directory: u32, cookie: u64) -> Option<Entry<'_>> {
+        let first = self.entries.partition_point(|entry| entry.cookie <= cookie);
+        let mut later = self.entries[first..].iter();
+        let entry = later.find(|entry| entry.directory == directory)?;
+        Some(Entry {
+            cookie: entry.cookie,
+            node: entry.node,
+            kind: self.node(entry.node)?.content.kind(),
+            name: &entry.name,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Moving bytes between lists of buffers and files, a piece at a time.
+
+use crate::context::Context;
+use crate::descriptor::Place;
+use crate::files::Volume;
+use crate::memory::Memory;
+use crate::{Errno, Host};
+
+/// Most buffers in one call, as POSIX systems have it (`IOV_MAX`).
+pub(crate) const MOST_BUFFERS: u32 = 1024;
+
+/// Bytes that are copied, or zeroed, before others may run.
+const PIECE: usize = 1 << 20;
+
+/// The arguments that all reads and writes share.
+pub(crate) struct Transfer {
+    pub(crate) descriptor: u32,
+    pub(crate) list: u32,
+    pub(crate) count: u32,
+    /// Where the number of bytes goes.
+    pub(crate) done: u32,
+}
+
+impl Transfer {
+    /// Checks everything before the first byte moves, so that a call fails whole. Answers the sum of
+    /// the lengths.
+    pub(crate) fn check(&self, memory: &Memory) -> Result<u32, Errno> {
+        if self.count > MOST_BUFFERS {
+            return Err(Errno::Invalid);
+        }
+        memory.bytes(self.done, 4)?;
+        let mut sum = 0u32;
+        for index in 0..self.count {
+            let buffer = memory.buffer(self.list, index)?;
+            memory.bytes(buffer.pointer, buffer.length)?;
+            sum = sum.checked_add(buffer.length).ok_or(Errno::Invalid)?;
+        }
+        Ok(sum)
+    }
+}
+
+impl<H: Host> Context<H> {
+    /// Fills the buffers of a call, which has been checked, from a file.
+    pub(crate) fn read_at(
+        &mut self,
+        memory: &mut Memory,
+        call: &Transfer,
+        place: Place,
+        offset: u64,
+    ) -> Result<usize, Errno> {
+        let mut done = 0;
+        let mut turn = PIECE;
+        for index in 0..call.count {
+            let buffer = memory.buffer(call.list, index)?;
+            let mut target = memory.bytes_mut(buffer.pointer, buffer.length)?;
+            while !target.is_empty() {
+                let (now, later) = target.split_at_mut(target.len().min(turn));
+                let read = match self.read_piece(place, offset.saturating_add(done as u64), now) {
+                    Ok(read) => read,
+                    // What was read before it counts.
+                    Err(_) if done > 0 => return Ok(done),
+                    Err(errno) => return Err(errno),
+                };
+                done += read;
+                if read < now.len() || !self.turn_is_over(&mut turn, read) {
+                    return Ok(done);
+                }
+                target = later;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Lets others run if a turn of copying is used up. False if the command is not wanted any more.
+    fn turn_is_over(&mut self, left: &mut usize, copied: usize) -> bool {
+        *left -= copied.min(*left);
+        if *left > 0 {
+            return true;
+        }
+        *left = PIECE;
+        self.host.yield_now()
+    }
+
+    /// Fills all of `into` from a file, as far as the file goes.
+    fn read_piece(&mut self, place: Place, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        if place.volume == Volume::Scratch {
+            return Ok(self.scratch.read(place.node, offset, into));
+        }
+        let mut done = 0;
+        while done < into.len() {
+            let from = offset.saturating_add(done as u64);
+            let rest = &mut into[done..];
+            match self.host.read_file(place.node, from, rest) {
+                Ok(0) => break,
+                Ok(read) => done += read.min(rest.len()),
+                Err(_) if done > 0 => break,
+                Err(_) => return Err(Errno::Io),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes the buffers of a call, which has been checked and wants so many bytes, to a file.
+    pub(crate) fn write_at(
+        &mut self,
+        memory: &mut Memory,
+        call: &Transfer,
+        place: Place,
+        offset: u64,
+        wanted: u32,
+    ) -> Result<usize, Errno> {
+        if place.volume == Volume::Folder {
+            return Err(Errno::ReadOnly);
+        }
+        if wanted == 0 {
+            return Ok(0);
+        }
+        if offset > self.scratch.size(place.node) {
+            self.grow_to(place.node, offset)?;
+        }
+        let now_ns = self.host.realtime_ns();
+        let mut done = 0;
+        let mut turn = PIECE;
+        for index in 0..call.count {
+            let buffer = memory.buffer(call.list, index)?;
+            let mut bytes = memory.bytes(buffer.pointer, buffer.length)?;
+            while !bytes.is_empty() {
+                let (now, later) = bytes.split_at(bytes.len().min(turn));
+                let Self { host, scratch, .. } = self;
+                let at = offset.saturating_add(done as u64);
+                let written =
+                    match host.in_own_memory(|| scratch.write(place.node, at, now, now_ns)) {
+                        Ok(written) => written,
+                        Err(_) if done > 0 => return Ok(done),
+                        Err(errno) => return Err(errno),
+                    };
+                done += written;
+                if written < now.len() || !self.turn_is_over(&mut turn, written) {
+                    return Ok(done);
+                }
+                bytes = later;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Lets a scratch file grow, a piece at a time, or leaves it as it is.
+    pub(crate) fn grow_to(&mut self, node: u32, size: u64) -> Result<(), Errno> {
+        let now_ns = self.host.realtime_ns();
+        let old = self.scratch.size(node);
+        if size > self.scratch.room(node) {
+            return Err(Errno::NoSpace);
+        }
+        let mut reached = old;
+        while reached < size {
+            reached = size.min(reached.saturating_add(PIECE as u64));
+            let Self { host, scratch, .. } = self;
+            if let Err(errno) = host.in_own_memory(|| scratch.resize(node, reached, now_ns)) {
+                self.scratch.resize(node, old, now_ns)?;
+                return Err(errno);
+            }
+            if reached < size && !self.host.yield_now() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
