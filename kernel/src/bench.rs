@@ -8,6 +8,8 @@
 
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec;
+use core::hint::black_box;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use luge_sandbox::Outcome;
@@ -16,7 +18,7 @@ use x86_64::instructions::interrupts;
 
 use crate::arch::stand_in;
 use crate::arch::time::{Instant, ticks};
-use crate::functions::table;
+use crate::functions::{Function, table};
 use crate::observe::logger::line;
 use crate::sandbox::{self, Current, Request, Sandbox, Workload};
 
@@ -24,8 +26,12 @@ use crate::sandbox::{self, Current, Request, Sandbox, Workload};
 const TURNS: usize = 16;
 /// How often the long ones are.
 const LONG_TURNS: usize = 2;
+/// How often a file is read, at least once more than what is counted.
+const READS: usize = 8;
 /// How long a sandbox looks out for interruptions, in TSC ticks: some quanta.
 const LOOKOUT: u64 = 10_000_000;
+
+const MEBIBYTE: usize = 1 << 20;
 
 static FAULTED_AT: AtomicU64 = AtomicU64::new(0);
 static BEGUN_AT: AtomicU64 = AtomicU64::new(0);
@@ -109,11 +115,47 @@ pub fn all() {
             least(LONG_TURNS, || run(alone.clone())),
         );
     }
+    files();
 }
 
 fn function(name: &str) -> Option<Arc<dyn Workload>> {
-    let function = table().functions().find(|found| &*found.name == name)?;
-    Some(function.workload.clone())
+    named(name).map(|function| function.workload.clone())
+}
+
+fn named(name: &str) -> Option<&'static Arc<Function>> {
+    table().functions().find(|found| &*found.name == name)
+}
+
+/// What reading a mebibyte of the disk costs a guest, `reader`, that has been read before; and a copy of as
+/// much. The guest reads its file once for each argument.
+fn files() {
+    let Some(reader) = named("reader") else {
+        return;
+    };
+    let run = |reads: usize| {
+        least(LONG_TURNS, || {
+            let start = ticks();
+            let request = Request {
+                files: reader.files.clone(),
+                ..request(reader.workload.clone(), &["again"; 1 + READS][..reads])
+            };
+            let outcome = finish(&sandbox::submit(request, Instant::now()).expect("there is room"));
+            assert!(outcome.is_success(), "the reader reads: {outcome}");
+            ticks() - start
+        })
+    };
+    let once = run(1);
+    report("file-mebibyte", (run(1 + READS) - once) / READS as u64);
+    report("copy-mebibyte", least(LONG_TURNS, copy));
+}
+
+fn copy() -> u64 {
+    let (from, mut to) = (vec![1_u8; MEBIBYTE], vec![0_u8; MEBIBYTE]);
+    let start = ticks();
+    to.copy_from_slice(black_box(&from));
+    let end = ticks();
+    black_box(&to);
+    end - start
 }
 
 fn stand_ins() {
@@ -184,7 +226,12 @@ fn least(turns: usize, mut once: impl FnMut() -> u64) -> u64 {
 }
 
 fn submit(workload: Arc<dyn Workload>, arguments: &[&str]) -> Arc<Sandbox> {
-    let request = Request {
+    let request = request(workload, arguments);
+    sandbox::submit(request, Instant::now()).expect("there is room for one sandbox")
+}
+
+fn request(workload: Arc<dyn Workload>, arguments: &[&str]) -> Request {
+    Request {
         name: "bench".into(),
         workload,
         stack_bytes: 512 << 10,
@@ -193,14 +240,13 @@ fn submit(workload: Arc<dyn Workload>, arguments: &[&str]) -> Arc<Sandbox> {
         scratch_bytes: 0,
         files: None,
         arguments: arguments.iter().map(|word| (*word).into()).collect(),
-        environment: alloc::vec![],
-        body: alloc::vec![],
+        environment: vec![],
+        body: vec![],
         relative_deadline_ns: 10_000_000_000,
         on_miss: OnMiss::Kill,
         budget_ns: None,
         ticket: None,
-    };
-    sandbox::submit(request, Instant::now()).expect("there is room for one sandbox")
+    }
 }
 
 fn finish(sandbox: &Sandbox) -> Outcome {

@@ -32,6 +32,33 @@ const AIMS: &[(&str, u64)] = &[
 /// How many percent more `fib-30` may take than with interrupts off.
 const TIMER_PERCENT: u64 = 1;
 
+/// How many times what copying it costs a mebibyte of a file may.
+const COPIES: u64 = 2;
+
+/// A guest that reads the file `data` into its memory in one call, once for each of its arguments.
+const READER: &str = r#"(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $arguments (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_pread" (func $read (param i32 i32 i32 i64 i32) (result i32)))
+    (memory (export "memory") 18)
+    (data (i32.const 0) "data")
+    ;; One buffer of a mebibyte, at 65536.
+    (data (i32.const 16) "\00\00\01\00\00\00\10\00")
+    (func $must (param i32) (if (local.get 0) (then unreachable)))
+    (func (export "_start") (local $left i32)
+        (call $must (call $arguments (i32.const 32) (i32.const 36)))
+        (local.set $left (i32.load (i32.const 32)))
+        ;; With the rights to read and to seek.
+        (call $must (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 0)
+            (i64.const 6) (i64.const 0) (i32.const 0) (i32.const 40)))
+        (loop $again
+            (call $must (call $read (i32.load (i32.const 40)) (i32.const 16) (i32.const 1) (i64.const 0)
+                (i32.const 44)))
+            (call $must (i32.ne (i32.load (i32.const 44)) (i32.const 0x100000)))
+            (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+            (br_if $again (local.get $left)))))"#;
+
 /// Requests that are served before counting starts, so that whatever is made once has been made.
 const WARM_UP: u64 = 20;
 /// Requests over which the cost of one is averaged.
@@ -60,7 +87,8 @@ fn figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
     for engine in ["wasmi", "wasmtime"] {
         let boot = boot_of_some(lab, engine)?;
         for (name, figure) in kernel_figures(lab, engine, &boot)? {
-            if name.starts_with("sandbox-") || name.starts_with("fib-") {
+            let engines = ["sandbox-", "fib-", "file-", "copy-"];
+            if engines.iter().any(|its| name.starts_with(its)) {
                 figures.insert(format!("{name}-{engine}"), figure);
             }
         }
@@ -80,8 +108,19 @@ fn examples(lab: &Lab) -> Result<Boot> {
 
 /// A machine with the functions on its disk that are looked at one by one, run by `engine`.
 fn boot_of_some(lab: &Lab, engine: &str) -> Result<Boot> {
+    let mut routes = ["empty", "unreachable", "fib", "reader"].map(|name| {
+        json!({ "route": format!("/{name}"), "path": format!("{name}.wasm"),
+            "relative-deadline-us": 60_000_000 })
+    });
+    routes[3]["folder"] = "files".into();
+    let spec = json!([{ "name": "main", "port": 8080, "routes": routes }]);
+    let files = lab.folder(&format!("{engine}-files"))?;
+    let files = files.file("data", vec![1; 1 << 20])?;
     let folder = lab
         .folder(engine)?
+        .file("functions.json", spec.to_string())?
+        .file("reader.wasm", wat::parse_str(READER)?)?
+        .copy_folder("files", files.path())?
         .copy("empty.wasm", lab.example("empty")?)?
         .copy("unreachable.wasm", lab.hostile("unreachable")?)?
         .copy("fib.wasm", lab.example("fib")?)?;
@@ -151,6 +190,10 @@ fn aim_of(name: &str, figures: &BTreeMap<String, u64>) -> Option<u64> {
     if let Some(engine) = name.strip_prefix("fib-30-") {
         let undisturbed = figures.get(&format!("fib-30-undisturbed-{engine}"))?;
         return Some(undisturbed + undisturbed * TIMER_PERCENT / 100);
+    }
+    if let Some(engine) = name.strip_prefix("file-mebibyte-") {
+        let copy = figures.get(&format!("copy-mebibyte-{engine}"))?;
+        return Some(copy * COPIES);
     }
     let aim = AIMS.iter().find(|(aimed, _)| *aimed == name)?;
     Some(aim.1)

@@ -133,7 +133,7 @@ fn nothing_of_one_requests_scratch_is_seen_by_the_next(lab: &Lab) -> Result<()> 
 fn a_thousand_requests_that_wrote_files_and_trapped_leave_nothing_behind(lab: &Lab) -> Result<()> {
     const WARM_UP: u64 = 20;
     const REQUESTS: u64 = 1_000;
-    let machine = filling(lab, 512 << 10, "memory_report=1")?;
+    let machine = filling(lab, 128 << 10, "memory_report=1")?;
     let client = machine.client();
     let trap = || {
         let response = client.get("/fill-scratch?end=trap")?;

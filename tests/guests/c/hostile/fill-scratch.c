@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char bytes[64 << 10];
+static char bytes[16 << 10];
 
 /* Writes to `name` until it cannot, and returns how much that was. */
 static long long fill(const char *name) {
