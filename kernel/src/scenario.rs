@@ -39,6 +39,8 @@ pub fn at_boot(name: &str) -> bool {
         "starved" => starved::all(),
         "registers" => registers::all(),
         "warm" => warm::all(),
+        #[cfg(feature = "wasmtime")]
+        "platform" => crate::engine::wasmtime::try_platform(),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -196,7 +198,7 @@ fn run_once(function: &functions::Function) -> Outcome {
 }
 
 /// A request for something that is no function.
-fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sandbox::Request {
+pub fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sandbox::Request {
     sandbox::Request {
         name: "scenario".into(),
         workload,
@@ -216,7 +218,7 @@ fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sandbo
 }
 
 /// Runs a sandbox to its end, alone on the machine.
-fn run(request: sandbox::Request) -> Outcome {
+pub fn run(request: sandbox::Request) -> Outcome {
     let sandbox = sandbox::submit(request, Instant::now()).expect("there is room for one sandbox");
     loop {
         while sandbox.take_output().is_some() {}

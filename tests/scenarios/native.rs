@@ -21,6 +21,7 @@ scenarios![
     native_code_of_another_engine_or_with_other_settings_is_named_too,
     native_code_runs_on_every_processor_of_its_level_and_on_no_lesser_one,
     a_route_that_wants_native_code_is_left_out_without_it,
+    what_is_remapped_is_blank_and_what_is_unmapped_is_gone,
 ];
 
 /// Routes of these machines run as native code or not at all.
@@ -241,4 +242,16 @@ fn a_route_that_wants_native_code_is_left_out_without_it(lab: &Lab) -> Result<()
         line.contains("fib.wasm: left out: native code: it is no file of native code")
     })?;
     machine.client().get("/fib?n=10")?.expect_status(404)
+}
+
+/// The platform layer, called as the runtime could: see `kernel/src/engine/wasmtime/platform/scenario.rs`.
+fn what_is_remapped_is_blank_and_what_is_unmapped_is_gone(lab: &Lab) -> Result<()> {
+    let machine = lab.serve(&Boot::new(Kernel::Scenarios).append("scenario=platform"))?;
+    machine.line("the report of the scenario", |line| {
+        line.contains("platform: all tried")
+    })?;
+    let found = |line: &String| line.contains("platform::scenario] error:");
+    let found: Vec<_> = machine.serial.lines().into_iter().filter(found).collect();
+    ensure!(found.is_empty(), "{found:#?}");
+    Ok(())
 }

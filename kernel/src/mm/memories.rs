@@ -11,6 +11,8 @@
 //! Invariant: a page that is mapped in a slot is accessible; it is its own frame (writable) or the
 //! image's (read-only). In an idle slot every page is as it was before its first write.
 
+mod blank;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -24,6 +26,8 @@ use super::frames;
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 use crate::arch::traps::Touch;
+
+pub use self::blank::Blank;
 
 /// How many slots are kept ready for the next sandbox of a program.
 const IDLE: usize = 64;
@@ -81,7 +85,8 @@ struct Idle {
 #[derive(Debug)]
 pub struct Memory {
     slot: u32,
-    for_use: Use,
+    /// Who can have the slot next; None if it is no more what that sandbox expects.
+    for_use: Option<Use>,
     /// How much was accessible at first, in bytes: as much stays mapped for the next sandbox.
     initial: u64,
 }
@@ -158,11 +163,10 @@ impl Memory {
             Some(idle) => idle.number,
             None => take_free().ok_or(MemoryError::NoSlot)?,
         };
-        let initial = 0;
         Ok(Self {
             slot,
-            for_use,
-            initial,
+            for_use: Some(for_use),
+            initial: 0,
         })
     }
 
@@ -282,9 +286,12 @@ impl Memory {
     /// As for [`Self::park`].
     pub unsafe fn give_back(self) {
         // SAFETY: as the caller promises.
-        let idle = unsafe { self.into_idle() };
-        if let Some(older) = keep(idle) {
-            older.forget();
+        unsafe { self.park() };
+        let number = self.slot;
+        match self.for_use.map(|for_use| keep(Idle { number, for_use })) {
+            Some(Some(older)) => older.forget(),
+            Some(None) => {}
+            None => forget(number),
         }
     }
 
@@ -294,18 +301,8 @@ impl Memory {
     /// As for [`Self::park`].
     pub unsafe fn give_up(self) {
         // SAFETY: as the caller promises.
-        unsafe { self.into_idle() }.forget();
-    }
-
-    /// # Safety
-    /// As for [`Self::park`].
-    unsafe fn into_idle(self) -> Idle {
-        // SAFETY: as the caller promises.
         unsafe { self.park() };
-        Idle {
-            number: self.slot,
-            for_use: self.for_use,
-        }
+        forget(self.slot);
     }
 }
 
@@ -314,15 +311,19 @@ impl Idle {
         &SLOTS[self.number as usize]
     }
 
-    /// Unmaps all of it and gives the slot back.
     fn forget(self) {
-        let start = layout::memory_range(self.number).start;
-        self.slot().unmap(start..start + KEPT_BYTES, start);
-        self.slot().image.store(null_mut(), Relaxed);
-        FREE.lock()
-            .give_back(self.number)
-            .expect("the slot was taken when it was first used");
+        forget(self.number);
     }
+}
+
+/// Unmaps all of a restored slot and gives it back.
+fn forget(number: u32) {
+    let (start, slot) = (layout::memory_range(number).start, &SLOTS[number as usize]);
+    slot.unmap(start..start + KEPT_BYTES, start);
+    slot.image.store(null_mut(), Relaxed);
+    FREE.lock()
+        .give_back(number)
+        .expect("the slot was taken when it was first used");
 }
 
 /// The #PF handler: maps the page of `address` if it may be touched so. False if it may not.

@@ -20,6 +20,9 @@ mod platform;
 #[cfg(feature = "scenarios")]
 mod scenario;
 
+#[cfg(feature = "scenarios")]
+pub use platform::scenario::all as try_platform;
+
 use alloc::format;
 
 use core::mem::ManuallyDrop;

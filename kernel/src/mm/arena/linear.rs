@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use super::{Arena, parked};
 use crate::arch::lock::Critical;
-use crate::mm::memories::{Image, Memory, MemoryError, Use};
+use crate::mm::memories::{Blank, Image, Memory, MemoryError, Use};
 
 /// How many linear memories a sandbox can have: as many as a module (`luge_module`).
 const MOST: usize = 1;
@@ -118,7 +118,25 @@ impl Arena {
         unsafe { memory.set_image(start, image) }
     }
 
-    /// Takes a linear memory back before the sandbox ends.
+    /// Drops what is in `range` of a linear memory: see [`Memory::blank`].
+    ///
+    /// # Errors
+    /// [`MemoryError`]; nothing has changed then.
+    ///
+    /// # Safety
+    /// As [`Self::take_memory`]; nobody may count on what is in the range.
+    pub unsafe fn blank_memory(&self, range: Range<u64>, blank: Blank) -> Result<(), MemoryError> {
+        let _critical = Critical::enter();
+        // SAFETY: the caller is the only one that touches the arena.
+        let inner = unsafe { &mut *self.inner.get() };
+        let memory = memory_at(&mut inner.memories, range.start)?;
+        // SAFETY: as the caller promises.
+        unsafe { memory.blank(range, blank) }?;
+        inner.snapshot = None;
+        Ok(())
+    }
+
+    /// Takes a linear memory back before the sandbox ends, and unmaps all of it.
     ///
     /// # Errors
     /// [`MemoryError::BadRange`] if `span` is not all of the address space of one.
@@ -134,7 +152,7 @@ impl Arena {
         let memory = place.and_then(Option::take).ok_or(MemoryError::BadRange)?;
         inner.snapshot = None;
         // SAFETY: as the caller promises.
-        unsafe { memory.give_back() };
+        unsafe { memory.give_up() };
         Ok(())
     }
 }

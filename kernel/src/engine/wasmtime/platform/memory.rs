@@ -14,7 +14,7 @@ use luge_native::settings::{MEMORY_GUARD, MEMORY_SPAN};
 
 use crate::arch::paging::{Access, PAGE_BYTES};
 use crate::mm::arena::Arena;
-use crate::mm::memories::{Image, MemoryError};
+use crate::mm::memories::{Blank, Image, MemoryError};
 use crate::mm::{allocator, code};
 
 const _: () = assert!(
@@ -23,9 +23,9 @@ const _: () = assert!(
 );
 
 /// `WASMTIME_PROT_READ`, `WASMTIME_PROT_WRITE` and `WASMTIME_PROT_EXEC`.
-const READ: u32 = 1 << 0;
-const WRITE: u32 = 1 << 1;
-const EXECUTE: u32 = 1 << 2;
+pub(super) const READ: u32 = 1 << 0;
+pub(super) const WRITE: u32 = 1 << 1;
+pub(super) const EXECUTE: u32 = 1 << 2;
 
 /// Why a call failed; the runtime passes the number on as "os error N".
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,11 @@ extern "C" fn wasmtime_page_size() -> usize {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_mmap_new(bytes: usize, protection: u32, start: &mut *mut u8) -> i32 {
+pub(super) extern "C" fn wasmtime_mmap_new(
+    bytes: usize,
+    protection: u32,
+    start: &mut *mut u8,
+) -> i32 {
     let place = match (arena(), protection) {
         (Some(arena), 0) if bytes as u64 == MEMORY_SPAN => {
             // SAFETY: this is the sandbox that runs on the arena.
@@ -100,14 +104,26 @@ extern "C" fn wasmtime_mmap_new(bytes: usize, protection: u32, start: &mut *mut 
     status(place.map(|place| *start = place as *mut u8))
 }
 
-/// Would drop what is mapped and map it anew. Only allocators that reuse memories do that.
+/// Drops what is there, of a linear memory. The runtime asks for it only where memories are reused, which its
+/// on-demand allocator does not.
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_mmap_remap(_: *mut u8, _: usize, _: u32) -> i32 {
-    Failure::Unexpected as i32
+pub(super) extern "C" fn wasmtime_mmap_remap(start: *mut u8, bytes: usize, protection: u32) -> i32 {
+    status(remap(range(start, bytes), protection))
+}
+
+fn remap(range: Range<u64>, protection: u32) -> Result<(), Failure> {
+    let blank = match protection {
+        0 => Blank::Nothing,
+        _ if protection == READ | WRITE => Blank::Zeroes,
+        _ => return Err(Failure::Unexpected),
+    };
+    let arena = arena().ok_or(Failure::Unexpected)?;
+    // SAFETY: this is the sandbox that runs on the arena; the runtime wants what is there dropped.
+    Ok(unsafe { arena.blank_memory(range, blank) }?)
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_munmap(start: *mut u8, bytes: usize) -> i32 {
+pub(super) extern "C" fn wasmtime_munmap(start: *mut u8, bytes: usize) -> i32 {
     let range = range(start, bytes);
     status(match arena() {
         // SAFETY: this is the sandbox that runs on the arena; the runtime does not touch what it unmaps.
@@ -118,7 +134,7 @@ extern "C" fn wasmtime_munmap(start: *mut u8, bytes: usize) -> i32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_mprotect(start: *mut u8, bytes: usize, protection: u32) -> i32 {
+pub(super) extern "C" fn wasmtime_mprotect(start: *mut u8, bytes: usize, protection: u32) -> i32 {
     let range = range(start, bytes);
     status(access(protection).and_then(|access| protect(range, access)))
 }
@@ -139,7 +155,7 @@ fn protect(range: Range<u64>, access: Access) -> Result<(), Failure> {
 
 /// An image of the initial data of a memory. Called by the kernel, when a module is loaded.
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_memory_image_new(
+pub(super) extern "C" fn wasmtime_memory_image_new(
     data: *const u8,
     bytes: usize,
     image: &mut *mut Image,
@@ -154,7 +170,11 @@ extern "C" fn wasmtime_memory_image_new(
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_memory_image_map_at(image: *mut Image, start: *mut u8, bytes: usize) -> i32 {
+pub(super) extern "C" fn wasmtime_memory_image_map_at(
+    image: *mut Image,
+    start: *mut u8,
+    bytes: usize,
+) -> i32 {
     status(map_image(image, range(start, bytes)))
 }
 
@@ -167,7 +187,7 @@ fn map_image(image: *mut Image, range: Range<u64>) -> Result<(), Failure> {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn wasmtime_memory_image_free(image: *mut Image) {
+pub(super) extern "C" fn wasmtime_memory_image_free(image: *mut Image) {
     if let Some(image) = NonNull::new(image) {
         // SAFETY: it came from `wasmtime_memory_image_new`, and the runtime has no use for it any more.
         drop(unsafe { alloc::boxed::Box::from_raw(image.as_ptr()) });

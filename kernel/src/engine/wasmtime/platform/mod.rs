@@ -6,6 +6,8 @@
 
 mod locks;
 mod memory;
+#[cfg(feature = "scenarios")]
+pub mod scenario;
 
 use core::sync::atomic::Ordering::Relaxed;
 
