@@ -15,7 +15,7 @@ use x86_64::structures::idt::InterruptDescriptorTable;
 
 pub use crate::arch::stand_in::{avx, divide, fill_stack_by, wild_write};
 use crate::arch::time::Instant;
-use crate::arch::{paging, per_cpu, stand_in, traps};
+use crate::arch::{interrupts, paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::mm::arena::parked;
 use crate::{functions, mm, sandbox};
@@ -36,6 +36,9 @@ pub fn at_boot(name: &str) -> bool {
         "audit" => info!("audit: {:?}", paging::audit()),
         "failing-allocations" => failing_allocations(),
         "many-faults" => many_faults(),
+        "no-page-fault-stack" => interrupts::scenario::page_faults_without_stack(),
+        "mapped-guards" => mm::stacks::scenario::map_guards(u64::MAX),
+        "narrow-guards" => mm::stacks::scenario::map_guards(16 << 10),
         "starved" => starved::all(),
         "registers" => registers::all(),
         "warm" => warm::all(),

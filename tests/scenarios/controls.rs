@@ -11,12 +11,19 @@ use anyhow::{Context, Result, ensure};
 use luge_boot_info::exit::ExitCode;
 use luge_harness::{Boot, End, Kernel, Lab, golden, process, stub};
 
+use crate::catalogue::machine::Catalogue;
+use crate::catalogue::named;
+use crate::guests::Engine;
+
 scenarios![
     a_machine_that_hangs_is_ended_and_reported,
     a_triple_fault_is_told_from_a_power_off,
     a_code_of_the_kernel_is_told_from_a_power_off,
     a_machine_that_never_gets_ready_is_reported,
     a_text_that_differs_from_its_golden_file_is_reported,
+    an_overflow_brings_a_kernel_down_whose_page_faults_have_no_stack,
+    a_stack_whose_guard_is_mapped_fails_the_catalogue,
+    a_guard_that_begins_too_late_fails_the_catalogue,
 ];
 
 /// A machine that runs nothing but `code`.
@@ -75,5 +82,60 @@ fn a_text_that_differs_from_its_golden_file_is_reported(_: &Lab) -> Result<()> {
         format!("{error:#}").contains("+ what nobody wrote down"),
         "{error:#}"
     );
+    Ok(())
+}
+
+/// A case of the catalogue that overflows the native stack, in each engine.
+const OVERFLOWS: [(Engine, &str); 2] = [
+    (Engine::Wasmi, "fill-stack"),
+    (Engine::Wasmtime, "stack-overflow"),
+];
+
+/// With 0 as the IST entry of #PF the fault cannot be delivered on a stack that has no room. Faults that leave
+/// room still end their sandbox.
+fn an_overflow_brings_a_kernel_down_whose_page_faults_have_no_stack(lab: &Lab) -> Result<()> {
+    for (engine, name) in OVERFLOWS {
+        let cases = [named("wild-write"), named(name)];
+        let mut catalogue = Catalogue::serve(lab, engine, &cases, "scenario=no-page-fault-stack")?;
+        catalogue.check(cases[0])?;
+        let error = catalogue.check_alone(cases[1]).err();
+        error.context("the kernel survived it")?;
+        catalogue
+            .machine
+            .ends_with(End::Code(ExitCode::LastWords))?;
+        let said = catalogue.machine.serial.text();
+        ensure!(said.contains("#DF"), "{engine:?}: it was no double fault");
+    }
+    Ok(())
+}
+
+/// An overflow that no guard stops goes on through what lies below, which is the kernel's.
+fn a_stack_whose_guard_is_mapped_fails_the_catalogue(lab: &Lab) -> Result<()> {
+    for (engine, name) in OVERFLOWS {
+        let case = named(name);
+        let mut catalogue = Catalogue::serve(lab, engine, &[case], "scenario=mapped-guards")?;
+        let error = catalogue.check_alone(case).err();
+        error.with_context(|| format!("{engine:?}: it was overlooked"))?;
+        catalogue.machine.ends_with(End::Code(ExitCode::Panic))?;
+        let said = catalogue.machine.serial.text();
+        let beyond = "the kernel stack of a host call overflowed";
+        ensure!(said.contains(beyond), "{engine:?}: the guard held it up");
+    }
+    Ok(())
+}
+
+/// Where the guard begins a little too late, the sandbox still ends by the right name, and the log says that
+/// it got too far.
+fn a_guard_that_begins_too_late_fails_the_catalogue(lab: &Lab) -> Result<()> {
+    for (engine, name) in OVERFLOWS {
+        let case = named(name);
+        let catalogue = Catalogue::serve(lab, engine, &[case], "scenario=narrow-guards")?;
+        let error = catalogue.check_alone(case).err();
+        let error = error.with_context(|| format!("{engine:?}: it was overlooked"))?;
+        ensure!(
+            format!("{error:#}").contains("bytes beyond the stack"),
+            "{engine:?}: {error:#}"
+        );
+    }
     Ok(())
 }

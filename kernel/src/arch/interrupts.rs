@@ -7,6 +7,9 @@
 //! taken from a sandbox only through the one function that [`on_preemption`] registers, and only
 //! while guest code is running, or what guest code called outside of any host call and lock.
 
+#[cfg(feature = "scenarios")]
+pub mod scenario;
+
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 

@@ -9,6 +9,9 @@
 //!
 //! Invariant: a pooled stack is all zero and clean, except for its kernel stack.
 
+#[cfg(feature = "scenarios")]
+pub mod scenario;
+
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -131,6 +134,8 @@ pub fn take(bytes: u64) -> Option<Stack> {
         make_room(bytes + KERNEL_STACK_BYTES);
         let stack = reserve(bytes)?;
         let mapped = map(stack.range()).and_then(|()| map(stack.kernel_range()));
+        #[cfg(feature = "scenarios")]
+        let mapped = mapped.and_then(|()| scenario::map_guard(&stack));
         if mapped.is_none() {
             // SAFETY: nobody has seen the stack yet.
             unsafe { unmap(&stack) };
@@ -240,6 +245,11 @@ fn map(range: Range<u64>) -> Option<()> {
 /// # Safety
 /// As for [`give_back`]; and the stack must be forgotten afterwards.
 unsafe fn unmap(stack: &Stack) {
+    #[cfg(feature = "scenarios")]
+    // SAFETY: as the caller promises.
+    unsafe {
+        scenario::unmap_guard(stack);
+    }
     for range in [stack.range(), stack.kernel_range()] {
         // SAFETY: nobody uses the range, so its frames are nobody's once they are unmapped.
         unsafe { paging::unmap(range, &mut |frame| frames::release(frame)) };
