@@ -1,5 +1,8 @@
 //! Twenty thousand requests under deadlines and preemption, while one function faults and another loops beside
 //! them all the time.
+//!
+//! Admission is off: these clients take all the time that there is, and never let go. With admission a request that
+//! the host's own load makes longer than its booking would come after all of theirs, until its deadline.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
@@ -25,11 +28,11 @@ const REQUESTS: u32 = 20_000;
 /// Clients that ask for `empty`, each on a connection of its own.
 const CLIENTS: u64 = 4;
 
-/// The deadline of `empty`. Whatever the host does to the machine, an answer after this is no answer.
-const SHORT_US: u32 = 1_500_000;
-/// The deadline of the loop: later, so that it has the processor when nobody else wants it, and ends a few
-/// times while the requests come.
-const LONG_US: u32 = 2 * SHORT_US;
+/// The deadline of `empty` and of what faults, in microseconds. Longer than anything the host does to the machine.
+const SHORT_US: u32 = 2_500_000;
+/// The deadline of the loop: later, so that it has the processor when nobody else wants it, and ends a few times
+/// while the requests come.
+const LONG_US: u32 = 5_000_000;
 
 fn twenty_thousand_interpreted_requests_are_answered_beside_faults_and_loops(
     lab: &Lab,
@@ -64,7 +67,7 @@ fn crowd(lab: &Lab, engine: Engine, quantum: &str) -> Result<()> {
     let boot = guests
         .boot(lab)?
         .append(quantum)
-        .append("log=error,main=info");
+        .append("admission=off log=error,main=info");
     let machine = lab.serve(&boot.limit(Duration::from_secs(300)))?;
     let mut askers = clients(&machine, CLIENTS + 2)?;
     let others = askers.split_off(CLIENTS as usize);
