@@ -27,7 +27,7 @@ scenarios![
 const AMPLE_US: u64 = 60_000_000;
 
 /// A folder of functions: the examples of the table that want a folder, with that folder.
-fn with_folder(lab: &Lab) -> Result<luge_harness::disk::Folder> {
+pub fn with_folder(lab: &Lab) -> Result<luge_harness::disk::Folder> {
     let routes = ["files", "anthology"].map(|name| {
         let mut route = route(name, AMPLE_US);
         route["folder"] = "shelf".into();
@@ -41,7 +41,7 @@ fn with_folder(lab: &Lab) -> Result<luge_harness::disk::Folder> {
         .copy_folder("shelf", &shelf)
 }
 
-fn answer_as_the_table_says(lab: &Lab, machine: &Machine) -> Result<()> {
+pub fn answer_as_the_table_says(lab: &Lab, machine: &Machine) -> Result<()> {
     let table = fs::read_to_string(lab.workshop().root().join("tests/guests/cases.json"))?;
     let table: Value = serde_json::from_str(&table)?;
     let runs = table["runs"].as_array().context("the table has runs")?;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use luge_boot_info::exit::ExitCode;
 use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine};
+use luge_memory::layout::KERNEL_STACK_BYTES;
 use serde_json::Value;
 
+use crate::files::{answer_as_the_table_says, with_folder};
 use crate::served::{route, spec};
 
 scenarios![
@@ -17,6 +19,7 @@ scenarios![
     whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox,
     whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox_with_native_code,
     nothing_of_one_sandbox_is_left_in_anothers_registers,
+    no_host_call_needs_half_of_its_stack,
 ];
 
 /// Enough for every guest that ends by itself.
@@ -159,5 +162,21 @@ fn nothing_of_one_sandbox_is_left_in_anothers_registers(lab: &Lab) -> Result<()>
     let found = |line: &String| line.contains("scenario::registers] error:");
     let found: Vec<_> = machine.serial.lines().into_iter().filter(found).collect();
     ensure!(found.is_empty(), "{found:#?}");
+    Ok(())
+}
+
+/// Those that read the disk go deepest.
+fn no_host_call_needs_half_of_its_stack(lab: &Lab) -> Result<()> {
+    let machine = lab.serve(&Boot::new(Kernel::Scenarios).disk(with_folder(lab)?.disk()))?;
+    answer_as_the_table_says(lab, &machine)?;
+    let lines = machine.serial.lines();
+    let used = |line: &String| {
+        let (_, rest) = line.split_once("host calls: ")?;
+        let (bytes, _) = rest.split_once(" bytes of a kernel stack")?;
+        bytes.parse::<u64>().ok()
+    };
+    let used = lines.iter().filter_map(used).max();
+    let used = used.context("no host call was seen")?;
+    ensure!(used < KERNEL_STACK_BYTES / 2, "{used} bytes were used");
     Ok(())
 }

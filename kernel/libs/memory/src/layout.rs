@@ -40,7 +40,7 @@ pub const MAX_STACK_BYTES: u64 = 8 * MIB;
 /// The smallest stack, in bytes.
 pub const MIN_STACK_BYTES: u64 = 32 * KIB;
 /// The stack of a sandbox's host calls, in bytes.
-pub const KERNEL_STACK_BYTES: u64 = 16 * KIB;
+pub const KERNEL_STACK_BYTES: u64 = 32 * KIB;
 /// Every guard has at least this many bytes.
 pub const GUARD_BYTES: u64 = 64 * KIB;
 
