@@ -2,7 +2,8 @@
 //! out otherwise than expected.
 //!
 //! What runs them is the kernel's own engine and WASI, included as they are; only what lies below
-//! them, the sandbox, the disk and the machine, is replaced by [`sandbox`], [`files`] and [`arch`]. So a function that
+//! them, the sandbox, the disk and the machine, is replaced by [`sandbox`], [`files`], [`mm`]
+//! and [`arch`]. So a function that
 //! passes here and fails in the kernel shows where to look.
 //!
 //! The engine dispatches by `become` as in the kernel, so this builds with `RUSTC_BOOTSTRAP=1`.
@@ -12,6 +13,7 @@ extern crate alloc;
 mod arch;
 mod cases;
 mod files;
+mod mm;
 mod sandbox;
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,10 @@ pub trait Files: Send + Sync {
 /// What runs in a sandbox.
 pub trait Workload: Send + Sync {
     fn run(&self, sandbox: Current) -> Outcome;
+
+    /// A number that no other program has.
+    #[expect(dead_code, reason = "the kernel keeps arenas by it")]
+    fn program(&self) -> u64;
 }
 
 #[derive(Default)]
