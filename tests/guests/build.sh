@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds all guests from source: `build.sh OUTPUT` fills OUTPUT/examples and OUTPUT/hostile.
+# Builds all guests from source: `build.sh OUTPUT` fills OUTPUT/examples, OUTPUT/files (functions that want
+# a folder) and OUTPUT/hostile.
 #
 # Builds only what has changed, and says something only if it builds. Needs rustup's wasm targets for
 # the Rust ones, and clang, lld and wasi-libc for those in C.
@@ -15,7 +16,7 @@ fail() {
 }
 
 [ $# -eq 1 ] || fail "usage: build.sh OUTPUT"
-mkdir -p "$1/examples" "$1/hostile"
+mkdir -p "$1/examples" "$1/files" "$1/hostile"
 output=$(CDPATH='' cd -- "$1" && pwd)
 
 need() {
@@ -74,15 +75,17 @@ build_rust() {
     cd "$here/rust"
     build_package plain wasm32-wasip1
     build_package small wasm32-unknown-unknown
-    put_all plain wasm32-wasip1
-    put_all small wasm32-unknown-unknown
+    build_package files wasm32-wasip1
+    put_all plain wasm32-wasip1 examples
+    put_all small wasm32-unknown-unknown examples
+    put_all files wasm32-wasip1 files
 }
 
-# The modules of package $1, which was built for target $2.
+# The modules of package $1, which was built for target $2, into folder $3.
 put_all() {
     for program in "$here/rust/$1"/src/bin/*; do
         module=$(basename "$program" .rs).wasm
-        put "$CARGO_TARGET_DIR/$2/release/$module" "$output/examples/$module"
+        put "$CARGO_TARGET_DIR/$2/release/$module" "$output/$3/$module"
     done
 }
 

@@ -12,8 +12,8 @@ use crate::load::{memory, wait_for_the_end_of};
 use crate::served::{beside_a_neighbour, machine_with, route, spec};
 
 scenarios![
-    every_example_with_a_folder_answers_as_the_table_says,
-    every_example_with_a_folder_answers_the_same_in_native_code,
+    every_user_of_files_answers_as_the_table_says,
+    every_user_of_files_answers_the_same_in_native_code,
     a_folder_that_is_not_on_the_disk_is_named_with_its_route,
     a_scratch_that_is_full_says_so_and_holds_nobody_up,
     a_scratch_that_may_be_larger_than_the_machine_takes_no_more_than_there_is,
@@ -26,18 +26,20 @@ scenarios![
 /// Enough for every guest that ends by itself.
 const AMPLE_US: u64 = 60_000_000;
 
-/// A folder of functions: the examples of the table that want a folder, with that folder.
+/// A folder of functions that use files, each with a folder, and once more without, as `bare-NAME`.
 pub fn with_folder(lab: &Lab) -> Result<luge_harness::disk::Folder> {
-    let routes = ["files", "anthology"].map(|name| {
-        let mut route = route(name, AMPLE_US);
-        route["folder"] = "shelf".into();
-        route
-    });
+    let mut routes = Vec::new();
+    for name in ["files", "anthology"] {
+        let (mut with, mut bare) = (route(name, AMPLE_US), route(name, AMPLE_US));
+        with["folder"] = "shelf".into();
+        bare["route"] = format!("/bare-{name}").into();
+        routes.extend([with, bare]);
+    }
     let shelf = lab.workshop().root().join("tests/guests/data/shelf");
     lab.folder("disk")?
         .file("functions.json", spec(&routes))?
-        .copy("files.wasm", lab.example("files")?)?
-        .copy("anthology.wasm", lab.example("anthology")?)?
+        .copy("files.wasm", lab.file_user("files")?)?
+        .copy("anthology.wasm", lab.file_user("anthology")?)?
         .copy_folder("shelf", &shelf)
 }
 
@@ -47,23 +49,30 @@ pub fn answer_as_the_table_says(lab: &Lab, machine: &Machine) -> Result<()> {
     let runs = table["runs"].as_array().context("the table has runs")?;
     let client = machine.client();
     let mut checked = 0;
-    for run in runs.iter().filter(|run| run.get("folder").is_some()) {
+    for run in runs {
         let module = run["module"].as_str().context("a module")?;
-        let name = module.strip_prefix("examples/").context("an example")?;
-        check(lab, &client, name, run).with_context(|| run.to_string())?;
+        let Some(name) = module.strip_prefix("files/") else {
+            continue;
+        };
+        let bare = if run.get("folder").is_some() {
+            ""
+        } else {
+            "bare-"
+        };
+        check(lab, &client, &format!("{bare}{name}"), run).with_context(|| run.to_string())?;
         checked += 1;
     }
-    ensure!(checked >= 8, "the table has only {checked} with a folder");
+    ensure!(checked >= 15, "the table has only {checked} that use files");
     Ok(())
 }
 
-fn every_example_with_a_folder_answers_as_the_table_says(lab: &Lab) -> Result<()> {
+fn every_user_of_files_answers_as_the_table_says(lab: &Lab) -> Result<()> {
     let disk = with_folder(lab)?.disk();
     let machine = lab.serve(&Boot::new(Kernel::Product).disk(disk))?;
     answer_as_the_table_says(lab, &machine)
 }
 
-fn every_example_with_a_folder_answers_the_same_in_native_code(lab: &Lab) -> Result<()> {
+fn every_user_of_files_answers_the_same_in_native_code(lab: &Lab) -> Result<()> {
     let disk = Disk::Image(lab.native_image(&with_folder(lab)?)?);
     let boot = Boot::new(Kernel::Product)
         .disk(disk)
@@ -76,7 +85,7 @@ fn a_folder_that_is_not_on_the_disk_is_named_with_its_route(lab: &Lab) -> Result
     missing["folder"] = "no/such".into();
     let routes = [missing, route("fib", AMPLE_US)];
     let folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
-    let folder = folder.copy("files.wasm", lab.example("files")?)?;
+    let folder = folder.copy("files.wasm", lab.file_user("files")?)?;
     let folder = folder.copy("fib.wasm", lab.example("fib")?)?;
     let disk = Disk::Image(lab.plain_image(&folder)?);
     let machine = lab.serve(&Boot::new(Kernel::Product).disk(disk))?;
@@ -119,7 +128,7 @@ fn a_scratch_that_may_be_larger_than_the_machine_takes_no_more_than_there_is(
 fn nothing_of_one_requests_scratch_is_seen_by_the_next(lab: &Lab) -> Result<()> {
     let disk = lab
         .folder("disk")?
-        .copy("files.wasm", lab.example("files")?)?
+        .copy("files.wasm", lab.file_user("files")?)?
         .disk();
     let machine = lab.serve(&Boot::new(Kernel::Product).disk(disk))?;
     for _ in 0..20 {
@@ -159,7 +168,7 @@ fn a_thousand_requests_that_wrote_files_and_trapped_leave_nothing_behind(lab: &L
 /// What is refused in a host call is an errno, anywhere else the end of the sandbox.
 fn every_allocation_of_a_scratch_may_fail_and_the_kernel_goes_on(lab: &Lab) -> Result<()> {
     let folder = lab.folder("disk")?;
-    let folder = folder.copy("anthology.wasm", lab.example("anthology")?)?;
+    let folder = folder.copy("anthology.wasm", lab.file_user("anthology")?)?;
     let boot = Boot::new(Kernel::Scenarios)
         .disk(folder.disk())
         .append("scenario=failing-allocations");

@@ -215,6 +215,18 @@ impl Lab {
             .join(format!("{name}.wasm")))
     }
 
+    /// A function that uses files, by its name without `.wasm`.
+    ///
+    /// # Errors
+    /// The guests do not build.
+    pub fn file_user(&self, name: &str) -> Result<PathBuf> {
+        Ok(self
+            .workshop
+            .guests()?
+            .join("files")
+            .join(format!("{name}.wasm")))
+    }
+
     /// A guest that misbehaves, by its name without `.wasm`.
     ///
     /// # Errors
