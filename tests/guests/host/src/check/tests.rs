@@ -1,6 +1,6 @@
 //! Rules of the engine that no guest of the collection shows.
 
-use crate::cases::execute;
+use crate::cases::{PATIENCE, execute};
 use crate::engine::{CompileError, LARGEST_MODULE, Program};
 use crate::sandbox::Sandbox;
 
@@ -19,7 +19,7 @@ fn outcome(fields: &str) -> String {
 
 fn outcome_of(fields: &str) -> String {
     let program = compile(&format!("(module {fields})")).expect("it is admitted");
-    execute(program, Sandbox::default()).0
+    execute(program, Sandbox::default(), PATIENCE).0
 }
 
 const EXIT: &str = r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#;
