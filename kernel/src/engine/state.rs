@@ -1,7 +1,6 @@
 //! What one run has beside its memory, in either engine.
 
 use core::fmt;
-use core::mem::ManuallyDrop;
 
 use luge_sandbox::Outcome;
 use luge_wasi::{Context, Exit, Function};
@@ -44,9 +43,8 @@ impl<M> State<M> {
     /// The state at the start of a run in an instance that may be an earlier sandbox's: this one is spoken to
     /// from now on.
     pub(super) fn begin(&mut self, sandbox: Current) {
-        let wasi = Context::new(Outside::new(sandbox));
-        // What the earlier sandbox had is in the arena, and nobody's.
-        let _ = ManuallyDrop::new(core::mem::replace(&mut self.wasi, wasi));
+        // The arena is as it was before the earlier sandbox's first call.
+        self.wasi.begin(Outside::new(sandbox));
     }
 
     /// Carries out a guest's call, as the kernel, on the bytes of its memory. Gives the errno.

@@ -52,18 +52,20 @@ impl Arguments<'_> {
 impl<H: Host> Context<H> {
     /// A command that has not started.
     pub fn new(host: H) -> Self {
-        let scratch_bytes = host.scratch_bytes();
-        let volumes = [
-            host.folder().map(|_| Volume::Folder),
-            (scratch_bytes > 0).then_some(Volume::Scratch),
-        ];
         Self {
             position: 0,
-            descriptors: Descriptors::new(&volumes),
-            scratch: Scratch::new(scratch_bytes),
+            descriptors: Descriptors::new(volumes(&host)),
+            scratch: Scratch::new(host.scratch_bytes()),
             lines: Lines::new(),
             host,
         }
+    }
+
+    /// Makes another command of one that has not started.
+    pub fn begin(&mut self, host: H) {
+        self.descriptors = Descriptors::new(volumes(&host));
+        self.scratch = Scratch::new(host.scratch_bytes());
+        self.host = host;
     }
 
     /// What of the body has not been read.
@@ -226,6 +228,14 @@ impl<H: Host> Context<H> {
             Stream::Response | Stream::Log => 0,
         }
     }
+}
+
+/// What is mounted from the start.
+fn volumes(host: &impl Host) -> [Option<Volume>; 2] {
+    [
+        host.folder().map(|_| Volume::Folder),
+        (host.scratch_bytes() > 0).then_some(Volume::Scratch),
+    ]
 }
 
 /// The arguments of a read or write; `done` is the place of the last.

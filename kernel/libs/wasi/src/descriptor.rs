@@ -168,12 +168,24 @@ pub(crate) struct Descriptors {
 
 impl Descriptors {
     /// The three streams, and after them the volumes that are mounted. Allocates nothing.
-    pub(crate) fn new(volumes: &[Option<Volume>]) -> Self {
-        let mut near = [None; NEAR];
-        let streams = [Stream::Body, Stream::Response, Stream::Log].map(Descriptor::stream);
-        let mounts = volumes.iter().flatten().copied().map(Descriptor::mount);
-        for (slot, descriptor) in near.iter_mut().zip(streams.into_iter().chain(mounts)) {
-            *slot = Some(descriptor);
+    pub(crate) const fn new(volumes: [Option<Volume>; 2]) -> Self {
+        let mut near = [
+            Some(Descriptor::stream(Stream::Body)),
+            Some(Descriptor::stream(Stream::Response)),
+            Some(Descriptor::stream(Stream::Log)),
+            None,
+            None,
+            None,
+        ];
+        match volumes {
+            [Some(first), second] => {
+                near[3] = Some(Descriptor::mount(first));
+                if let Some(second) = second {
+                    near[4] = Some(Descriptor::mount(second));
+                }
+            }
+            [None, Some(only)] => near[3] = Some(Descriptor::mount(only)),
+            [None, None] => {}
         }
         Self {
             near,
