@@ -10,6 +10,7 @@ scenarios![
     every_request_finds_its_instance_as_new,
     a_start_function_runs_for_every_request,
     kept_instances_make_way_for_who_needs_their_memory,
+    idle_stacks_make_way_for_who_needs_their_memory,
     a_warm_request_maps_and_unmaps_nothing,
 ];
 
@@ -127,6 +128,28 @@ fn kept_instances_make_way_for_who_needs_their_memory(lab: &Lab) -> Result<()> {
             "{engine:?}: {alone} at first, {after_others} after others"
         );
         ensure!(alone != "exit 0", "{engine:?}: it got nothing");
+    }
+    Ok(())
+}
+
+/// A stack of 8 MiB that waits for the next sandbox is not missing.
+fn idle_stacks_make_way_for_who_needs_their_memory(lab: &Lab) -> Result<()> {
+    for engine in ENGINES {
+        let machine = Guests::new(lab, engine)?
+            .text_with("greedy", GREEDY, json!({ "max-memory": 240 << 20 }))?
+            .text_with(
+                "deep",
+                "(func (export \"_start\"))",
+                json!({ "stack-size": 8 << 20 }),
+            )?
+            .serve(lab)?;
+        let alone = outcome(&machine, "/greedy")?;
+        machine.client().get("/deep")?.expect("")?;
+        let after_deep = outcome(&machine, "/greedy")?;
+        ensure!(
+            after_deep == alone,
+            "{engine:?}: {alone} at first, {after_deep} after a deep stack"
+        );
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use luge_memory::slots::SlotMap;
 
 use self::small::Small;
 use self::snapshot::Snapshot;
-use super::frames;
+use super::{frames, idle};
 use crate::arch::lock::{Critical, Lock};
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 
@@ -348,7 +348,7 @@ impl Arena {
                 range.clone(),
                 Access::ReadWrite,
                 Caching::WriteBack,
-                &mut |_| parked::or_without(frames::allocate_for_guest),
+                &mut |_| idle::or_without(frames::allocate_for_guest),
                 &mut frames::allocate_table,
             )
         };

@@ -421,12 +421,16 @@ fn map(page: u64, frame: u64, access: Access) {
 /// Promises `pages` frames, at the cost of idle slots if need be.
 fn promise(pages: u64) -> bool {
     while !frames::promise(pages as usize) {
-        match take_idle(|_| true) {
-            Some(idle) => idle.forget(),
-            None => return false,
+        if !give_up_one() {
+            return false;
         }
     }
     true
+}
+
+/// Gives up an idle slot. False if there is none.
+pub fn give_up_one() -> bool {
+    take_idle(|_| true).map(Idle::forget).is_some()
 }
 
 fn take_free() -> Option<u32> {

@@ -14,6 +14,7 @@ pub mod code;
 pub mod dma;
 pub mod frames;
 pub mod heap;
+pub mod idle;
 pub mod memories;
 pub mod stacks;
 

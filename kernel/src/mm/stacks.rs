@@ -20,8 +20,7 @@ use luge_memory::layout::{
 };
 use luge_memory::slots::SlotMap;
 
-use super::arena::parked;
-use super::frames;
+use super::{frames, idle};
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
 
@@ -154,16 +153,25 @@ pub fn take_for_good(bytes: u64) -> Option<u64> {
     Some(stack.top())
 }
 
-/// Unmaps pooled stacks of other sizes, and then parked arenas, while there are no frames for one of this size.
+/// Unmaps pooled stacks of other sizes, and then whatever else waits, while there are no frames for one of
+/// this size.
 fn make_room(bytes: u64) {
     while !frames::has_room_for_guest(bytes) {
-        let Some(stack) = POOL.lock().take_largest() else {
-            let _ = parked::make_room(bytes);
+        if !give_up_one() {
+            let _ = idle::make_room(bytes);
             return;
-        };
-        // SAFETY: nobody uses a pooled stack.
-        unsafe { unmap(&stack) };
+        }
     }
+}
+
+/// Unmaps a pooled stack, the largest. False if there is none.
+pub fn give_up_one() -> bool {
+    let stack = POOL.lock().take_largest();
+    if let Some(stack) = &stack {
+        // SAFETY: nobody uses a pooled stack.
+        unsafe { unmap(stack) };
+    }
+    stack.is_some()
 }
 
 /// Takes a stack back: wiped and pooled, or unmapped if the pool is full.

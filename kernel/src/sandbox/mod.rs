@@ -32,8 +32,8 @@ use luge_wasi::{Folder, Unreadable};
 use crate::arch::lock::Lock;
 use crate::arch::switch::Context;
 use crate::arch::time::Instant;
-use crate::mm::arena::{Arena, parked};
-use crate::mm::stacks;
+use crate::mm::arena::Arena;
+use crate::mm::{idle, stacks};
 use crate::sched::{self, admission, trace};
 
 pub use dispatch::{init, run, run_next, wake};
@@ -208,7 +208,7 @@ pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refuse
 /// A stack and an arena, if there are both.
 fn take_room(request: &Request) -> Option<(stacks::Stack, Box<Arena>)> {
     let stack = stacks::take(request.stack_bytes)?;
-    let has_room = parked::make_room(ROOM_TO_START);
+    let has_room = idle::make_room(ROOM_TO_START);
     let limit = arena_limit(request);
     let arena = has_room.then(|| Arena::take(limit, request.workload.program()));
     match arena.flatten() {

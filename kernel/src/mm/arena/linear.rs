@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use super::{Arena, parked};
 use crate::arch::lock::Critical;
+use crate::mm::idle;
 use crate::mm::memories::{Blank, Image, Memory, MemoryError, Use};
 
 /// How many linear memories a sandbox can have: as many as a module (`luge_module`).
@@ -81,7 +82,7 @@ impl Arena {
             program: inner.program,
             index: index as u32,
         };
-        let memory = or_without_parked(|| Memory::take(for_use))?;
+        let memory = or_without_idle(|| Memory::take(for_use))?;
         let span = memory.span();
         inner.memories[index] = Some(memory);
         Ok(span)
@@ -99,7 +100,7 @@ impl Arena {
         // SAFETY: the caller is the only one that touches the arena.
         let inner = unsafe { &mut *self.inner.get() };
         let memory = memory_at(&mut inner.memories, range.start)?;
-        or_without_parked(|| memory.expose(range.clone()))
+        or_without_idle(|| memory.expose(range.clone()))
     }
 
     /// Lets `image` be what lies at `start` at first: see [`Memory::set_image`].
@@ -157,13 +158,14 @@ impl Arena {
     }
 }
 
-/// What `attempt` gives; parked arenas are given up one by one while it is refused.
-fn or_without_parked<T>(
+/// What `attempt` gives; what waits to be used again is given up one by one while it is refused.
+fn or_without_idle<T>(
     mut attempt: impl FnMut() -> Result<T, MemoryError>,
 ) -> Result<T, MemoryError> {
     loop {
         match attempt() {
-            Err(MemoryError::NoSlot | MemoryError::NoFrames) if parked::give_up_one() => {}
+            Err(MemoryError::NoSlot) if parked::give_up_one() => {}
+            Err(MemoryError::NoFrames) if idle::give_up_one() => {}
             result => return result,
         }
     }

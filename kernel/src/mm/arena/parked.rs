@@ -79,7 +79,7 @@ pub(super) fn take(program: u64, limit: u64) -> Option<Box<Arena>> {
 }
 
 /// Gives up a parked arena. False if there is none.
-pub(super) fn give_up_one() -> bool {
+pub fn give_up_one() -> bool {
     let arena = POOL.lock().take(|_| true);
     arena.is_some()
 }
@@ -92,12 +92,6 @@ pub(super) fn or_without<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T>
             return got;
         }
     }
-}
-
-/// Whether there is room for a guest that needs `bytes` more, once parked arenas have made way.
-#[must_use]
-pub fn make_room(bytes: u64) -> bool {
-    or_without(|| frames::has_room_for_guest(bytes).then_some(())).is_some()
 }
 
 /// Gives up what is parked of a program that is about to go.

@@ -1,0 +1,28 @@
+//! What waits, mapped, to be used again, and is given up before anybody is refused memory.
+//!
+//! Parked arenas go first, since they are the quickest to be made again, then linear memories that wait, then
+//! pooled stacks.
+
+use super::arena::parked;
+use super::{frames, memories, stacks};
+
+/// Gives up one of them. False if nothing waits.
+pub fn give_up_one() -> bool {
+    parked::give_up_one() || memories::give_up_one() || stacks::give_up_one()
+}
+
+/// What `attempt` gives; what waits is given up one by one while it gives nothing.
+pub fn or_without<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    loop {
+        let got = attempt();
+        if got.is_some() || !give_up_one() {
+            return got;
+        }
+    }
+}
+
+/// Whether there is room for a guest that needs `bytes` more, once what waits has made way.
+#[must_use]
+pub fn make_room(bytes: u64) -> bool {
+    or_without(|| frames::has_room_for_guest(bytes).then_some(())).is_some()
+}
