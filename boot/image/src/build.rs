@@ -17,11 +17,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use luge_disk::Volume;
+use luge_image::compile::compile;
 use luge_native::artefact;
 use luge_spec::{FILE_NAME, FolderPath};
 use thiserror::Error;
 
-use crate::compile::compile;
 use crate::deployment::Deployment;
 use crate::file::ImageFile;
 use crate::folder::{Contents, Item};

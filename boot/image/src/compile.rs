@@ -3,14 +3,17 @@
 //! The compiler is Cranelift, with the settings that `luge-native` shares with the kernel. It is in
 //! this program only with the feature `native`.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use luge_native::artefact;
 
 /// The file of native code for `module`.
 ///
 /// # Errors
-/// What the compiler does not like about the module, or that there is no compiler.
+/// What is wrong with the module, for the kernel's interpreter as well: the compiler alone overlooks what is
+/// malformed in sections that it does not read. Or that there is no compiler.
 pub fn compile(module: &[u8]) -> Result<Vec<u8>> {
+    expect_compiler()?;
+    luge_module::validate(module).context("it does not compile")?;
     let code = machine_code(module)?;
     Ok([&artefact::head(module, &code)[..], &code].concat())
 }
@@ -30,7 +33,6 @@ pub fn expect_compiler() -> Result<()> {
 
 #[cfg(feature = "native")]
 fn machine_code(module: &[u8]) -> Result<Vec<u8>> {
-    use anyhow::Context as _;
     engine()
         .and_then(|engine| engine.precompile_module(module))
         .map_err(|error| anyhow::anyhow!("{error:#}"))

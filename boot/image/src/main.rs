@@ -9,7 +9,6 @@
 //! command is not there yet.
 
 mod build;
-mod compile;
 mod deployment;
 mod file;
 mod folder;
@@ -22,6 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use luge_image::compile;
 use luge_spec::command_line::DEFAULT_PORT;
 
 use build::{Build, MissingTool, NativeCode, Strictness};

@@ -11,7 +11,7 @@ impl HostError for End {}
 
 /// The outcome of a run that ended with `error`. None for what cannot come from a module that was
 /// admitted.
-pub(super) fn outcome_of(error: &Error) -> Option<Outcome> {
+pub fn outcome_of(error: &Error) -> Option<Outcome> {
     if let Some(End(outcome)) = error.downcast_ref() {
         return Some(*outcome);
     }

@@ -9,7 +9,7 @@ use crate::mm::arena::{Arena, parked};
 use crate::sandbox::gate;
 
 /// Tells a program apart from all others of this boot. What is kept of the program goes with it.
-pub(super) struct Number(u64);
+pub struct Number(u64);
 
 /// Whether an instance may be used by several sandboxes, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +21,12 @@ pub(super) enum Keeping {
 }
 
 impl Number {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Relaxed))
     }
 
-    pub(super) fn get(&self) -> u64 {
+    pub fn get(&self) -> u64 {
         self.0
     }
 }

@@ -20,13 +20,13 @@
 //!   give up those counts: whoever unloads modules must free the engine by other means, or accept
 //!   that its memory stays.
 
-mod ending;
+pub mod ending;
 mod imports;
-mod kept;
+pub mod kept;
 mod limiter;
 mod shapes;
 mod state;
-mod wasmi;
+pub mod wasmi;
 #[cfg(feature = "wasmtime")]
 pub mod wasmtime;
 
@@ -53,6 +53,8 @@ pub enum CompileError {
     NoExport(&'static str),
     /// It exports this name as something else than a command does.
     WrongExport(&'static str),
+    /// Its memory has addresses of 64 bits, and WASI preview 1 knows those of 32 bits only.
+    WideMemory,
     /// It wants something that nobody has; where from, and its name.
     UnknownImport(String, String),
     /// It wants a function that there is, with another type; where from, and its name.
@@ -81,6 +83,9 @@ impl fmt::Display for CompileError {
                     "not a WASI command: its export `{name}` is of another kind or type"
                 )
             }
+            Self::WideMemory => f.write_str(
+                "its `memory` has addresses of 64 bits, and those of WASI preview 1 have 32",
+            ),
             Self::UnknownImport(module, name) => {
                 write!(f, "it imports `{module}::{name}`, which nobody provides")
             }

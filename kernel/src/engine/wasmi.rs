@@ -52,15 +52,8 @@ impl Program {
     ///
     /// [`CompileError`] if it is not a module, not a WASI command, or wants what nobody has.
     pub fn compile(wasm: &[u8]) -> Result<Self, CompileError> {
-        if wasm.len() > LARGEST_MODULE {
-            return Err(CompileError::TooLarge(wasm.len()));
-        }
-        // The engine trusts a module's parts while it translates those before them, and panics on some
-        // that are broken: it sees none that are.
-        luge_module::validate(wasm).map_err(|why| CompileError::Invalid(why.to_string()))?;
-        let engine = Engine::new(&config());
-        let module = Module::new(&engine, wasm)
-            .map_err(|error| CompileError::Invalid(on_one_line(&error)))?;
+        let engine = new_engine();
+        let module = translate(&engine, wasm)?;
         check_exports(&module)?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker, &module)?;
@@ -122,6 +115,25 @@ fn outcome_or_unexpected(error: &Error) -> Outcome {
     outcome_of(error).unwrap_or_else(|| unexpected(error))
 }
 
+/// An engine with nothing in it.
+pub fn new_engine() -> Engine {
+    Engine::new(&config())
+}
+
+/// Validates and translates a module.
+///
+/// # Errors
+/// [`CompileError`] if it is not a module, or too large.
+pub fn translate(engine: &Engine, wasm: &[u8]) -> Result<Module, CompileError> {
+    if wasm.len() > LARGEST_MODULE {
+        return Err(CompileError::TooLarge(wasm.len()));
+    }
+    // The engine trusts a module's parts while it translates those before them, and panics on some
+    // that are broken: it sees none that are.
+    luge_module::validate(wasm).map_err(|why| CompileError::Invalid(why.to_string()))?;
+    Module::new(engine, wasm).map_err(|error| CompileError::Invalid(on_one_line(&error)))
+}
+
 /// The engine's reasons are sometimes laid out over several lines; a line of the log is one.
 fn on_one_line(error: &Error) -> String {
     let text = error.to_string();
@@ -140,16 +152,15 @@ fn config() -> Config {
     let mut config = Config::default();
     config
         .compilation_mode(CompilationMode::Eager)
-        .enforced_limits(EnforcedLimits::strict())
+        // `luge_module` has looked already, and its limits are those that are meant.
+        .enforced_limits(EnforcedLimits::default())
         .ignore_custom_sections(true)
         .set_max_cached_stacks(0)
         // A new stack is made under a lock of the engine. Were anything allocated for it there, a
         // sandbox at its limit would be ended with the lock held.
         .set_min_stack_height(0)
         .set_max_recursion_depth(DEEPEST_RECURSION)
-        .set_max_stack_height(LARGEST_STACK)
-        // WASI preview 1 speaks of 32-bit pointers only.
-        .wasm_memory64(false);
+        .set_max_stack_height(LARGEST_STACK);
     config
 }
 
@@ -161,6 +172,7 @@ fn check_exports(module: &Module) -> Result<(), CompileError> {
         None => return Err(CompileError::NoExport("_start")),
     }
     match module.get_export("memory") {
+        Some(ExternType::Memory(memory)) if memory.is_64() => Err(CompileError::WideMemory),
         Some(ExternType::Memory(_)) => Ok(()),
         Some(_) => Err(CompileError::WrongExport("memory")),
         None => Err(CompileError::NoExport("memory")),

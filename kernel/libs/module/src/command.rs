@@ -25,6 +25,8 @@ pub enum NoCommand {
     },
     /// It imports a function of WASI as something else than it is.
     WrongImport(String),
+    /// Its memory has addresses of 64 bits, and WASI preview 1 knows those of 32 bits only.
+    WideMemory,
 }
 
 impl Interface<'_> {
@@ -41,6 +43,7 @@ impl Interface<'_> {
             _ => return Err(NoCommand::NoExport(START)),
         }
         match self.export("memory") {
+            Some(EntityType::Memory(memory)) if memory.memory64 => Err(NoCommand::WideMemory),
             Some(EntityType::Memory(_)) => Ok(()),
             _ => Err(NoCommand::NoExport("its memory as \"memory\"")),
         }
@@ -92,6 +95,9 @@ impl fmt::Display for NoCommand {
             NoCommand::WrongImport(name) => {
                 write!(f, "it imports {name:?} with a type that it does not have")
             }
+            NoCommand::WideMemory => f.write_str(
+                "its \"memory\" has addresses of 64 bits, and those of WASI preview 1 have 32",
+            ),
         }
     }
 }

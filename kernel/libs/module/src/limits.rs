@@ -1,9 +1,13 @@
 //! How much of everything a module may have.
 //!
-//! The kernel's interpreter allocates for each thing that a module declares and cannot be told that
-//! there is no memory. These are its own limits, `EnforcedLimits::strict()` of wasmi 2.0.0, so that a
-//! module that is too much for it is found before it runs into one. (Tables are missing: the parser
-//! itself takes no more of them than the interpreter.)
+//! The kernel's engines allocate for each thing that a module declares and cannot be told that there is no
+//! memory. Most things cost about what their bytes in the module do; functions are the exception, since an
+//! empty one has four bytes, and the interpreter keeps some seventy for it. So where there are many
+//! functions, they must be of the size that compilers give them. (Tables are missing: the parser itself takes
+//! no more than a hundred.)
+//!
+//! The interpreter's own limits, `EnforcedLimits::strict()` of wasmi 2.0.0, are not used: they refuse
+//! every small module whose functions have less than 40 bytes on average, and a second memory.
 
 use core::fmt;
 
@@ -30,22 +34,29 @@ pub enum Excess {
     },
 }
 
-/// From how many bytes of code on the average size of functions counts.
-const CODE_BYTES_THAT_COUNT: u32 = 1_000;
+/// From how many bytes of code on the average size of functions counts. Functions of less code than this cost
+/// two mebibytes at most, however small they are.
+const CODE_BYTES_THAT_COUNT: u32 = 100_000;
 /// Least average size of a function, in bytes.
 const LEAST_AVERAGE: u32 = 40;
+/// Most functions: programs of many megabytes have fewer.
+const MOST_FUNCTIONS: usize = 50_000;
+/// Most linear memories: a sandbox has places for so many.
+const MOST_MEMORIES: usize = 10;
+/// Most globals, element segments and data segments, each.
+const MOST_PARTS: usize = 10_000;
 /// Most parameters, and most results, of a function.
-const MOST_VALUES: usize = 32;
+const MOST_VALUES: usize = 128;
 
 /// Checks one part of a module, whose syntax has been checked.
 pub fn check(payload: &Payload<'_>) -> Result<(), Excess> {
     match payload {
         Payload::TypeSection(types) => check_types(types),
-        Payload::FunctionSection(section) => most("functions", section.count(), 10_000),
-        Payload::GlobalSection(section) => most("globals", section.count(), 1_000),
-        Payload::MemorySection(section) => most("memories", section.count(), 1),
-        Payload::ElementSection(section) => most("element segments", section.count(), 1_000),
-        Payload::DataSection(section) => most("data segments", section.count(), 1_000),
+        Payload::FunctionSection(section) => most("functions", section.count(), MOST_FUNCTIONS),
+        Payload::GlobalSection(section) => most("globals", section.count(), MOST_PARTS),
+        Payload::MemorySection(section) => most("memories", section.count(), MOST_MEMORIES),
+        Payload::ElementSection(section) => most("element segments", section.count(), MOST_PARTS),
+        Payload::DataSection(section) => most("data segments", section.count(), MOST_PARTS),
         Payload::CodeSectionStart { count, size, .. } => check_code(*count, *size),
         _ => Ok(()),
     }

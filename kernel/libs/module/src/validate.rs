@@ -14,7 +14,8 @@ use wasmparser::{
 use crate::LARGEST;
 use crate::limits::{self, Excess};
 
-/// The proposals that the kernel's interpreter has switched on.
+/// The proposals that both of the kernel's engines have and that are part of the standard
+/// (`kernel/docs/webassembly.md`). `luge_native::configure` says the same of native code.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::MULTI_VALUE)
     .union(WasmFeatures::MULTI_MEMORY)
@@ -26,6 +27,7 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::MEMORY64)
     .union(WasmFeatures::SIMD)
     .union(WasmFeatures::RELAXED_SIMD);
 

@@ -42,6 +42,9 @@ fn a_valid_module_is_taken_whatever_proposals_it_uses_of_those_switched_on() {
         "(module (func $f (result i32) return_call $f))",
         "(module (memory 1) (func i32.const 0 i32.const 0 i32.const 0 memory.fill))",
         "(module (table 1 externref) (func (result v128) v128.const i64x2 0 0))",
+        "(module (memory 1) (memory 1) (func (result i32) i32.const 0 i32.load 1))",
+        "(module (memory i64 1) (func (result i32) i64.const 0 i32.load))",
+        "(module (func (result v128) v128.const i64x2 0 0 v128.const i64x2 0 0 i8x16.relaxed_swizzle))",
         "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))",
     ] {
         assert!(validate(&wat(text)).is_ok(), "{text}");
@@ -51,7 +54,15 @@ fn a_valid_module_is_taken_whatever_proposals_it_uses_of_those_switched_on() {
 #[test]
 fn a_proposal_that_is_switched_off_is_named() {
     for (text, said) in [
-        ("(module (memory i64 1))", "memory64 must be enabled"),
+        ("(module (memory 1 (pagesize 1)))", "custom page sizes"),
+        (
+            "(module (func (param i64 i64 i64) (result i64 i64) (i64.add128 (local.get 0) (local.get 1) (local.get 2) (local.get 0))))",
+            "wide arithmetic support is not enabled",
+        ),
+        (
+            "(module (type $f (func)) (func (param (ref $f))))",
+            "function references required",
+        ),
         ("(module (memory 1 1 shared))", "threads must be enabled"),
         ("(module (tag))", "exceptions proposal not enabled"),
         ("(module (type (struct)))", "without the gc feature"),
@@ -126,45 +137,45 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
         ))
     };
     // A function of 40 bytes at least, so that the average does not count.
-    let function = format!("(func {})", "nop ".repeat(40));
+    let function = format!("(func {})", "(drop (v128.const i64x2 0 0))".repeat(2));
     for (what, most, fits, excess) in [
         (
             "functions",
-            10_000,
-            repeat(&function, 10_000),
-            repeat(&function, 10_001),
+            50_000,
+            repeat(&function, 50_000),
+            repeat(&function, 50_001),
         ),
         (
             "globals",
-            1_000,
-            repeat("(global i32 i32.const 0)", 1_000),
-            repeat("(global i32 i32.const 0)", 1_001),
+            10_000,
+            repeat("(global i32 i32.const 0)", 10_000),
+            repeat("(global i32 i32.const 0)", 10_001),
         ),
         (
             "memories",
-            1,
-            repeat("(memory 0)", 1),
-            repeat("(memory 0)", 2),
+            10,
+            repeat("(memory 0)", 10),
+            repeat("(memory 0)", 11),
         ),
         (
             "element segments",
-            1_000,
-            repeat("(elem funcref)", 1_000),
-            repeat("(elem funcref)", 1_001),
+            10_000,
+            repeat("(elem funcref)", 10_000),
+            repeat("(elem funcref)", 10_001),
         ),
         (
             "data segments",
-            1_000,
-            repeat("(data \"\")", 1_000),
-            repeat("(data \"\")", 1_001),
+            10_000,
+            repeat("(data \"\")", 10_000),
+            repeat("(data \"\")", 10_001),
         ),
         (
             "parameters of a function",
-            32,
-            parameters(32),
-            parameters(33),
+            128,
+            parameters(128),
+            parameters(129),
         ),
-        ("results of a function", 32, results(32), results(33)),
+        ("results of a function", 128, results(128), results(129)),
     ] {
         assert!(validate(&fits).is_ok(), "{what}");
         let Invalid::Excess { excess, .. } = refusal(&excess) else {
@@ -180,8 +191,8 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
         );
     }
     assert_eq!(
-        refusal(&repeat("(memory 0)", 2)).to_string(),
-        "memory section: 2 memories, and 1 are the most"
+        refusal(&repeat("(memory 0)", 11)).to_string(),
+        "memory section: 11 memories, and 10 are the most"
     );
 }
 
@@ -189,11 +200,11 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
 fn many_tiny_functions_are_too_many() {
     let functions = |times: usize| wat(&format!("(module {})", "(func)".repeat(times)));
     assert!(
-        validate(&functions(300)).is_ok(),
-        "under 1,000 bytes nobody counts"
+        validate(&functions(30_000)).is_ok(),
+        "under 100,000 bytes nobody counts"
     );
     assert_eq!(
-        refusal(&functions(500)).to_string(),
+        refusal(&functions(40_000)).to_string(),
         "code section: functions of 3 bytes on average, and 40 are the least"
     );
 }
@@ -231,4 +242,21 @@ fn a_start_function_is_found_and_so_is_what_is_no_module() {
     assert!(has_start("(module (func $f) (start $f))"));
     assert!(!has_start("(module (func $f) (func (export \"_start\")))"));
     assert!(luge_module::has_start(b"no module"));
+}
+
+#[test]
+fn a_command_has_a_memory_with_addresses_of_32_bits_and_may_have_others_beside_it() {
+    let command = |memories: &str| {
+        let module = wat(&format!("(module {memories} (func (export \"_start\")))"));
+        let checked = validate(&module).expect("it is valid").check_command();
+        checked.map_err(|why| why.to_string())
+    };
+    assert_eq!(
+        command("(memory (export \"memory\") 1) (memory i64 1)"),
+        Ok(())
+    );
+    assert_eq!(
+        command("(memory (export \"memory\") i64 1)"),
+        Err("its \"memory\" has addresses of 64 bits, and those of WASI preview 1 have 32".into())
+    );
 }

@@ -1,6 +1,6 @@
 //! The engine's configuration, for both sides.
 
-use wasmtime::Config;
+use wasmtime::{Collector, Config};
 
 use crate::settings::{DENSE_IMAGE, ENGINE_STACK_LIMIT, MEMORY_GUARD, MEMORY_RESERVATION};
 
@@ -31,17 +31,26 @@ fn memory(config: &mut Config) {
         .memory_guaranteed_dense_image_size(DENSE_IMAGE);
 }
 
-/// The proposals of the interpreter, as far as both engines have them: a module means the same in both.
+/// The proposals that both engines have and that are part of the standard: the same as
+/// `luge_module::FEATURES`, so that a module means the same in both (`kernel/docs/webassembly.md`).
+///
+/// References to the host's objects (`externref`) make the engine want a collector of garbage. No function of
+/// the kernel gives a guest such an object, so there is never anything to collect.
 fn proposals(config: &mut Config) {
     config
-        .wasm_simd(true)
-        .wasm_relaxed_simd(true)
+        .collector(Collector::Null)
         .wasm_bulk_memory(true)
         .wasm_multi_value(true)
-        .wasm_multi_memory(true)
-        .wasm_extended_const(true)
+        .wasm_reference_types(true)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(true)
         .wasm_tail_call(true)
-        .wasm_memory64(false)
+        .wasm_extended_const(true)
+        .wasm_multi_memory(true)
+        .wasm_memory64(true)
+        .wasm_function_references(false)
+        .wasm_gc(false)
+        .wasm_exceptions(false)
         .wasm_wide_arithmetic(false)
         .wasm_custom_page_sizes(false);
 }

@@ -14,7 +14,7 @@
 //! for; the registry of code, which the trap handler reads, changes with modules only. A store takes
 //! counts of references that are never given back.
 
-mod ending;
+pub mod ending;
 mod imports;
 mod platform;
 #[cfg(feature = "scenarios")]
@@ -72,14 +72,9 @@ impl Program {
     /// [`CompileError`] if the file is damaged or of another module, if the engine or the processor is
     /// another than it was made for, or if the module is not a WASI command or wants what nobody has.
     pub fn load(wasm: &[u8], file: &[u8]) -> Result<Self, CompileError> {
-        let engine = engine()?;
-        let code = artefact::open(file, wasm).map_err(CompileError::Native)?;
-        // SAFETY: the file is whole, and is what `luge-image` wrote, as far as that can be known: whoever
-        // makes the disk is trusted with the kernel (`kernel/docs/threat-model.md`).
-        let module = unsafe { Module::deserialize(engine, code) }.map_err(invalid)?;
+        let module = map(wasm, file)?;
         check_exports(&module)?;
-        module.initialize_copy_on_write_image().map_err(invalid)?;
-        let mut linker = Linker::new(engine);
+        let mut linker = Linker::new(module.engine());
         imports::link(&mut linker, &module)?;
         Ok(Self {
             number: Number::new(),
@@ -153,6 +148,20 @@ fn end_of(error: &Error, sandbox: Current) -> Outcome {
     outcome
 }
 
+/// Maps the native code in `file`, made from the module `wasm`. To be called by the kernel.
+///
+/// # Errors
+/// As [`Program::load`], except for what commands are and what they want.
+pub fn map(wasm: &[u8], file: &[u8]) -> Result<Module, CompileError> {
+    let engine = engine()?;
+    let code = artefact::open(file, wasm).map_err(CompileError::Native)?;
+    // SAFETY: the file is whole, and is what `luge-image` wrote, as far as that can be known: whoever
+    // makes the disk is trusted with the kernel (`kernel/docs/threat-model.md`).
+    let module = unsafe { Module::deserialize(engine, code) }.map_err(invalid)?;
+    module.initialize_copy_on_write_image().map_err(invalid)?;
+    Ok(module)
+}
+
 /// An ending that no admitted module should have. It is the guest that ends, by the name that most
 /// aborts have.
 fn unexpected(error: &Error) -> Outcome {
@@ -161,7 +170,7 @@ fn unexpected(error: &Error) -> Outcome {
 }
 
 /// The engine that all programs share, made at the first call.
-fn engine() -> Result<&'static Engine, CompileError> {
+pub fn engine() -> Result<&'static Engine, CompileError> {
     let engine = ENGINE.call_once(|| {
         if let Some(missing) = FEATURES.iter().find(|feature| !cpu::has(feature.name)) {
             return Err(CompileError::Processor(missing.name));
@@ -199,6 +208,7 @@ fn check_exports(module: &Module) -> Result<(), CompileError> {
         None => return Err(CompileError::NoExport("_start")),
     }
     match module.get_export("memory") {
+        Some(ExternType::Memory(memory)) if memory.is_64() => Err(CompileError::WideMemory),
         Some(ExternType::Memory(_)) => Ok(()),
         Some(_) => Err(CompileError::WrongExport("memory")),
         None => Err(CompileError::NoExport("memory")),
