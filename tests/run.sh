@@ -42,6 +42,21 @@ part() {
     [ "$status" = 0 ] || sed 's/^/    /' "$log"
 }
 
+host_clippy() {
+    # The second has the compiler of native code in it, so it is none of the default members.
+    cargo clippy --all-targets -- -D warnings &&
+        cargo clippy -p luge-spec-tests --all-targets -- -D warnings
+}
+
+# What became of WebAssembly's official suite and of random modules, in a line for each engine.
+conformance() {
+    local report
+    for report in "${CARGO_TARGET_DIR:-$root/target}"/scenarios/conformance/{suite,random}-*.txt; do
+        [ -f "$report" ] && printf '    %-9s %s\n' "$(basename "${report%%-*}")" "$(tail -n 1 "$report")"
+    done
+    return 0
+}
+
 bare_clippy() {
     RUSTC_BOOTSTRAP=1 cargo bare-clippy -p luge-pvh -- -D warnings &&
         RUSTC_BOOTSTRAP=1 cargo bare-clippy -p luge-kernel -- -D warnings &&
@@ -57,11 +72,14 @@ run_part() {
             echo "format          left out: there is no rustfmt for this edition beside Debian's tool chain"
         fi
         ;;
-    clippy) part clippy cargo clippy --all-targets -- -D warnings ;;
+    clippy) part clippy host_clippy ;;
     clippy-bare) part clippy-bare bare_clippy ;;
     host) part host cargo test --no-fail-fast ;;
     guests) part guests tests/guests/check.sh "${CARGO_TARGET_DIR:-$root/target}/functions" ;;
-    scenarios) part scenarios cargo run -q -p luge-harness --bin luge-scenarios ;;
+    scenarios)
+        part scenarios cargo run -q -p luge-harness --bin luge-scenarios
+        conformance
+        ;;
     bench) part bench cargo run -q -p luge-harness --bin luge-bench ;;
     *)
         echo "tests/run.sh: there is no part '$1'" >&2

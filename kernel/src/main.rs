@@ -13,6 +13,8 @@ extern crate alloc;
 mod arch;
 mod batch;
 mod bench;
+#[cfg(feature = "scenarios")]
+mod conformance;
 mod disk;
 mod engine;
 mod functions;
@@ -58,7 +60,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     start_clocks(boot);
     start_sandboxes(&options);
     start_devices(&options);
-    functions::start(&options);
+    start_functions(&options);
     play_scenario(&options);
     let poll = start_serving(&options);
     if options.bench {
@@ -178,6 +180,19 @@ fn start_devices(options: &Options) {
         gsi: window.gsi,
     });
     virtio::probe(windows);
+}
+
+/// Loads the functions of the disk, unless a scenario has another use for it.
+fn start_functions(options: &Options) {
+    #[cfg(feature = "scenarios")]
+    if options
+        .scenario
+        .as_deref()
+        .is_some_and(scenario::has_the_disk)
+    {
+        return;
+    }
+    functions::start(options);
 }
 
 /// Starts what the dispatcher polls: the batch, the replay, or the server. Without a network the kernel goes on, for

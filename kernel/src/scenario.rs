@@ -10,6 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use log::{error, info};
 use luge_sandbox::Outcome;
+use luge_spec::Engine;
 use luge_trap::Trap;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
@@ -18,7 +19,7 @@ use crate::arch::time::Instant;
 use crate::arch::{interrupts, paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::mm::arena::parked;
-use crate::{functions, mm, sandbox};
+use crate::{conformance, functions, mm, sandbox};
 
 mod registers;
 mod starved;
@@ -44,6 +45,8 @@ pub fn at_boot(name: &str) -> bool {
         "warm" => warm::all(),
         #[cfg(feature = "wasmtime")]
         "platform" => crate::engine::wasmtime::try_platform(),
+        "conformance-wasmi" => conformance::all(Engine::Wasmi),
+        "conformance-wasmtime" => conformance::all(Engine::Wasmtime),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
@@ -55,6 +58,11 @@ pub fn at_boot(name: &str) -> bool {
         _ => return raise_at_boot(name),
     }
     true
+}
+
+/// Whether the scenario `name` reads the disk itself. A disk is read once.
+pub fn has_the_disk(name: &str) -> bool {
+    name.starts_with("conformance-")
 }
 
 /// `raise-13` raises exception 13. False if that is not what `name` is.

@@ -25,6 +25,7 @@ macro_rules! scenarios {
 }
 
 mod catalogue;
+mod conformance;
 mod controls;
 mod crowd;
 mod deadlines;
@@ -51,6 +52,7 @@ mod served;
 /// All scenarios, by the file that they are in.
 const GROUPS: &[(&str, &[Scenario])] = &[
     ("controls", controls::SCENARIOS),
+    ("conformance", conformance::SCENARIOS),
     ("script", script::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),

@@ -126,7 +126,11 @@ impl Workshop {
 
     /// Builds something at its first use. Who comes second waits, so that cargo is not asked for two
     /// kernels at once, which it would have to put into the same place.
-    fn once(&self, name: &str, build: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+    pub(crate) fn once(
+        &self,
+        name: &str,
+        build: impl FnOnce() -> Result<PathBuf>,
+    ) -> Result<PathBuf> {
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = built.get(name) {
             return Ok(path.clone());
@@ -161,14 +165,35 @@ impl Workshop {
         self.target.join(format!("run.{}", machine.script()))
     }
 
-    fn run(&self, command: &mut Command) -> Result<()> {
+    /// Runs a tool to its end. Gives what it printed.
+    pub(crate) fn run(&self, command: &mut Command) -> Result<String> {
         let output = command
             .current_dir(&self.root)
             .output()
             .context("starting it")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{command:?} failed:\n{said}");
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Where everything is built.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// An image of this size with a folder's files on it, made by mke2fs alone.
+    pub(crate) fn image_of(&self, folder: &Folder, size: &str) -> Result<PathBuf> {
+        let image = folder.path().with_extension("img");
+        if image.exists() {
+            fs::remove_file(&image)?;
+        }
+        let mut tool = Command::new("mke2fs");
+        tool.args(["-q", "-t", "ext4", "-d"])
+            .arg(folder.path())
+            .arg(&image)
+            .arg(size);
+        self.run(&mut tool)?;
+        Ok(image)
     }
 }
 
@@ -244,17 +269,7 @@ impl Lab {
     /// # Errors
     /// There is no mke2fs, or it fails.
     pub fn plain_image(&self, folder: &Folder) -> Result<PathBuf> {
-        let image = folder.path().with_extension("img");
-        if image.exists() {
-            fs::remove_file(&image)?;
-        }
-        let mut tool = Command::new("mke2fs");
-        tool.args(["-q", "-t", "ext4", "-d"])
-            .arg(folder.path())
-            .arg(&image)
-            .arg("8M");
-        self.workshop.run(&mut tool)?;
-        Ok(image)
+        self.workshop.image_of(folder, "8M")
     }
 
     /// An image with a folder's functions on it and native code beside each.

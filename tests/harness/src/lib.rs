@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod boot;
+pub mod conformance;
 pub mod disk;
 pub mod golden;
 pub mod http;

@@ -1,0 +1,124 @@
+//! WebAssembly as its authors mean it: the official suite and modules made at random, carried out in the booted
+//! kernel by both engines (`kernel/src/conformance`, `tests/spec`; the counts are in `kernel/docs/webassembly.md`).
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use luge_harness::conformance::{Scripts, Tests};
+use luge_harness::{Boot, Disk, End, Kernel, Lab};
+
+scenarios![
+    the_official_suite_passes_in_the_interpreter,
+    the_official_suite_passes_in_native_code,
+    random_modules_do_in_the_interpreter_what_they_do_on_the_host,
+    random_modules_do_in_native_code_what_they_do_on_the_host,
+    a_wrong_expectation_is_noticed_in_either_engine,
+];
+
+/// The engines, by the kernel's names.
+const INTERPRETER: &str = "wasmi";
+const NATIVE_CODE: &str = "wasmtime";
+
+/// The least that the suite has, in steps. It is pinned, so less means that something was left out.
+const SUITE_STEPS: u64 = 112_000;
+/// The least that there are of steps of random modules.
+const RANDOM_STEPS: u64 = 7_000;
+
+/// What a machine reported.
+struct Report {
+    lines: Vec<String>,
+    passed: u64,
+    failed: u64,
+    files: u64,
+}
+
+/// Boots a machine that carries out all scripts of these tests, and keeps what it says of each file in
+/// `target/scenarios/conformance`.
+fn carry_out(lab: &Lab, scripts: &Scripts, engine: &str, name: &str) -> Result<Report> {
+    let boot = Boot::new(Kernel::Scenarios)
+        .disk(Disk::Image(scripts.image.clone()))
+        .append(&format!("scenario=conformance-{engine} log=error"))
+        .switch("--memory")
+        .switch("512M")
+        .limit(Duration::from_secs(900));
+    let mut machine = lab.boot(&boot)?;
+    machine.ends_with(End::PowerOff)?;
+    let mut lines = machine.serial.lines();
+    lines.retain(|line| line.starts_with("conformance: "));
+    let folder = lab.workshop().reports()?;
+    fs::write(
+        folder.join(format!("{name}-{engine}.txt")),
+        lines.join("\n"),
+    )?;
+    let sum = lines.last().context("the machine said nothing")?;
+    let words = sum.split_whitespace();
+    let numbers: Vec<u64> = words.filter_map(|word| word.parse().ok()).collect();
+    let [passed, failed, files] = numbers[..] else {
+        bail!("not a sum: {sum}");
+    };
+    Ok(Report {
+        lines,
+        passed,
+        failed,
+        files,
+    })
+}
+
+/// Nothing fails, and as much passes as there is, which is as much as there was.
+fn all_pass(lab: &Lab, tests: Tests, name: &str, engine: &str, least: u64) -> Result<()> {
+    let scripts = lab.workshop().scripts(tests)?;
+    let report = carry_out(lab, &scripts, engine, name)?;
+    ensure!(
+        report.failed == 0,
+        "{} of {} failed",
+        report.failed,
+        report.passed + report.failed
+    );
+    ensure!(
+        (report.passed, report.files) == (scripts.steps, scripts.files),
+        "{} steps of {} in {} files of {}",
+        report.passed,
+        scripts.steps,
+        report.files,
+        scripts.files
+    );
+    ensure!(report.passed >= least, "only {} steps", report.passed);
+    Ok(())
+}
+
+fn the_official_suite_passes_in_the_interpreter(lab: &Lab) -> Result<()> {
+    all_pass(lab, Tests::Suite, "suite", INTERPRETER, SUITE_STEPS)
+}
+
+fn the_official_suite_passes_in_native_code(lab: &Lab) -> Result<()> {
+    all_pass(lab, Tests::Suite, "suite", NATIVE_CODE, SUITE_STEPS)
+}
+
+fn random_modules_do_in_the_interpreter_what_they_do_on_the_host(lab: &Lab) -> Result<()> {
+    all_pass(lab, Tests::Random, "random", INTERPRETER, RANDOM_STEPS)
+}
+
+fn random_modules_do_in_native_code_what_they_do_on_the_host(lab: &Lab) -> Result<()> {
+    all_pass(lab, Tests::Random, "random", NATIVE_CODE, RANDOM_STEPS)
+}
+
+fn a_wrong_expectation_is_noticed_in_either_engine(lab: &Lab) -> Result<()> {
+    let scripts = lab.workshop().scripts(Tests::Wrong)?;
+    for engine in [INTERPRETER, NATIVE_CODE] {
+        let report = carry_out(lab, &scripts, engine, "wrong")?;
+        ensure!(
+            (report.passed, report.failed) == (0, scripts.steps),
+            "{engine}: {} passed and {} failed of {}",
+            report.passed,
+            report.failed,
+            scripts.steps
+        );
+        for line in 1..=scripts.steps {
+            let said = format!("conformance: {engine}: wrong:{line}: expected ");
+            let is_named = report.lines.iter().any(|other| other.starts_with(&said));
+            ensure!(is_named, "{engine}: nothing is said of line {line}");
+        }
+    }
+    Ok(())
+}
