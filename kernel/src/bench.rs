@@ -9,10 +9,12 @@
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
+use alloc::vec::Vec;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use luge_sandbox::Outcome;
+use luge_sched::{Comeback, Ready, Reservation, SHARED, Settings, Standing, TaskId};
 use luge_spec::OnMiss;
 use x86_64::instructions::interrupts;
 
@@ -32,6 +34,11 @@ const READS: usize = 8;
 const LOOKOUT: u64 = 10_000_000;
 
 const MEBIBYTE: usize = 1 << 20;
+/// Over how many dispatches the cost of one is averaged.
+const DISPATCHES: u64 = 1_000;
+/// A deadline that does not come, in nanoseconds, and what scatters others behind it.
+const FAR_NS: u64 = 1 << 40;
+const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 static FAULTED_AT: AtomicU64 = AtomicU64::new(0);
 static BEGUN_AT: AtomicU64 = AtomicU64::new(0);
@@ -100,6 +107,9 @@ impl Workload for ComeBack {
 pub fn all() {
     report("boot-to-ready", ticks());
     stand_ins();
+    for tasks in [1, 100, 10_000] {
+        report(&format!("dispatch-of-{tasks}"), dispatch(tasks));
+    }
     for name in ["empty", "unreachable"] {
         if let Some(workload) = function(name) {
             let figure = least(TURNS, || whole(workload.clone(), &[name]));
@@ -168,6 +178,37 @@ fn stand_ins() {
     report("fault-to-next-sandbox", least(TURNS, fault_to_next));
     report("context-switch", switches());
     report("preemption", preemption());
+}
+
+/// What it costs to choose who runs next and to put it back, with so many tasks that are ready: those of two
+/// tenants, of which one has a reservation.
+fn dispatch(tasks: u64) -> u64 {
+    let mut ready = Ready::new(Settings::default());
+    let share = Reservation::new(1_000_000, 10_000_000).expect("neither is zero");
+    let groups = [SHARED, ready.reserve_share(share)];
+    ready.reserve_room(tasks as usize);
+    let mut standings: Vec<_> = (0..tasks)
+        .map(|number| {
+            let deadline_ns = FAR_NS + number.wrapping_mul(SCATTER) % FAR_NS;
+            Standing::new(number, deadline_ns, Some(FAR_NS), FAR_NS)
+        })
+        .collect();
+    for (number, standing) in (0..).zip(&mut standings) {
+        let group = groups[(number % 2) as usize];
+        ready.insert(TaskId(number), group, standing, Comeback::Woken, 0);
+    }
+    let began = ticks();
+    for turn in 0..DISPATCHES {
+        let task = ready.take_first(turn).expect("they all come back");
+        let group = groups[(task.0 % 2) as usize];
+        let standing = &mut standings[task.0 as usize];
+        let _ = ready.turn_ns(standing);
+        ready.stopped(standing, 1);
+        // A task that comes back with another deadline goes all the way down.
+        *standing = Standing::new(task.0, 2 * FAR_NS + turn, Some(FAR_NS), FAR_NS);
+        ready.insert(task, group, standing, Comeback::Preempted, turn);
+    }
+    (ticks() - began) / DISPATCHES
 }
 
 /// From the request to the end of its teardown.

@@ -31,7 +31,7 @@ impl Sandbox {
         let budget_ns = self.request.budget_ns.map_or(u64::MAX, |budget_ns| {
             budget_ns.saturating_sub(standing.ran_ns())
         });
-        sched::arm_turn(self.group, &standing, budget_ns);
+        sched::arm_turn(&standing, budget_ns);
     }
 
     /// It has stopped after `ran_ns` on the CPU. One that has used up its budget is doomed.
@@ -39,7 +39,8 @@ impl Sandbox {
         let mut standing = self.standing.lock();
         let was_booked = standing.is_booked();
         standing.charge(ran_ns);
-        sched::stopped(self.group, ran_ns);
+        sched::worked_for_sandboxes(ran_ns);
+        sched::stopped(&standing, ran_ns);
         if let Some(ticket) = &mut *self.ticket.lock() {
             admission::ran(ticket, ran_ns);
             if was_booked
@@ -62,8 +63,11 @@ impl Sandbox {
 
     /// The kernel has worked for it for `took_ns`.
     pub(super) fn charge(&self, took_ns: u64) {
-        self.standing.lock().charge(took_ns);
-        sched::charge(self.group, took_ns);
+        let mut standing = self.standing.lock();
+        standing.charge(took_ns);
+        sched::worked_for_sandboxes(took_ns);
+        sched::charge(&standing, took_ns);
+        drop(standing);
         if let Some(ticket) = &*self.ticket.lock() {
             admission::charge(ticket, took_ns);
         }
@@ -91,7 +95,7 @@ impl Sandbox {
     /// What goes on after its deadline comes behind what has a promise.
     fn fall_behind(&self) {
         self.standing.lock().miss();
-        if self.state() == State::Queued && sched::forget(self.task(), self.group) {
+        if self.state() == State::Queued && self.leave_queue() {
             self.queue(Comeback::Preempted);
         }
     }
@@ -104,12 +108,9 @@ impl Sandbox {
         let charged_ns = self.charged_ns();
         let measured = match self.outcome() {
             Some(Outcome::Exit(_) | Outcome::Trap(_)) => Measured::Took(charged_ns),
-            // It would have taken longer, which is news only if it is longer than expected.
-            Some(Outcome::OverBudget | Outcome::OverDeadline)
-                if charged_ns > ticket.estimate_ns() =>
-            {
-                Measured::Took(charged_ns)
-            }
+            // As long as it may. A deadline, on the other hand, comes to who had no time and to who would
+            // never have had enough.
+            Some(Outcome::OverBudget) => Measured::Took(charged_ns),
             _ => Measured::Nothing,
         };
         admission::give_back(ticket, measured);

@@ -167,7 +167,7 @@ fn report(sandbox: &Sandbox, stack_end: u64, frame: &FaultFrame, trap: Trap) {
 fn end(sandbox: &Arc<Sandbox>, event: Event) {
     let began = Instant::now();
     sandbox.happened(event);
-    sched::forget(sandbox.task(), sandbox.group);
+    let _ = sandbox.leave_queue();
     sched::forget_wake(sandbox.task(), sandbox.deadline);
     sandbox.forget_alarm();
     LIVE.lock().remove(&sandbox.id);
@@ -230,7 +230,7 @@ impl Sandbox {
         match self.state() {
             State::Blocked(_) => self.wake_up(),
             State::Queued => {
-                sched::forget(self.task(), self.group);
+                let _ = self.leave_queue();
                 self.end_if_doomed_or_queue(Comeback::Preempted);
             }
             State::Running | State::Ended(_) => {}

@@ -200,8 +200,8 @@ pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refuse
     sched::wake_at(sandbox.task(), sandbox.deadline);
     sandbox.note_at(Kind::Arrive, now);
     sandbox.note(Kind::Admit);
-    sandbox.charge(Instant::now().since(began));
     sandbox.queue(Comeback::Woken);
+    sandbox.charge(Instant::now().since(began));
     Ok(sandbox)
 }
 
@@ -351,6 +351,11 @@ impl Sandbox {
     fn queue(&self, comeback: Comeback) {
         let standing = &mut self.standing.lock();
         sched::make_ready(self.task(), self.group, standing, comeback);
+    }
+
+    /// Takes it out of the queue. Whether it was there.
+    fn leave_queue(&self) -> bool {
+        sched::forget(self.task(), &self.standing.lock())
     }
 
     /// Writes into the trace what happens to it now.

@@ -9,7 +9,7 @@ use luge_sched::{
 };
 use spin::Once;
 
-use super::{ready, trace};
+use super::{ready, share, trace};
 use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::time::Instant;
 
@@ -45,7 +45,13 @@ pub fn add_route(terms: RouteTerms) -> RouteId {
 /// # Errors
 /// The [`Refusal`].
 pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
-    let admitted = admission().admit(route, now.as_ns(), &ready());
+    let mut admission = admission();
+    let mut ready = ready();
+    if let Some(ppm) = share::of_the_kernel() {
+        ready.set_kernel_share(ppm);
+    }
+    let admitted = admission.admit(route, now.as_ns(), &ready);
+    drop((ready, admission));
     if admitted.is_err() {
         trace::refused(route);
     }

@@ -13,12 +13,13 @@
 #![deny(unsafe_code)]
 
 pub mod admission;
+mod share;
 pub mod trace;
 
 use alloc::collections::BTreeSet;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use luge_sched::{Comeback, Group, Ready, SHARED, Settings, Standing, TaskId};
+use luge_sched::{Comeback, Group, Ready, Settings, Standing, TaskId};
 use spin::Once;
 use x86_64::instructions::interrupts;
 
@@ -77,22 +78,23 @@ pub fn make_ready(task: TaskId, group: Group, standing: &mut Standing, comeback:
 }
 
 /// Takes a task out of the queue. Whether it was there.
-pub fn forget(task: TaskId, group: Group) -> bool {
-    ready().remove(task, group)
+pub fn forget(task: TaskId, standing: &Standing) -> bool {
+    ready().remove(task, standing)
 }
 
-/// The running task of this group has stopped after `ran_ns` of CPU time.
-pub fn stopped(group: Group, ran_ns: u64) {
-    // Who shares with everybody has no budget to be kept.
-    if group != SHARED {
-        ready().stopped(group, ran_ns);
+/// The running task has stopped after `ran_ns` of CPU time.
+pub fn stopped(standing: &Standing, ran_ns: u64) {
+    if !standing.shares() {
+        ready().stopped(standing, ran_ns);
     }
 }
 
-/// `ran_ns` of CPU time was spent for a task of this group.
-pub fn charge(group: Group, ran_ns: u64) {
-    if group != SHARED {
-        ready().charge(group, ran_ns);
+pub use share::worked_for_sandboxes;
+
+/// `ran_ns` of CPU time was spent for a task.
+pub fn charge(standing: &Standing, ran_ns: u64) {
+    if !standing.shares() {
+        ready().charge(standing, ran_ns);
     }
 }
 
@@ -113,6 +115,7 @@ pub fn want_attention() {
 
 /// The dispatcher. Interrupts are off here, except while the CPU is halted.
 pub fn run_forever(hooks: Hooks) -> ! {
+    share::start();
     let mut poll_at = Instant::now();
     loop {
         let now = Instant::now();
@@ -182,10 +185,10 @@ fn wake_sleepers(now: Instant, wake: fn(TaskId)) {
 /// Arms the timer for the turn of a task that is about to be entered: until something is due, another
 /// task may come before it, or it has used the `budget_ns` that it has left. The floor is what lets every
 /// turn make progress.
-pub fn arm_turn(group: Group, standing: &Standing, budget_ns: u64) {
+pub fn arm_turn(standing: &Standing, budget_ns: u64) {
     let now = Instant::now();
     let due = Instant::from_ns(TURN_ENDS_NS.load(Relaxed));
-    let turn_ns = ready().turn_ns(standing, group);
+    let turn_ns = ready().turn_ns(standing);
     let most_ns = due.since(now).min(turn_ns).min(budget_ns);
     apic::arm_timer_in(most_ns.clamp(SHORTEST_TURN_NS, LONGEST_SLEEP_NS));
 }

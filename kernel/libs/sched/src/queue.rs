@@ -1,20 +1,29 @@
-//! The run queue: a binary heap that can also remove from the middle.
+//! The run queue: a heap that can also remove from the middle.
 //!
 //! The heap's nodes carry what they are ordered by; a slot per queued task says where in the heap
-//! its node is, and a hash table finds the slot by the task's name. So every operation is
-//! O(log n), removal by name included, and moving a node writes to one slot only.
+//! its node is, and who queues a task is told its slot. So every operation is O(log n), removal from the
+//! middle included, nothing is searched, and moving a node writes to one slot only. A node has four
+//! children: half as many levels as with two, for few more comparisons.
 //!
-//! Invariant: for every node, `slots[node.slot].position` is the node's index in the heap, and
-//! `by_task` holds exactly the slots of the queued tasks.
+//! Invariant: for every node, `slots[node.slot].position` is the node's index in the heap; every other slot
+//! is in `vacant`, and its position is [`NOWHERE`].
 
 use alloc::vec::Vec;
-
-use hashbrown::HashTable;
 
 /// The name of something that can be scheduled. The caller chooses it; no two queued tasks may
 /// have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u64);
+
+/// Where a queued task is found. It may be kept when the task has left the queue: together with its name it
+/// finds that task or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(u32);
+
+impl Place {
+    /// Where no task is found.
+    pub const NONE: Self = Self(u32::MAX);
+}
 
 /// A task as the queue sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +38,6 @@ pub struct Entry {
     pub arrival: u64,
 }
 
-impl Entry {
-    /// The smaller rank runs first. One wide number, because it is compared without a branch.
-    #[must_use]
-    pub const fn rank(&self) -> u128 {
-        rank(self.key, self.arrival)
-    }
-}
-
 /// Tasks that are ready to run, the one with the smallest key first.
 #[derive(Default)]
 pub struct Queue {
@@ -44,8 +45,6 @@ pub struct Queue {
     slots: Vec<Slot>,
     /// Slots without a task.
     vacant: Vec<u32>,
-    /// Slots by the name of the task in them.
-    by_task: HashTable<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,8 +57,13 @@ struct Node {
 #[derive(Clone, Copy)]
 struct Slot {
     task: TaskId,
-    position: usize,
+    position: u32,
 }
+
+/// The children of a node.
+const CHILDREN: usize = 4;
+/// The position of what is not in the heap.
+const NOWHERE: u32 = u32::MAX;
 
 impl Node {
     const fn rank(&self) -> u128 {
@@ -67,8 +71,33 @@ impl Node {
     }
 }
 
-const fn rank(key: u64, arrival: u64) -> u128 {
+/// The smaller rank runs first. One wide number, because it is compared without a branch.
+pub(crate) const fn rank(key: u64, arrival: u64) -> u128 {
     (key as u128) << u64::BITS | arrival as u128
+}
+
+/// The first of a node's children in the order of the heap, and which it is; `rest` is the heap from the
+/// first child on.
+fn least(rest: &[Node]) -> Option<(usize, Node)> {
+    if let Some([a, b, c, d]) = rest.get(..CHILDREN) {
+        // A tournament, without a branch.
+        let left = usize::from(b.rank() < a.rank());
+        let right = 2 + usize::from(d.rank() < c.rank());
+        let offset = if rest[right].rank() < rest[left].rank() {
+            right
+        } else {
+            left
+        };
+        return Some((offset, rest[offset]));
+    }
+    // The last node with children may have fewer.
+    let mut least = (0, *rest.first()?);
+    for (offset, node) in rest.iter().enumerate().skip(1) {
+        if node.rank() < least.1.rank() {
+            least = (offset, *node);
+        }
+    }
+    Some(least)
 }
 
 impl Queue {
@@ -79,15 +108,11 @@ impl Queue {
             heap: Vec::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
-            by_task: HashTable::new(),
         }
     }
 
     /// Makes room for this many tasks, so that as many can be queued without asking for memory.
     pub fn reserve(&mut self, tasks: usize) {
-        let slots = &self.slots;
-        self.by_task
-            .reserve(tasks, |slot| hash(slots[*slot as usize].task));
         self.heap.reserve(tasks);
         self.slots.reserve(tasks);
         self.vacant.reserve(tasks);
@@ -105,45 +130,58 @@ impl Queue {
         self.heap.is_empty()
     }
 
-    /// Queues a task. `arrival` is its number in the order of first arrival, see
-    /// [`Entry::arrival`].
-    ///
-    /// # Panics
-    /// If the task is queued already.
-    pub fn insert(&mut self, task: TaskId, key: u64, arrival: u64) {
-        assert!(
-            self.slot_of(task).is_none(),
-            "task {} is queued already",
-            task.0
-        );
+    /// Queues a task that is not queued, and says where it is found. `arrival` is its number in the order
+    /// of first arrival, see [`Entry::arrival`].
+    pub fn insert(&mut self, task: TaskId, key: u64, arrival: u64) -> Place {
         let slot = self.fill_slot(task);
         let node = Node { key, arrival, slot };
         self.heap.push(node);
         self.rise(self.heap.len() - 1, node);
+        Place(slot)
+    }
+
+    /// The key and the arrival of the task with the smallest key.
+    #[must_use]
+    pub fn first_key(&self) -> Option<(u64, u64)> {
+        self.heap.first().map(|node| (node.key, node.arrival))
     }
 
     /// The task with the smallest key.
     #[must_use]
     pub fn first(&self) -> Option<Entry> {
-        self.heap.first().map(|node| self.entry(node))
+        let node = self.heap.first()?;
+        Some(Entry {
+            task: self.slots[node.slot as usize].task,
+            key: node.key,
+            arrival: node.arrival,
+        })
     }
 
     /// Takes the task with the smallest key out of the queue.
     pub fn take_first(&mut self) -> Option<Entry> {
         let entry = self.first()?;
-        self.remove(entry.task);
+        let slot = self.heap.first()?.slot;
+        self.take_out(0, slot);
         Some(entry)
     }
 
     /// Takes a task out of the queue, wherever it stands. Whether it was there.
-    pub fn remove(&mut self, task: TaskId) -> bool {
-        let Some(slot) = self.vacate_slot(task) else {
+    pub fn remove(&mut self, task: TaskId, place: Place) -> bool {
+        let Some(slot) = self.slots.get(place.0 as usize) else {
             return false;
         };
-        let position = self.slots[slot as usize].position;
-        let Some(last) = self.heap.pop() else {
+        if slot.task != task || slot.position == NOWHERE {
             return false;
-        };
+        }
+        self.take_out(slot.position as usize, place.0);
+        true
+    }
+
+    /// Takes the node at `position`, which is that of `slot`, out of the heap.
+    fn take_out(&mut self, position: usize, slot: u32) {
+        self.slots[slot as usize].position = NOWHERE;
+        self.vacant.push(slot);
+        let Some(last) = self.heap.pop() else { return };
         if position < self.heap.len() {
             // The last node fills the hole, wherever it belongs on the way through it. It comes
             // from the bottom and will most often end near it, so the hole sinks all the way
@@ -151,40 +189,24 @@ impl Queue {
             let bottom = self.sink_hole(position);
             self.rise(bottom, last);
         }
-        true
     }
 
-    fn entry(&self, node: &Node) -> Entry {
-        Entry {
-            task: self.slots[node.slot as usize].task,
-            key: node.key,
-            arrival: node.arrival,
-        }
-    }
-
-    /// Moves the hole at `position` to the bottom, each time past the child that ranks before the other.
+    /// Moves the hole at `position` to the bottom, each time past the child that ranks before the others.
     fn sink_hole(&mut self, mut position: usize) -> usize {
         loop {
-            let left = 2 * position + 1;
-            let Some(pair) = self.heap.get(left..left + 2) else {
-                break;
+            let first = CHILDREN * position + 1;
+            let Some((offset, node)) = least(self.heap.get(first..).unwrap_or_default()) else {
+                return position;
             };
-            let child = left + usize::from(pair[1].rank() < pair[0].rank());
-            self.place(position, self.heap[child]);
-            position = child;
+            self.place(position, node);
+            position = first + offset;
         }
-        let only = 2 * position + 1;
-        if only < self.heap.len() {
-            self.place(position, self.heap[only]);
-            position = only;
-        }
-        position
     }
 
     /// Puts `node` into the hole at `position`, or above if it ranks before what is there.
     fn rise(&mut self, mut position: usize, node: Node) {
         while position > 0 {
-            let parent = (position - 1) / 2;
+            let parent = (position - 1) / CHILDREN;
             if self.heap[parent].rank() <= node.rank() {
                 break;
             }
@@ -196,40 +218,19 @@ impl Queue {
 
     fn place(&mut self, position: usize, node: Node) {
         self.heap[position] = node;
-        self.slots[node.slot as usize].position = position;
-    }
-
-    fn slot_of(&self, task: TaskId) -> Option<u32> {
-        let is_it = |slot: &u32| self.slots[*slot as usize].task == task;
-        self.by_task.find(hash(task), is_it).copied()
+        self.slots[node.slot as usize].position = position as u32;
     }
 
     fn fill_slot(&mut self, task: TaskId) -> u32 {
-        let slot = Slot { task, position: 0 };
-        let index = if let Some(index) = self.vacant.pop() {
-            self.slots[index as usize] = slot;
-            index
-        } else {
-            self.slots.push(slot);
-            u32::try_from(self.slots.len() - 1).expect("memory ends before 2^32 tasks")
+        let slot = Slot {
+            task,
+            position: NOWHERE,
         };
-        let slots = &self.slots;
-        self.by_task
-            .insert_unique(hash(task), index, |slot| hash(slots[*slot as usize].task));
-        index
+        if let Some(index) = self.vacant.pop() {
+            self.slots[index as usize] = slot;
+            return index;
+        }
+        self.slots.push(slot);
+        u32::try_from(self.slots.len() - 1).expect("memory ends before 2^32 tasks")
     }
-
-    fn vacate_slot(&mut self, task: TaskId) -> Option<u32> {
-        let slots = &self.slots;
-        let is_it = |slot: &u32| slots[*slot as usize].task == task;
-        let (slot, _) = self.by_task.find_entry(hash(task), is_it).ok()?.remove();
-        self.vacant.push(slot);
-        Some(slot)
-    }
-}
-
-/// The table uses the highest and the lowest bits; the product scatters the high ones.
-const fn hash(task: TaskId) -> u64 {
-    let product = task.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ (product >> (u64::BITS / 2))
 }

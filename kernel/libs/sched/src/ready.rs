@@ -1,7 +1,8 @@
 //! What is ready to run, and who of it comes first.
 //!
-//! There is a group for each tenant with a reservation and one, [`SHARED`], for everybody else. A group
-//! is a [`Queue`] and, if something is reserved, a [`Server`]. Who runs next is found in two steps: the
+//! There is a group for each tenant with a reservation and one, [`SHARED`], for everybody else; of those,
+//! the ones without a promise are queued by themselves, with a small reservation. A group is a [`Queue`] and,
+//! if something is reserved, a [`Server`]. Who runs next is found in two steps: the
 //! group whose first task ranks first, and that task. Only the second grows with the number of tasks, and
 //! it is O(log n); the first looks at each group, of which there are as many as tenants.
 //!
@@ -10,11 +11,11 @@
 
 use alloc::vec::Vec;
 
-use crate::part_of;
 use crate::policy::{Policy, Settings};
-use crate::queue::{Queue, TaskId};
+use crate::queue::{Queue, TaskId, rank};
 use crate::server::{Reservation, Server};
 use crate::standing::{Standing, UNPROMISED};
+use crate::{KERNEL_PPM, MOST_KERNEL_PPM, part_of};
 
 /// A group of tasks with a share of the CPU in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,12 @@ pub struct Group(usize);
 
 /// The group of those with no reservation of their own.
 pub const SHARED: Group = Group(0);
+/// Where those of [`SHARED`] are queued that have no promise.
+const REST: Group = Group(1);
+/// What they have of the CPU in any case, and how often, in nanoseconds: otherwise a request that runs a
+/// little over its booking would wait for as long as there is promised work.
+const REST_BUDGET_NS: u64 = 400_000;
+const REST_PERIOD_NS: u64 = 20_000_000;
 
 /// How a task comes into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +45,12 @@ pub struct Ready {
     groups: Vec<Member>,
     /// The task that was preempted and has the CPU next whatever else is there: where nothing comes
     /// before what has begun.
-    held: Option<(TaskId, Group)>,
+    held: Option<TaskId>,
+    /// How many are queued, in all groups.
+    queued: usize,
     turns: u64,
+    /// By how much the kernel's own work exceeds what is set aside for it, in millionths of the time.
+    kernel_excess_ppm: u64,
 }
 
 struct Member {
@@ -53,11 +64,14 @@ impl Ready {
     /// Nothing ready, and nothing reserved.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let rest = Reservation::new(REST_BUDGET_NS, REST_PERIOD_NS);
         Self {
             settings,
-            groups: alloc::vec![Member::new(None)],
+            groups: alloc::vec![Member::new(None), Member::new(rest)],
             held: None,
+            queued: 0,
             turns: 0,
+            kernel_excess_ppm: 0,
         }
     }
 
@@ -80,24 +94,32 @@ impl Ready {
         &self.settings
     }
 
-    /// What all reservations together are of the CPU's time, in millionths.
+    /// What all reservations of tenants together are of the CPU's time, in millionths.
     #[must_use]
     pub fn reserved_ppm(&self) -> u64 {
-        self.servers()
-            .map(|server| server.reservation().ppm())
-            .sum()
+        let tenants = self.groups.iter().skip(REST.0 + 1);
+        let servers = tenants.filter_map(|group| group.server.as_ref());
+        servers.map(|server| server.reservation().ppm()).sum()
+    }
+
+    /// The kernel's own work took this part of the time of late, in millionths: what it takes cannot be
+    /// promised to others.
+    pub const fn set_kernel_share(&mut self, ppm: u64) {
+        let ppm = if ppm < MOST_KERNEL_PPM {
+            ppm
+        } else {
+            MOST_KERNEL_PPM
+        };
+        self.kernel_excess_ppm = ppm.saturating_sub(KERNEL_PPM);
     }
 
     /// Whether nothing is ready.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.held.is_none() && self.groups.iter().all(|group| group.queue.is_empty())
+    pub const fn is_empty(&self) -> bool {
+        self.held.is_none() && self.queued == 0
     }
 
-    /// Queues a task.
-    ///
-    /// # Panics
-    /// If the task is queued already.
+    /// Queues a task of this group that is not queued.
     pub fn insert(
         &mut self,
         task: TaskId,
@@ -107,57 +129,72 @@ impl Ready {
         now_ns: u64,
     ) {
         if comeback == Comeback::Preempted && !self.settings.is_preemptive {
-            self.held = Some((task, group));
+            self.held = Some(task);
             return;
         }
+        let by_deadline = self.settings.policy == Policy::EarliestDeadline;
+        let has_promise = standing.is_booked() || group != SHARED || !by_deadline;
+        let lane = if has_promise { group } else { REST };
+        // One that was preempted has never left, and a server with a task is not idle.
+        let comes = comeback == Comeback::Woken || standing.lane != lane;
+        standing.lane = lane;
         if comeback == Comeback::Woken || standing.turn_is_over(&self.settings) {
             self.turns += 1;
             standing.take_turn(self.turns);
         }
         let key = standing.key(self.settings.policy);
-        let group = &mut self.groups[group.0];
-        // A server is idle when none of its tasks is ready. One that was preempted has never left.
-        if comeback == Comeback::Woken && group.is_idle() {
+        let group = &mut self.groups[lane.0];
+        if comes && group.is_idle() {
             group.wake(now_ns);
         }
-        group.queue.insert(task, key, standing.arrival());
+        self.queued += 1;
+        standing.place = group.queue.insert(task, key, standing.arrival());
     }
 
     /// Takes the task that runs next out of the queue.
     pub fn take_first(&mut self, now_ns: u64) -> Option<TaskId> {
-        if let Some((task, group)) = self.held.take() {
-            self.groups[group.0].is_running = true;
+        if let Some(task) = self.held.take() {
             return Some(task);
         }
-        let (_, first) = self
-            .groups
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, group)| Some((group.rank(self.settings.policy, now_ns)?, index)))
-            .min()?;
-        let group = &mut self.groups[first];
+        let policy = self.settings.policy;
+        let mut first: Option<(u128, &mut Member)> = None;
+        for group in &mut self.groups {
+            let Some(rank) = group.rank(policy, now_ns) else {
+                continue;
+            };
+            if first.as_ref().is_none_or(|(least, _)| rank < *least) {
+                first = Some((rank, group));
+            }
+        }
+        let (_, group) = first?;
         group.is_running = true;
+        self.queued -= 1;
         group.queue.take_first().map(|entry| entry.task)
     }
 
     /// Takes a task out of the queue, wherever it stands. Whether it was there.
-    pub fn remove(&mut self, task: TaskId, group: Group) -> bool {
-        if self.held.is_some_and(|(held, _)| held == task) {
+    pub fn remove(&mut self, task: TaskId, standing: &Standing) -> bool {
+        if self.held == Some(task) {
             self.held = None;
             return true;
         }
-        self.groups[group.0].queue.remove(task)
+        let queue = &mut self.groups[standing.lane.0].queue;
+        let was_there = queue.remove(task, standing.place);
+        self.queued -= usize::from(was_there);
+        was_there
     }
 
-    /// The running task of this group has stopped after `ran_ns` of CPU time.
-    pub fn stopped(&mut self, group: Group, ran_ns: u64) {
-        self.groups[group.0].is_running = false;
-        self.charge(group, ran_ns);
+    /// The running task has stopped after `ran_ns` of CPU time. Nothing follows from it for one that
+    /// [shares](Standing::shares).
+    pub fn stopped(&mut self, standing: &Standing, ran_ns: u64) {
+        self.groups[standing.lane.0].is_running = false;
+        self.charge(standing, ran_ns);
     }
 
-    /// Takes CPU time that was spent for a task of this group from what is reserved for it.
-    pub fn charge(&mut self, group: Group, ran_ns: u64) {
-        if let Some(server) = &mut self.groups[group.0].server {
+    /// Takes CPU time that was spent for a task from what is reserved for it. Nothing follows from it for
+    /// one that [shares](Standing::shares).
+    pub fn charge(&mut self, standing: &Standing, ran_ns: u64) {
+        if let Some(server) = &mut self.groups[standing.lane.0].server {
             server.charge(ran_ns);
         }
     }
@@ -165,11 +202,11 @@ impl Ready {
     /// How long the task that was taken last may run before the queue is looked at again, in
     /// nanoseconds of CPU time: without bound if no other is ready, or none can come before it.
     #[must_use]
-    pub fn turn_ns(&self, standing: &Standing, group: Group) -> u64 {
+    pub fn turn_ns(&self, standing: &Standing) -> u64 {
         if !self.settings.is_preemptive || self.is_empty() {
             return u64::MAX;
         }
-        let budget = match &self.groups[group.0].server {
+        let budget = match &self.groups[standing.lane.0].server {
             Some(server) if server.left_ns() > 0 => server.left_ns(),
             _ => u64::MAX,
         };
@@ -195,7 +232,8 @@ impl Ready {
     pub fn supply_ns(&self, group: Group, now_ns: u64, within_ns: u64, capacity_ppm: u64) -> u64 {
         let group = &self.groups[group.0];
         let Some(mut server) = group.server else {
-            let free = capacity_ppm.saturating_sub(self.reserved_ppm());
+            let taken = self.reserved_ppm() + self.kernel_excess_ppm;
+            let free = capacity_ppm.saturating_sub(taken);
             return part_of(within_ns, free);
         };
         if group.is_idle() {
@@ -204,10 +242,6 @@ impl Ready {
             server.refresh(now_ns);
         }
         server.supply_ns(now_ns, within_ns)
-    }
-
-    fn servers(&self) -> impl Iterator<Item = &Server> {
-        self.groups.iter().filter_map(|group| group.server.as_ref())
     }
 }
 
@@ -232,16 +266,16 @@ impl Member {
 
     /// The rank of its first task among those of all groups.
     fn rank(&mut self, policy: Policy, now_ns: u64) -> Option<u128> {
-        let mut first = self.queue.first()?;
+        let (mut key, arrival) = self.queue.first_key()?;
         if let Some(server) = &mut self.server
             && policy == Policy::EarliestDeadline
         {
             server.refresh(now_ns);
-            first.key = match server.left_ns() {
-                0 => first.key | UNPROMISED,
+            key = match server.left_ns() {
+                0 => key | UNPROMISED,
                 _ => server.deadline_ns(),
             };
         }
-        Some(first.rank())
+        Some(rank(key, arrival))
     }
 }

@@ -1,6 +1,8 @@
 //! What a policy knows of one task, from its arrival to its end.
 
 use crate::policy::{Policy, Settings};
+use crate::queue::Place;
+use crate::ready::{Group, SHARED};
 use crate::slice::Slice;
 
 /// How much CPU time a task without a booking gets before its deadline in the queue is postponed, in
@@ -23,6 +25,9 @@ pub struct Standing {
     /// Its turn, under round robin, and how much of it has been used.
     turn: u64,
     turn_used_ns: u64,
+    /// Where it is queued, or was last: the queue, and the place in it.
+    pub(crate) lane: Group,
+    pub(crate) place: Place,
 }
 
 impl Standing {
@@ -46,6 +51,8 @@ impl Standing {
             ran_ns: 0,
             turn: 0,
             turn_used_ns: 0,
+            lane: SHARED,
+            place: Place::NONE,
         }
     }
 
@@ -65,6 +72,12 @@ impl Standing {
     #[must_use]
     pub const fn is_booked(&self) -> bool {
         self.slice.is_booked()
+    }
+
+    /// Whether it was last queued where nothing is reserved, so that no reservation is charged.
+    #[must_use]
+    pub fn shares(&self) -> bool {
+        self.lane == SHARED
     }
 
     /// Charges `ran_ns` of CPU time.

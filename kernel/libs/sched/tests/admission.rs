@@ -99,14 +99,14 @@ impl Machine {
             };
             let index = task.0 as usize;
             let job = &mut self.jobs[index];
-            let turn = self.ready.turn_ns(&job.standing, job.group);
+            let turn = self.ready.turn_ns(&job.standing);
             let replenished = self.ready.next_replenishment_ns().unwrap_or(u64::MAX);
             let until = until.min(replenished.max(self.now + 1));
             let ran = job.left.min(turn).min(until - self.now);
             self.now += ran;
             job.left -= ran;
             job.standing.charge(ran);
-            self.ready.stopped(job.group, ran);
+            self.ready.stopped(&job.standing, ran);
             let ticket = job.ticket.as_mut().expect("who is ready has its ticket");
             self.admission.charge(ticket, ran);
             if ticket.booked_ns().is_some()
@@ -273,7 +273,7 @@ fn what_does_not_fit_is_refused_with_the_time_until_it_might() {
 }
 
 #[test]
-fn who_runs_over_its_booking_gets_more_once_where_that_breaks_no_promise() {
+fn who_runs_over_its_booking_gets_as_much_again_where_that_breaks_no_promise() {
     let (mut admission, ready, id) = simple(|tenant| route(tenant, 1_000 * MS, 300 * MS));
     let mut first = admission.admit(id, 0, &ready).expect("nothing is booked");
     let booked = first.booked_ns().expect("it is booked");
@@ -298,6 +298,22 @@ fn who_runs_over_its_booking_gets_more_once_where_that_breaks_no_promise() {
     for ticket in [second, third, last] {
         admission.give_back(ticket, Measured::Nothing);
     }
+}
+
+#[test]
+fn what_the_kernel_takes_for_itself_is_not_promised() {
+    let (mut admission, mut ready, id) = simple(|tenant| route(tenant, 1_000 * MS, 400 * MS));
+    ready.set_kernel_share(500_000);
+    let first = admission.admit(id, 0, &ready).expect("412 of 460 ms");
+    assert!(first.booked_ns().is_some());
+    assert!(admission.admit(id, 0, &ready).is_err());
+    ready.set_kernel_share(1_000_000);
+    let never_none = ready.supply_ns(SHARED, 0, 1_000 * MS, 940_000);
+    assert_eq!(never_none, 360 * MS);
+    ready.set_kernel_share(10_000);
+    let second = admission.admit(id, 0, &ready).expect("824 of 940 ms");
+    admission.give_back(first, Measured::Nothing);
+    admission.give_back(second, Measured::Nothing);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The run queue against a plain sorted list.
 
-use luge_sched::{Entry, Queue, TaskId};
+use std::collections::HashMap;
+
+use luge_sched::{Entry, Place, Queue, TaskId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
@@ -56,17 +58,20 @@ fn drain(queue: &mut Queue) -> Vec<u64> {
 fn compare_with_list(seed: u64, operations: u32, deadlines: u64, growth: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut queue, mut list) = (Queue::new(), SortedList::default());
+    // Also those of tasks that have left the queue.
+    let mut places = HashMap::new();
     for arrival in 0..u64::from(operations) {
         let task = random.next_u64() % 512;
         if random.next_u64() % 8 < growth {
             if !list.0.iter().any(|entry| entry.task.0 == task) {
                 let deadline = random.next_u64() % deadlines;
                 list.insert(entry(task, deadline, arrival));
-                queue.insert(TaskId(task), deadline, arrival);
+                places.insert(task, queue.insert(TaskId(task), deadline, arrival));
             }
         } else if random.next_u64() % 2 == 0 {
+            let place = places.get(&task).copied().unwrap_or(Place::NONE);
             assert_eq!(
-                queue.remove(TaskId(task)),
+                queue.remove(TaskId(task), place),
                 list.remove(TaskId(task)),
                 "seed {seed}"
             );
@@ -107,7 +112,7 @@ fn an_empty_queue_has_nothing_to_give() {
     assert!(queue.is_empty());
     assert_eq!(queue.first(), None);
     assert_eq!(queue.take_first(), None);
-    assert!(!queue.remove(TaskId(0)));
+    assert!(!queue.remove(TaskId(0), Place::NONE));
 }
 
 #[test]
@@ -132,30 +137,38 @@ fn a_preempted_task_comes_back_to_its_place_among_equals() {
 
 #[test]
 fn a_removed_task_does_not_come_and_may_be_queued_again() {
-    let mut queue = queue_of(&[entry(1, 10, 0), entry(2, 20, 1), entry(3, 30, 2)]);
-    assert!(queue.remove(TaskId(2)));
-    assert!(!queue.remove(TaskId(2)));
+    let mut queue = queue_of(&[entry(1, 10, 0), entry(3, 30, 2)]);
+    let place = queue.insert(TaskId(2), 20, 1);
+    assert!(queue.remove(TaskId(2), place));
+    assert!(!queue.remove(TaskId(2), place));
     queue.insert(TaskId(2), 5, 1);
     assert_eq!(drain(&mut queue), [2, 1, 3]);
 }
 
 #[test]
-fn a_removed_node_lets_the_last_one_rise_as_well_as_sink() {
-    // The tree under 10 is late, the one under 1 early. Removing 11 moves the last node, 3, into
-    // the late tree, where it must rise above 10.
-    let deadlines = [0, 10, 1, 11, 12, 2, 3];
+fn the_place_of_a_task_that_has_left_finds_nobody_elses() {
     let mut queue = Queue::new();
-    for (arrival, deadline) in (0..).zip(deadlines) {
-        queue.insert(TaskId(deadline), deadline, arrival);
-    }
-    assert!(queue.remove(TaskId(11)));
-    assert_eq!(drain(&mut queue), [0, 1, 2, 3, 10, 12]);
+    let place = queue.insert(TaskId(1), 10, 0);
+    assert!(queue.take_first().is_some());
+    assert!(!queue.remove(TaskId(1), place));
+    assert_eq!(queue.insert(TaskId(2), 10, 1), place, "it is used again");
+    assert!(!queue.remove(TaskId(1), place));
+    assert_eq!(drain(&mut queue), [2]);
 }
 
 #[test]
-#[should_panic(expected = "task 4 is queued already")]
-fn a_task_cannot_be_queued_twice() {
-    let _ = queue_of(&[entry(4, 10, 0), entry(4, 20, 1)]);
+fn a_removed_node_lets_the_last_one_rise_as_well_as_sink() {
+    // Below the second of the root's children is what is late. Removing from there moves the last node,
+    // which is early, into the late tree, where it must rise above its root.
+    let deadlines = [0, 10, 100, 20, 30, 11, 12, 13, 14, 101, 102, 103, 104, 21];
+    let mut queue = Queue::new();
+    let places: Vec<_> = (0..)
+        .zip(deadlines)
+        .map(|(arrival, deadline)| queue.insert(TaskId(deadline), deadline, arrival))
+        .collect();
+    assert!(queue.remove(TaskId(101), places[9]));
+    let order = [0, 10, 11, 12, 13, 14, 20, 21, 30, 100, 102, 103, 104];
+    assert_eq!(drain(&mut queue), order);
 }
 
 #[test]
