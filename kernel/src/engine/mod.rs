@@ -1,10 +1,11 @@
 //! From a module's bytes to a program that sandboxes run.
 //!
-//! Key type: [`Program`], made once when a module is loaded and shared by all of its sandboxes; its
-//! [`Workload`](crate::sandbox::Workload) is one run of the module as a WASI command. [`imports`]
+//! Key type: [`Engine`], of which there are two: [`INTERPRETER`] and [`NATIVE`]. A program is made once, when a
+//! module is loaded, and shared by all of its sandboxes; its
+//! [`Workload`] is one run of the module as a WASI command. [`imports`]
 //! is what a module may import, [`limiter`] what it may grow to, [`ending`] how a run ends.
 //!
-//! Invariant: after [`Program::compile`], nothing that sandboxes share ever grows. A sandbox allocates
+//! Invariant: after [`Engine::load`], nothing that sandboxes share ever grows. A sandbox allocates
 //! in an arena that is dropped whole, so a shared table that grew during a run would point into
 //! nothing afterwards. What that means for wasmi 2.0.0, read in its source:
 //!
@@ -34,9 +35,36 @@ pub mod wasmtime;
 mod scenario;
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
-pub use self::wasmi::Program;
+use crate::sandbox::Workload;
+
+/// What makes programs of modules. A program of whichever engine is a [`Workload`] from then on.
+pub trait Engine: Sync {
+    /// The file that it wants beside the module `path`, if it wants one, and the most of it that it looks
+    /// at, in bytes.
+    fn beside(&self, path: &str) -> Option<(String, u64)>;
+
+    /// How many times the size of that file, or of the module if it wants none, making a program may take
+    /// of memory. An engine takes it that memory never runs out.
+    fn amplification(&self) -> usize;
+
+    /// Makes a program of the module `wasm` and the file beside it, in the kernel's heap.
+    ///
+    /// # Errors
+    /// [`CompileError`] if the engine does not take it.
+    fn load(&self, wasm: &[u8], beside: &[u8]) -> Result<Arc<dyn Workload>, CompileError>;
+}
+
+/// The engine that every kernel has.
+pub const INTERPRETER: &dyn Engine = &wasmi::Interpreter;
+/// The engine for native code, if this kernel has it.
+#[cfg(feature = "wasmtime")]
+pub const NATIVE: Option<&dyn Engine> = Some(&wasmtime::Native);
+/// The engine for native code, if this kernel has it.
+#[cfg(not(feature = "wasmtime"))]
+pub const NATIVE: Option<&dyn Engine> = None;
 
 /// The largest module that is looked at, in bytes. Parsing allocates up to about 17 times a module's
 /// size, and cannot be told that there is not so much.

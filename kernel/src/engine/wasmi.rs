@@ -1,6 +1,7 @@
 //! The interpreter as an engine.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use core::mem::ManuallyDrop;
@@ -28,7 +29,7 @@ const LARGEST_STACK: usize = 1 << 20;
 
 /// A module that has been validated and translated, and linked as far as that goes without an
 /// instance.
-pub struct Program {
+struct Program {
     number: Number,
     keeping: Keeping,
     engine: Engine,
@@ -45,13 +46,31 @@ struct Instance {
 /// What one run has beside its memory.
 pub(super) type State = super::state::State<Memory>;
 
+/// The engine.
+pub(super) struct Interpreter;
+
+impl super::Engine for Interpreter {
+    fn beside(&self, _: &str) -> Option<(String, u64)> {
+        None
+    }
+
+    /// About three times are usual, and vectors double as they grow.
+    fn amplification(&self) -> usize {
+        8
+    }
+
+    fn load(&self, wasm: &[u8], _: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {
+        Ok(Arc::new(Program::compile(wasm)?))
+    }
+}
+
 impl Program {
     /// Validates and translates a module, in the kernel's heap.
     ///
     /// # Errors
     ///
     /// [`CompileError`] if it is not a module, not a WASI command, or wants what nobody has.
-    pub fn compile(wasm: &[u8]) -> Result<Self, CompileError> {
+    fn compile(wasm: &[u8]) -> Result<Self, CompileError> {
         let engine = new_engine();
         let module = translate(&engine, wasm)?;
         check_exports(&module)?;

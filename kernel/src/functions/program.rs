@@ -1,15 +1,19 @@
 //! From a module on the disk, and the native code beside it, to a program.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
-use luge_spec::{Engine, ModulePath};
+use log::warn;
+use luge_spec::{Engine as Wanted, ModulePath};
 
 use crate::arch::paging::PAGE_BYTES;
 use crate::disk::{FileError, Volume};
-use crate::engine::{CompileError, LARGEST_MODULE, Program};
+use crate::engine::{CompileError, Engine, INTERPRETER, LARGEST_MODULE, NATIVE};
 use crate::mm;
 use crate::sandbox::Workload;
+
+use super::{LOG, one_line};
 
 /// Why a module is left out.
 pub enum Refusal {
@@ -27,10 +31,8 @@ pub enum Refusal {
         free: usize,
     },
     /// It is to run as native code, and there is none beside it.
-    #[cfg(feature = "wasmtime")]
     NoNativeCode,
     /// It is to run as native code, and this kernel runs none.
-    #[cfg(not(feature = "wasmtime"))]
     NoSuchEngine,
 }
 
@@ -47,11 +49,9 @@ impl fmt::Display for Refusal {
                 f,
                 "{module} bytes may take {times} times as much memory to translate, and {free} bytes are free"
             ),
-            #[cfg(feature = "wasmtime")]
             Refusal::NoNativeCode => {
                 f.write_str("the engine is wasmtime, and it has no native code")
             }
-            #[cfg(not(feature = "wasmtime"))]
             Refusal::NoSuchEngine => {
                 f.write_str("the engine is wasmtime, which is not in this kernel")
             }
@@ -64,97 +64,68 @@ impl fmt::Display for Refusal {
 pub fn load(
     volume: &Volume,
     module: &ModulePath,
-    engine: Option<Engine>,
+    engine: Option<Wanted>,
 ) -> Result<Arc<dyn Workload>, Refusal> {
     let wasm = volume
         .read(module.as_str(), LARGEST_MODULE as u64)
         .map_err(Refusal::File)?;
     match engine {
-        Some(Engine::Wasmi) => interpreted(&wasm),
-        Some(Engine::Wasmtime) => native::only(volume, module, &wasm),
-        None => native::if_any(volume, module, &wasm).map_or_else(|| interpreted(&wasm), Ok),
+        Some(Wanted::Wasmi) => made_by(INTERPRETER, volume, module, &wasm),
+        Some(Wanted::Wasmtime) => {
+            let native = NATIVE.ok_or(Refusal::NoSuchEngine)?;
+            made_by(native, volume, module, &wasm)
+        }
+        None => native_if_any(volume, module, &wasm)
+            .map_or_else(|| made_by(INTERPRETER, volume, module, &wasm), Ok),
     }
 }
 
-/// What the interpreter makes of a module may be so many times its size, while it is being made: about
-/// three times are usual, and its vectors double as they grow.
-const AMPLIFICATION: usize = 8;
+/// What `engine` makes of a module and of what lies beside it.
+fn made_by(
+    engine: &dyn Engine,
+    volume: &Volume,
+    module: &ModulePath,
+    wasm: &[u8],
+) -> Result<Arc<dyn Workload>, Refusal> {
+    let beside = match engine.beside(module.as_str()) {
+        Some((path, most)) => Some(volume.read(&path, most).map_err(|why| match why {
+            FileError::NotFound => Refusal::NoNativeCode,
+            why => Refusal::File(why),
+        })?),
+        None => None,
+    };
+    let bytes = beside.as_deref().map_or(wasm.len(), <[u8]>::len);
+    check_room(bytes, engine.amplification())?;
+    engine
+        .load(wasm, beside.as_deref().unwrap_or_default())
+        .map_err(Refusal::Compile)
+}
 
-/// Engines take it that memory never runs out, so a module that may take too much of it is not begun.
-fn check_room(module: usize, times: usize) -> Result<(), Refusal> {
+/// The native code of a module, if there is some that can be used. Says why if it cannot.
+fn native_if_any(volume: &Volume, module: &ModulePath, wasm: &[u8]) -> Option<Arc<dyn Workload>> {
+    let native = NATIVE?;
+    match made_by(native, volume, module, wasm) {
+        Ok(program) => Some(program),
+        Err(Refusal::NoNativeCode) => None,
+        Err(why) => {
+            let path = native
+                .beside(module.as_str())
+                .map_or_else(String::new, |(path, _)| path);
+            warn!(target: LOG, "{path}: not used, wasmi runs {module}: {}", one_line(&why));
+            None
+        }
+    }
+}
+
+/// A module that may take too much memory is not begun.
+fn check_room(bytes: usize, times: usize) -> Result<(), Refusal> {
     let free = mm::statistics().frames_free * PAGE_BYTES as usize;
-    if module.saturating_mul(times) > free {
+    if bytes.saturating_mul(times) > free {
         return Err(Refusal::NoMemory {
-            module,
+            module: bytes,
             times,
             free,
         });
     }
     Ok(())
-}
-
-fn interpreted(wasm: &[u8]) -> Result<Arc<dyn Workload>, Refusal> {
-    check_room(wasm.len(), AMPLIFICATION)?;
-    let program = Program::compile(wasm).map_err(Refusal::Compile)?;
-    Ok(Arc::new(program))
-}
-
-#[cfg(feature = "wasmtime")]
-mod native {
-    use log::warn;
-    use luge_native::artefact;
-
-    use super::{Arc, FileError, ModulePath, Refusal, Volume, Workload, check_room};
-    use crate::engine::wasmtime::{LARGEST_ARTEFACT, Program};
-    use crate::functions::{LOG, one_line};
-
-    /// Native code is copied to where it runs, its initial data once more, and what describes it is read.
-    const COPIES: usize = 3;
-
-    /// The native code of a module, or why it cannot be had.
-    pub(super) fn only(
-        volume: &Volume,
-        module: &ModulePath,
-        wasm: &[u8],
-    ) -> Result<Arc<dyn Workload>, Refusal> {
-        let path = artefact::path(module.as_str());
-        let file = match volume.read(&path, LARGEST_ARTEFACT) {
-            Ok(file) => file,
-            Err(FileError::NotFound) => return Err(Refusal::NoNativeCode),
-            Err(why) => return Err(Refusal::File(why)),
-        };
-        check_room(file.len(), COPIES)?;
-        let program = Program::load(wasm, &file).map_err(Refusal::Compile)?;
-        Ok(Arc::new(program))
-    }
-
-    /// The native code of a module, if there is some that can be used. Says why if it cannot.
-    pub(super) fn if_any(
-        volume: &Volume,
-        module: &ModulePath,
-        wasm: &[u8],
-    ) -> Option<Arc<dyn Workload>> {
-        match only(volume, module, wasm) {
-            Ok(program) => Some(program),
-            Err(Refusal::NoNativeCode) => None,
-            Err(why) => {
-                let path = artefact::path(module.as_str());
-                warn!(target: LOG, "{path}: not used, wasmi runs {module}: {}", one_line(&why));
-                None
-            }
-        }
-    }
-}
-
-#[cfg(not(feature = "wasmtime"))]
-mod native {
-    use super::{Arc, ModulePath, Refusal, Volume, Workload};
-
-    pub(super) fn only(_: &Volume, _: &ModulePath, _: &[u8]) -> Result<Arc<dyn Workload>, Refusal> {
-        Err(Refusal::NoSuchEngine)
-    }
-
-    pub(super) fn if_any(_: &Volume, _: &ModulePath, _: &[u8]) -> Option<Arc<dyn Workload>> {
-        None
-    }
 }

@@ -24,6 +24,8 @@ mod scenario;
 pub use platform::scenario::all as try_platform;
 
 use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 
 use core::mem::ManuallyDrop;
 
@@ -44,12 +46,12 @@ use crate::arch::{cpu, traps};
 use crate::sandbox::{Current, Workload, gate};
 
 /// The largest file of native code that is looked at, in bytes.
-pub const LARGEST_ARTEFACT: u64 = 64 << 20;
+const LARGEST_ARTEFACT: u64 = 64 << 20;
 
 static ENGINE: Once<Result<Engine, CompileError>> = Once::new();
 
 /// A module's native code, mapped and linked as far as that goes without an instance.
-pub struct Program {
+struct Program {
     number: Number,
     keeping: Keeping,
     instance: InstancePre<State>,
@@ -65,13 +67,31 @@ struct Instance {
 /// What one run has beside its memory.
 pub(super) type State = super::state::State<Memory>;
 
+/// The engine.
+pub(super) struct Native;
+
+impl super::Engine for Native {
+    fn beside(&self, path: &str) -> Option<(String, u64)> {
+        Some((artefact::path(path), LARGEST_ARTEFACT))
+    }
+
+    /// Native code is copied to where it runs, its initial data once more, and what describes it is read.
+    fn amplification(&self) -> usize {
+        3
+    }
+
+    fn load(&self, wasm: &[u8], beside: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {
+        Ok(Arc::new(Program::load(wasm, beside)?))
+    }
+}
+
 impl Program {
     /// Maps the native code in `file`, made from the module `wasm`.
     ///
     /// # Errors
     /// [`CompileError`] if the file is damaged or of another module, if the engine or the processor is
     /// another than it was made for, or if the module is not a WASI command or wants what nobody has.
-    pub fn load(wasm: &[u8], file: &[u8]) -> Result<Self, CompileError> {
+    fn load(wasm: &[u8], file: &[u8]) -> Result<Self, CompileError> {
         let module = map(wasm, file)?;
         check_exports(&module)?;
         let mut linker = Linker::new(module.engine());
