@@ -1,7 +1,7 @@
 //! Disks with scripts of conformance tests, made by `tests/spec`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -29,6 +29,8 @@ pub struct Scripts {
     pub steps: u64,
     /// How many scripts there are.
     pub files: u64,
+    /// The same of each set: its name, files and steps.
+    pub sets: Vec<(String, u64, u64)>,
 }
 
 impl Tests {
@@ -52,24 +54,33 @@ impl Workshop {
         let (name, size) = tests.recipe();
         let list = self.target().join(format!("scenarios/{name}.list"));
         let image = self.once(name, || {
-            let folder = Folder::new(self.target().join("scenarios").join(name))?;
-            let made = self.run(
-                Command::new("cargo")
-                    .args(["run", "-q", "-p", "luge-spec-tests", "--", "--cache"])
-                    .arg(self.target().join("spec-native"))
-                    .arg(name)
-                    .arg(folder.path()),
-            )?;
-            fs::write(&list, made)?;
+            self.run(Command::new("cargo").args(["build", "-q", "-p", "luge-spec-tests"]))?;
+            let tool = self.target().join("debug/luge-spec-tests");
+            let path = self.target().join("scenarios").join(name);
+            let image = path.with_extension("img");
+            // Everything that the scripts are made from is in the tool.
+            if is_newer(&image, &tool).unwrap_or(false) {
+                return Ok(image);
+            }
+            let folder = Folder::new(path)?;
+            let cache = self.target().join("spec-native");
+            let mut making = Command::new(tool);
+            making
+                .arg("--cache")
+                .arg(cache)
+                .arg(name)
+                .arg(folder.path());
+            fs::write(&list, self.run(&mut making)?)?;
             self.image_of(&folder, size)
         })?;
         let list =
             fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
-        let counts: Vec<u64> = list.lines().filter_map(steps).collect();
+        let sets = sets(&list);
         Ok(Scripts {
             image,
-            steps: counts.iter().sum(),
-            files: counts.len() as u64,
+            steps: sets.iter().map(|(.., steps)| steps).sum(),
+            files: sets.iter().map(|(_, files, _)| files).sum(),
+            sets,
         })
     }
 }
@@ -84,6 +95,26 @@ impl Workshop {
         fs::create_dir_all(&folder)?;
         Ok(folder)
     }
+}
+
+/// Whether a file was written after another one.
+fn is_newer(file: &Path, other: &Path) -> Result<bool> {
+    let written = |path: &Path| -> Result<_> { Ok(fs::metadata(path)?.modified()?) };
+    Ok(written(file)? > written(other)?)
+}
+
+/// The files and steps of each set, which is what stands before the `/` in a file's name.
+fn sets(list: &str) -> Vec<(String, u64, u64)> {
+    let mut sets: Vec<(String, u64, u64)> = Vec::new();
+    for line in list.lines() {
+        let Some(steps) = steps(line) else { continue };
+        let set = line.split(['/', ':']).next().unwrap_or(line);
+        match sets.iter_mut().find(|(name, ..)| name == set) {
+            Some((_, files, sum)) => (*files, *sum) = (*files + 1, *sum + steps),
+            None => sets.push((set.to_owned(), 1, steps)),
+        }
+    }
+    sets
 }
 
 /// The number in `NAME: 97 steps, …`.
@@ -103,6 +134,8 @@ mod tests {
             Some(97)
         );
         assert_eq!(steps("wrong: 11 steps"), Some(11));
+        let sets = sets("a/b: 3 steps\na/c: left out: no\nd: 4 steps\na/e: 5 steps\n");
+        assert_eq!(sets, [("a".to_owned(), 2, 8), ("d".to_owned(), 1, 4)]);
         assert_eq!(steps("a/b.wast: left out: needs steps of others"), None);
     }
 }

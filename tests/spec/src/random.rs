@@ -31,10 +31,12 @@ pub fn write(compiler: &Compiler, folder: &Path, modules: u64) -> Result<()> {
         let name = format!("random-{first:04}");
         let nothing = compiler.compile(b"\0asm\x01\0\0\0".to_vec())?;
         let mut steps = Steps::new(nothing);
+        let mut traps = 0;
         for seed in first..modules.min(first + PER_SCRIPT) {
-            add(compiler, &host, &mut steps, seed).with_context(|| format!("seed {seed}"))?;
+            let added = add(compiler, &host, &mut steps, seed);
+            traps += added.with_context(|| format!("seed {seed}"))?;
         }
-        println!("{name}: {} steps", steps.len());
+        println!("{name}: {} steps, {traps} of them trap", steps.len());
         let path = folder.join(format!("{name}.script"));
         fs::write(&path, steps.write(&name))
             .with_context(|| format!("writing {}", path.display()))?;
@@ -43,21 +45,22 @@ pub fn write(compiler: &Compiler, folder: &Path, modules: u64) -> Result<()> {
 }
 
 /// Adds the module of a seed: its instance, a call of each function that it exports, and a look at its globals
-/// and memories. The seed stands for the line.
-fn add(compiler: &Compiler, host: &Host, steps: &mut Steps, seed: u64) -> Result<()> {
+/// and memories. The seed stands for the line. Gives how many of its steps end in a trap.
+fn add(compiler: &Compiler, host: &Host, steps: &mut Steps, seed: u64) -> Result<usize> {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     let wasm = module(&mut chance)?;
     let (instantiated, observed) = host.observe(&wasm, |ty| argument(&mut chance, ty))?;
     let place = steps.module(compiler.compile(wasm)?);
     let line = seed as u32 + 1;
-    let is_there = matches!(instantiated, Expected::Done);
+    let all = observed.iter().map(|(_, expected)| expected);
+    let is_trap = |expected: &&Expected| matches!(expected, Expected::Traps(_));
+    let traps = all.chain([&instantiated]).filter(is_trap).count();
+    // Without an instance, nothing has been observed.
     let instance = steps.instantiate(line, place, instantiated);
-    if is_there {
-        for (action, expected) in observed {
-            steps.step_of(line, instance, action, expected);
-        }
+    for (action, expected) in observed {
+        steps.step_of(line, instance, action, expected);
     }
-    Ok(())
+    Ok(traps)
 }
 
 fn module(chance: &mut ChaCha8Rng) -> Result<Vec<u8>> {
