@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use luge_sandbox::Outcome;
 use serde::Deserialize;
 
-use crate::engine::Program;
+use crate::engine::INTERPRETER;
 use crate::files::HostFiles;
 use crate::sandbox::{Current, Sandbox, Workload};
 
@@ -152,10 +152,12 @@ fn check_refused(modules: &Path, refused: &Refused) -> Result<()> {
     Ok(())
 }
 
-fn compile(modules: &Path, name: &str) -> Result<Result<Program, String>> {
+fn compile(modules: &Path, name: &str) -> Result<Result<Arc<dyn Workload>, String>> {
     let path = modules.join(format!("{name}.wasm"));
     let wasm = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Program::compile(&wasm).map_err(|error| error.to_string()))
+    Ok(INTERPRETER
+        .load(&wasm, &[])
+        .map_err(|error| error.to_string()))
 }
 
 /// `argv`: the name, then the query's values in order.
@@ -170,9 +172,12 @@ fn arguments(module: &str, query: &str) -> Vec<String> {
 }
 
 /// Runs a program on a thread of its own and gives up on it when `patience` is over.
-pub fn execute(program: Program, sandbox: Sandbox, patience: Duration) -> (String, Vec<u8>) {
+pub fn execute(
+    program: Arc<dyn Workload>,
+    sandbox: Sandbox,
+    patience: Duration,
+) -> (String, Vec<u8>) {
     let sandbox: &'static Sandbox = Box::leak(Box::new(sandbox));
-    let program = Arc::new(program);
     let (sender, receiver) = mpsc::channel();
     let run = move || {
         let outcome = program.run(Current(sandbox));
