@@ -5,8 +5,8 @@
 #     tests/run.sh            everything
 #     tests/run.sh PART…      only some parts, by the names that stand below
 #
-# Each part prints one line; its log is shown only if it fails, and stays in `target/test-logs`. The last
-# line is `N passed, M failed`: the tests that cargo and the scenario runner counted, and one for each
+# Each part prints one line; its log is shown only if it fails, why it failed first, and stays in
+# `target/test-logs`. The last line is `N passed, M failed`: the tests that cargo and the scenario runner counted, and one for each
 # part that has no tests of its own. The exit status is 0 only if nothing failed.
 set -uo pipefail
 
@@ -26,6 +26,16 @@ count() {
     } END { print sum + 0 }' "$1"
 }
 
+# reasons LOG — what a failed part has to say first: the first failures that its tests reported, or its
+# last lines. Whoever keeps only the beginning of a long output still reads why.
+reasons() {
+    if grep -q '^failures:' "$1"; then
+        sed -n '/^failures:/,$p' "$1" | head -n 60
+    else
+        tail -n 30 "$1"
+    fi | cut -c 1-400
+}
+
 # part NAME COMMAND… — runs a part and reports it.
 part() {
     local name=$1 log=$logs/$1.log start=$SECONDS status=0 good bad
@@ -39,7 +49,10 @@ part() {
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     printf '%4d passed, %d failed  (%d s)\n' "$good" "$bad" $((SECONDS - start))
-    [ "$status" = 0 ] || sed 's/^/    /' "$log"
+    [ "$status" = 0 ] && return
+    reasons "$log" | sed 's/^/    /'
+    printf '    --- the whole log of %s ---\n' "$name"
+    sed 's/^/    /' "$log"
 }
 
 host_clippy() {
