@@ -24,6 +24,7 @@ scenarios![
     a_sandbox_that_runs_alone_is_not_interrupted,
     the_trace_is_one_that_viewers_read,
     who_may_go_on_after_a_deadline_does_and_is_counted,
+    who_is_late_beside_one_that_is_not_preempted_goes_on_and_so_does_that_one,
     a_limit_of_a_route_is_429_and_says_when_to_come_again,
     what_could_not_be_done_in_time_is_429_unless_admission_is_off,
     every_policy_serves_with_and_without_preemption,
@@ -464,6 +465,30 @@ fn every_policy_serves_with_and_without_preemption(lab: &Lab) -> Result<()> {
             );
             ensure!(report.tickets == 0, "{append}: tickets are out");
         }
+    }
+    Ok(())
+}
+
+/// The short ones come while a long one runs, and are late before it ends.
+fn who_is_late_beside_one_that_is_not_preempted_goes_on_and_so_does_that_one(
+    lab: &Lab,
+) -> Result<()> {
+    let mut short = fib("short", 5_000, 400);
+    short["on-miss"] = "run".into();
+    let routes = [short, fib("long", 400_000, 33_000)];
+    let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
+    for start in (0..100_000).step_by(1_000) {
+        replay.client(start, 1, SHORT);
+    }
+    replay.client(0, 3, LONG);
+    for policy in ["edf", "fifo", "sjf", "rr"] {
+        let append = format!("sched={policy} preempt=off admission=off");
+        let report = replay.play(lab, &append)?;
+        let ended_well = |request: &&Request| request.end == "exit 0";
+        let ended = report.requests.iter().filter(ended_well).count();
+        ensure!(ended == 103, "{append}: {ended} of 103 ended well");
+        let (late, _) = missed(&report);
+        ensure!(late > 0, "{append}: nobody was late");
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use log::warn;
-use luge_sandbox::{Outcome, State};
-use luge_sched::{Comeback, Measured};
+use luge_sandbox::Outcome;
+use luge_sched::Measured;
 use luge_spec::OnMiss;
 use luge_trace::Kind;
 
@@ -94,10 +94,9 @@ impl Sandbox {
 
     /// What goes on after its deadline comes behind what has a promise.
     fn fall_behind(&self) {
-        self.standing.lock().miss();
-        if self.state() == State::Queued && self.leave_queue() {
-            self.queue(Comeback::Preempted);
-        }
+        let standing = &mut self.standing.lock();
+        standing.miss();
+        sched::requeue(self.task(), self.group, standing);
     }
 
     /// It has ended: what was promised to it is free again.

@@ -77,7 +77,9 @@ pub fn run(task: TaskId) {
         Some(Departure::Blocked(wait)) => sandbox.block(wait),
         None => {
             sandbox.happened(Event::Preempted);
-            sandbox.end_if_doomed_or_queue(Comeback::Preempted);
+            if !sandbox.end_if_doomed() {
+                sandbox.queue(Comeback::Preempted);
+            }
         }
     }
 }
@@ -229,26 +231,35 @@ impl Sandbox {
         self.doom.lock().get_or_insert(outcome);
         match self.state() {
             State::Blocked(_) => self.wake_up(),
+            // Inside the gate it keeps its place, and ends when it leaves.
             State::Queued => {
-                let _ = self.leave_queue();
-                self.end_if_doomed_or_queue(Comeback::Preempted);
+                let _ = self.end_if_doomed();
             }
             State::Running | State::Ended(_) => {}
         }
     }
 
-    /// For a sandbox in the state `Queued` that is not in the queue.
-    fn end_if_doomed_or_queue(&self, comeback: Comeback) {
-        let doom = *self.doom.lock();
+    /// Ends a sandbox in the state `Queued`, whether it is in the queue or not yet, if it is doomed and
+    /// outside the gate. Whether it has ended.
+    fn end_if_doomed(&self) -> bool {
+        let Some(doom) = *self.doom.lock() else {
+            return false;
+        };
         // SAFETY: this is the dispatcher.
         let in_gate = unsafe { self.native() }.is_some_and(|native| native.host_calls > 0);
-        let Some(me) = find(self.task()) else { return };
-        match doom {
-            Some(Outcome::OverDeadline) if !in_gate => end(&me, Event::DeadlinePassed),
-            Some(Outcome::OverBudget) if !in_gate => end(&me, Event::BudgetUsedUp),
-            Some(_) if !in_gate => end(&me, Event::Cancelled),
-            _ => self.queue(comeback),
+        if in_gate {
+            return false;
         }
+        let me = find(self.task()).expect("it has not ended");
+        end(
+            &me,
+            match doom {
+                Outcome::OverDeadline => Event::DeadlinePassed,
+                Outcome::OverBudget => Event::BudgetUsedUp,
+                _ => Event::Cancelled,
+            },
+        );
+        true
     }
 
     fn block(&self, wait: Wait) {

@@ -77,6 +77,12 @@ pub fn make_ready(task: TaskId, group: Group, standing: &mut Standing, comeback:
     ready().insert(task, group, standing, comeback, now_ns);
 }
 
+/// Queues a task anew whose standing has changed, if it is queued.
+pub fn requeue(task: TaskId, group: Group, standing: &mut Standing) {
+    let now_ns = Instant::now().as_ns();
+    ready().requeue(task, group, standing, now_ns);
+}
+
 /// Takes a task out of the queue. Whether it was there.
 pub fn forget(task: TaskId, standing: &Standing) -> bool {
     ready().remove(task, standing)

@@ -132,6 +132,25 @@ impl Ready {
             self.held = Some(task);
             return;
         }
+        self.enqueue(task, group, standing, comeback, now_ns);
+    }
+
+    /// Queues a task anew whose standing has changed while it was queued. Nothing happens to one that is
+    /// not in a queue: it waits, or has begun and has the CPU next whatever its standing is.
+    pub fn requeue(&mut self, task: TaskId, group: Group, standing: &mut Standing, now_ns: u64) {
+        if self.held != Some(task) && self.remove(task, standing) {
+            self.enqueue(task, group, standing, Comeback::Preempted, now_ns);
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        task: TaskId,
+        group: Group,
+        standing: &mut Standing,
+        comeback: Comeback,
+        now_ns: u64,
+    ) {
         let by_deadline = self.settings.policy == Policy::EarliestDeadline;
         let has_promise = standing.is_booked() || group != SHARED || !by_deadline;
         let lane = if has_promise { group } else { REST };

@@ -8,6 +8,8 @@ use rand_core::{RngCore, SeedableRng};
 
 /// Sets of tasks in all, shared out among policies, with and without preemption.
 const SETS: u64 = 100_000;
+/// Later than every deadline of a set.
+const LATE: u64 = 1_000;
 
 /// A task of a set. Times are in steps.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ struct Job {
     waits: (u64, u64),
     /// It is taken out, if it is ready then.
     leaves: u64,
+    /// It has missed its deadline then, and goes on.
+    misses: u64,
 }
 
 fn draw(random: &mut ChaCha8Rng, from: u64, to: u64) -> u64 {
@@ -35,6 +39,7 @@ fn jobs(random: &mut ChaCha8Rng) -> Vec<Job> {
             needs: draw(random, 1, 9),
             waits: (draw(random, 1, 12), draw(random, 1, 6)),
             leaves: draw(random, 0, 100),
+            misses: draw(random, 0, 100),
         }
     };
     (0..count).map(|_| one(random)).collect()
@@ -44,6 +49,7 @@ fn jobs(random: &mut ChaCha8Rng) -> Vec<Job> {
 trait Scheduler {
     fn woken(&mut self, job: usize, now: u64);
     fn removed(&mut self, job: usize) -> bool;
+    fn missed(&mut self, job: usize, now: u64);
     fn next(&mut self, now: u64) -> Option<usize>;
     /// The job that was chosen has run for a step; whether it still wants the CPU.
     fn ran(&mut self, job: usize, is_ready: bool, now: u64);
@@ -81,6 +87,13 @@ impl Scheduler for Real {
         self.ready.remove(TaskId(job as u64), &self.standings[job])
     }
 
+    fn missed(&mut self, job: usize, now: u64) {
+        let standing = &mut self.standings[job];
+        standing.miss();
+        self.ready
+            .requeue(TaskId(job as u64), SHARED, standing, now);
+    }
+
     fn next(&mut self, now: u64) -> Option<usize> {
         self.ready.take_first(now).map(|task| task.0 as usize)
     }
@@ -101,6 +114,7 @@ struct Oracle<'j> {
     /// In the order of turns.
     list: VecDeque<usize>,
     ran: Vec<u64>,
+    missed: Vec<bool>,
     in_turn: u64,
     /// It ran in the last step and is still ready.
     running: Option<usize>,
@@ -113,6 +127,7 @@ impl<'j> Oracle<'j> {
             jobs,
             list: VecDeque::new(),
             ran: vec![0; jobs.len()],
+            missed: vec![false; jobs.len()],
             in_turn: 0,
             running: None,
         }
@@ -120,6 +135,8 @@ impl<'j> Oracle<'j> {
 
     fn measure(&self, job: usize) -> u64 {
         match self.settings.policy {
+            // Who has missed comes after all that have not.
+            Policy::EarliestDeadline if self.missed[job] => LATE + self.jobs[job].deadline,
             Policy::EarliestDeadline => self.jobs[job].deadline,
             Policy::ShortestJob => self.jobs[job].needs.saturating_sub(self.ran[job]),
             Policy::FirstIn | Policy::RoundRobin => 0,
@@ -140,6 +157,10 @@ impl Scheduler for Oracle<'_> {
             self.in_turn = 0;
         }
         self.list.len() < before
+    }
+
+    fn missed(&mut self, job: usize, _: u64) {
+        self.missed[job] = true;
     }
 
     fn next(&mut self, _: u64) -> Option<usize> {
@@ -187,6 +208,9 @@ fn schedule(scheduler: &mut dyn Scheduler, jobs: &[Job]) -> Vec<Option<usize>> {
         for (job, told) in jobs.iter().enumerate() {
             if told.leaves == now && scheduler.removed(job) {
                 wakes[job] = u64::MAX;
+            }
+            if told.misses == now {
+                scheduler.missed(job, now);
             }
         }
         let chosen = scheduler.next(now);
