@@ -1,6 +1,8 @@
 //! Native code: what the processor finds, the right sandbox ends with, by the right name; and what does
 //! not fit is not run.
 
+use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -22,6 +24,7 @@ scenarios![
     native_code_runs_on_every_processor_of_its_level_and_on_no_lesser_one,
     a_route_that_wants_native_code_is_left_out_without_it,
     what_is_remapped_is_blank_and_what_is_unmapped_is_gone,
+    the_same_modules_give_the_same_native_image_wherever_whenever_and_in_whatever_steps,
 ];
 
 /// Routes of these machines run as native code or not at all.
@@ -253,5 +256,33 @@ fn what_is_remapped_is_blank_and_what_is_unmapped_is_gone(lab: &Lab) -> Result<(
     let found = |line: &String| line.contains("platform::scenario] error:");
     let found: Vec<_> = machine.serial.lines().into_iter().filter(found).collect();
     ensure!(found.is_empty(), "{found:#?}");
+    Ok(())
+}
+
+fn the_same_modules_give_the_same_native_image_wherever_whenever_and_in_whatever_steps(
+    lab: &Lab,
+) -> Result<()> {
+    let folder = |name: &str, modules: &[&str]| {
+        modules
+            .iter()
+            .try_fold(lab.folder(name)?, |folder, module| {
+                folder.copy(&format!("{module}.wasm"), lab.example(module)?)
+            })
+    };
+    let built = fs::read(lab.native_image(&folder("built", &["mandelbrot", "sort", "fib"])?)?)?;
+    // Files have times in seconds.
+    std::thread::sleep(Duration::from_millis(1_100));
+    let again = folder("again", &["fib", "sort", "mandelbrot"])?;
+    ensure!(fs::read(lab.native_image(&again)?)? == built, "built again");
+    let image = lab.native_image(&folder("added", &["mandelbrot", "fib"])?)?;
+    let added = Command::new(lab.workshop().compiler()?)
+        .args(["add", "--native", "--progress", "always"])
+        .arg(&image)
+        .arg(lab.example("sort")?)
+        .output()?;
+    let said = String::from_utf8_lossy(&added.stderr);
+    ensure!(added.status.success(), "{said}");
+    ensure!(said.starts_with("native code 1/1: sort.wasm, "), "{said}");
+    ensure!(fs::read(image)? == built, "added");
     Ok(())
 }

@@ -1,32 +1,23 @@
-//! Writing an image: `mke2fs` makes the file system out of a staging folder.
+//! What is to be on an image: the spec, modules, their native code, and folders that functions read.
 //!
-//! The same input gives the same bytes: names in order, times, owners, identifiers and hash seed
-//! fixed. `mke2fs` takes a file's change time from the host, and nothing on the host can set that
-//! time, so `debugfs` sets it (and the owner) afterwards.
+//! [`Build::of`] takes what a deployment names; [`Build::of_image`] takes an image over as it is, for
+//! [`crate::change`]. [`crate::write`] makes the image.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
-use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use luge_disk::Volume;
+use anyhow::{Context, Result};
 use luge_image::compile::compile;
 use luge_native::artefact;
 use luge_spec::{FILE_NAME, FolderPath};
-use thiserror::Error;
 
 use crate::deployment::Deployment;
-use crate::file::ImageFile;
-use crate::folder::{Contents, Item};
+use crate::folder::{self, Contents, Item};
 use crate::list::Bytes;
+use crate::progress::Progress;
 use crate::source::Source;
+use crate::write::SIZE_OF_BLOCK;
 
 /// What happens to modules that the kernel will refuse.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,82 +37,74 @@ pub enum NativeCode {
     Beside,
 }
 
-/// A program of the host that is missing.
-#[derive(Debug, Error)]
-#[error("{0} is not there; it is in the Debian package e2fsprogs: apt-get install e2fsprogs")]
-pub struct MissingTool(&'static str);
-
 /// The files of an image to be.
 #[derive(Default)]
 pub struct Build {
     /// Path below the top folder, and contents; no path twice.
-    files: BTreeMap<String, Vec<u8>>,
+    pub files: BTreeMap<String, Vec<u8>>,
     /// Symbolic links, and where they point to.
-    links: BTreeMap<String, String>,
+    pub links: BTreeMap<String, String>,
     /// Folders beside those that files lie in.
-    folders: BTreeSet<String>,
-    routes: usize,
+    pub folders: BTreeSet<String>,
+    /// How many routes there are.
+    pub routes: usize,
 }
-
-/// Bytes in a block of the file system: small, since most modules are.
-const BLOCK: u64 = 1024;
-/// Every time on the image, in seconds since 1970: 2000-01-01. Not 0, which some tools take for
-/// "never".
-const TIME: u64 = 946_684_800;
-/// Identifier of the file system and seed of its directories' hash.
-const UUID: &str = "4c756765-6d6f-6475-6c65-73206469736b";
-/// What `mke2fs` takes instead of the host's own configuration.
-const CONFIGURATION: &str = "
-[defaults]
-    base_features = filetype,sparse_super,large_file
-    default_mntopts = acl,user_xattr
-    enable_periodic_fsck = 0
-    blocksize = 1024
-    inode_size = 256
-[fs_types]
-    ext4 = {
-        features = extent,metadata_csum
-    }
-    modules = {
-        inode_ratio = 16384
-    }
-";
-/// Inodes that a file system has for itself; the next is the first file's.
-const RESERVED_INODES: u64 = 11;
 
 impl Build {
     /// The spec, if there is one, and the modules that routes name, with or without native code.
-    pub fn of(deployment: &Deployment, source: &Source, native: NativeCode) -> Result<Build> {
+    pub fn of(
+        deployment: &Deployment,
+        source: &Source,
+        native: NativeCode,
+        progress: Progress,
+    ) -> Result<Build> {
         let mut build = Build {
             routes: deployment.routes().count(),
             ..Build::default()
         };
-        let files = &mut build.files;
-        for path in deployment.modules.keys() {
+        let modules = deployment.modules.len();
+        for (index, path) in deployment.modules.keys().enumerate() {
             // A module that is missing or too long was reported; it cannot be put on the disk.
             if let Ok(bytes) = source.read_module(path) {
                 if native == NativeCode::Beside {
-                    match compile(&bytes) {
-                        Ok(code) => {
-                            files.insert(artefact::path(path.as_str()), code);
-                        }
-                        Err(why) => eprintln!("warning: {path}: no native code: {why:#}"),
+                    let place = format!("{}/{modules}", index + 1);
+                    if let Err(why) = build.add_native(path.as_str(), &bytes, &place, progress) {
+                        eprintln!("warning: {path}: no native code: {why:#}");
                     }
                 }
-                files.insert(path.to_string(), bytes);
+                build.files.insert(path.to_string(), bytes);
             }
         }
         if let Some(text) = &deployment.text {
-            files.insert(FILE_NAME.to_owned(), text.clone());
+            build.files.insert(FILE_NAME.to_owned(), text.clone());
         }
         for contents in deployment.folders.values().flatten() {
-            build.add_folder(contents, source)?;
+            build.add_contents(contents, source)?;
         }
         Ok(build)
     }
 
-    /// Adds what is in a folder that functions read.
-    fn add_folder(&mut self, contents: &Contents, source: &Source) -> Result<()> {
+    /// Puts the native code of a module beside it. `place` says which of how many it is.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn add_native(
+        &mut self,
+        path: &str,
+        module: &[u8],
+        place: &str,
+        progress: Progress,
+    ) -> Result<()> {
+        let size = Bytes(module.len() as u64);
+        let step = progress.begin(format_args!("native code {place}: {path}, {size}"));
+        let code = compile(module)?;
+        step.end(code.len() as u64);
+        self.files.insert(artefact::path(path), code);
+        Ok(())
+    }
+
+    /// Adds what is in folders that functions read, or in all of them.
+    fn add_contents(&mut self, contents: &Contents, source: &Source) -> Result<()> {
         for (path, item) in contents {
             match item {
                 Item::Folder => {
@@ -138,6 +121,13 @@ impl Build {
             }
         }
         Ok(())
+    }
+
+    /// Everything that is on an image.
+    pub fn of_image(image: &Source) -> Result<Build> {
+        let mut build = Build::default();
+        build.add_contents(&folder::everything(image)?, image)?;
+        Ok(build)
     }
 
     /// Every file of a folder, for a disk whose spec is no good.
@@ -158,36 +148,8 @@ impl Build {
         })
     }
 
-    /// Writes the image, beside its final place first, so that no half image is ever there.
-    pub fn write(&self, image: &Path) -> Result<()> {
-        let folder = Scratch::beside(image)?;
-        let staging = folder.0.join("files");
-        self.stage(&staging)?;
-        let draft = folder.0.join("disk.img");
-        self.make(&folder.0, &staging, &draft)?;
-        self.normalise(&draft)?;
-        self.check(&draft)?;
-        fs::rename(&draft, image).with_context(|| image.display().to_string())
-    }
-
-    fn stage(&self, staging: &Path) -> Result<()> {
-        make_folder(staging)?;
-        for folder in self.folders() {
-            make_folder(&staging.join(folder))?;
-        }
-        for (name, bytes) in &self.files {
-            let path = staging.join(name);
-            write_file(&path, bytes).with_context(|| path.display().to_string())?;
-        }
-        for (name, target) in &self.links {
-            let path = staging.join(name);
-            symlink(target, &path).with_context(|| path.display().to_string())?;
-        }
-        Ok(())
-    }
-
-    /// The folders that files lie in, without the top one.
-    fn folders(&self) -> BTreeSet<&Path> {
+    /// The folders that there are, without the top one.
+    pub fn folders(&self) -> BTreeSet<&Path> {
         let inside = self.files.keys().chain(self.links.keys());
         let above = inside.flat_map(|name| Path::new(name).ancestors().skip(1));
         let named = self
@@ -201,161 +163,27 @@ impl Build {
     }
 
     /// Files, links and folders on the image.
-    fn entries(&self) -> u64 {
+    pub fn entries(&self) -> u64 {
         (self.files.len() + self.links.len() + self.folders().len()) as u64
-    }
-
-    /// Inodes of the file system; `mke2fs` fails with fewer than two blocks of them.
-    fn inodes(&self) -> u64 {
-        (RESERVED_INODES + self.entries()).next_multiple_of(8)
     }
 
     /// Size of the file system in blocks: contents, a block for each entry of a folder and for the
     /// extents of each file, a quarter of a block for each inode, and what it needs for itself.
-    fn blocks(&self) -> u64 {
+    pub fn blocks(&self) -> u64 {
         let contents: u64 = self
             .files
             .values()
-            .map(|bytes| (bytes.len() as u64).div_ceil(BLOCK))
+            .map(|bytes| (bytes.len() as u64).div_ceil(SIZE_OF_BLOCK))
             .sum();
         let blocks = contents + contents / 64 + 3 * self.entries() + 128;
         blocks.next_multiple_of(256)
-    }
-
-    fn make(&self, folder: &Path, staging: &Path, image: &Path) -> Result<()> {
-        let configuration = folder.join("mke2fs.conf");
-        write_file(&configuration, CONFIGURATION.as_bytes())?;
-        let output = tool("mke2fs")
-            .env("MKE2FS_CONFIG", configuration)
-            .args([
-                "-q", "-t", "ext4", "-T", "modules", "-b", "1024", "-m", "0", "-L", "luge", "-U",
-                UUID,
-            ])
-            .args(["-N", &self.inodes().to_string()])
-            .arg("-E")
-            .arg(format!(
-                "hash_seed={UUID},root_owner=0:0,lazy_itable_init=0,nodiscard"
-            ))
-            .arg("-d")
-            .args([
-                staging.as_os_str(),
-                image.as_os_str(),
-                OsStr::new(&self.blocks().to_string()),
-            ])
-            .output();
-        succeeded("mke2fs", output)
-    }
-
-    /// Sets what `mke2fs` takes over from the host.
-    fn normalise(&self, image: &Path) -> Result<()> {
-        let mut script = String::new();
-        for inode in RESERVED_INODES + 1..=RESERVED_INODES + self.entries() {
-            for field in ["ctime", "atime", "mtime"] {
-                script +=
-                    &format!("sif <{inode}> {field} @{TIME}\nsif <{inode}> {field}_extra 0\n");
-            }
-            script += &format!("sif <{inode}> uid 0\nsif <{inode}> gid 0\n");
-        }
-        let mut child = tool("debugfs")
-            .args(["-w", "-f", "-"])
-            .arg(image)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| missing("debugfs", error))?;
-        let mut input = child.stdin.take().context("debugfs takes no commands")?;
-        let written = input.write_all(script.as_bytes());
-        drop(input);
-        succeeded("debugfs", child.wait_with_output())?;
-        written.context("debugfs does not take all commands")
-    }
-
-    /// Reads every file back as the kernel will.
-    fn check(&self, image: &Path) -> Result<()> {
-        let volume = Volume::open(ImageFile::open(image)?)?;
-        for (name, bytes) in &self.files {
-            let read = volume.read(name, bytes.len() as u64);
-            if read.with_context(|| format!("the new image: {name}"))? != *bytes {
-                bail!("the new image has other contents in {name}");
-            }
-        }
-        Ok(())
     }
 }
 
 impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (routes, files) = (self.routes, self.files.len());
-        write!(
-            f,
-            "{routes} routes, {files} files, {}",
-            Bytes(self.blocks() * BLOCK)
-        )
-    }
-}
-
-/// A tool of the host. Debian keeps these where only root looks for them; the folder that
-/// `LUGE_E2FSPROGS` names is looked into instead, if it is set.
-fn tool(name: &str) -> Command {
-    let path = env::var("PATH").unwrap_or_default();
-    let path = env::var("LUGE_E2FSPROGS").unwrap_or(format!("{path}:/usr/sbin:/sbin"));
-    let mut command = Command::new(name);
-    command.env("PATH", path);
-    command.env("E2FSPROGS_FAKE_TIME", TIME.to_string());
-    command
-}
-
-fn missing(name: &'static str, error: std::io::Error) -> anyhow::Error {
-    match error.kind() {
-        ErrorKind::NotFound => MissingTool(name).into(),
-        _ => anyhow::Error::new(error).context(name),
-    }
-}
-
-/// Fails with what the tool said, if it failed.
-fn succeeded(name: &'static str, output: std::io::Result<Output>) -> Result<()> {
-    let output = output.map_err(|error| missing(name, error))?;
-    if !output.status.success() {
-        bail!(
-            "{name} failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    Ok(())
-}
-
-fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir(path).with_context(|| path.display().to_string())?;
-    Ok(fs::set_permissions(path, Permissions::from_mode(0o755))?)
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.set_permissions(Permissions::from_mode(0o644))?;
-    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(TIME))
-}
-
-/// A folder that goes when this is dropped.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    /// Makes it in the folder of `image`, from where a file can be renamed to it.
-    fn beside(image: &Path) -> Result<Scratch> {
-        let name = image
-            .file_name()
-            .context("the image has no name")?
-            .to_string_lossy();
-        let path = image.with_file_name(format!(".{name}.{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| path.display().to_string())?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is left over; there is nobody to tell who could do more.
-        let _ = fs::remove_dir_all(&self.0);
+        let size = Bytes(self.blocks() * SIZE_OF_BLOCK);
+        write!(f, "{routes} routes, {files} files, {size}")
     }
 }

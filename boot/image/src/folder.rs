@@ -51,21 +51,47 @@ pub enum Unusable {
     Host(#[from] std::io::Error),
 }
 
+/// The folder of a file system for what a check of it finds. Each has it.
+const LOST_AND_FOUND: &str = "lost+found";
+
 /// What is in the folder at `path`, itself included.
 ///
 /// # Errors
 /// [`Unusable`]
 pub fn contents(source: &Source, path: &FolderPath) -> Result<Contents, Unusable> {
-    let mut contents = Contents::from([(path.to_string(), Item::Folder)]);
-    let mut waiting = vec![path.to_string()];
+    let contents = Contents::from([(path.to_string(), Item::Folder)]);
+    below(source, path.to_string(), contents, FolderPath::MOST_NODES)
+}
+
+/// All that there is, as far as it has a place on a disk.
+///
+/// # Errors
+/// [`Unusable`]
+pub fn everything(source: &Source) -> Result<Contents, Unusable> {
+    let mut contents = below(source, String::new(), Contents::new(), usize::MAX)?;
+    contents.remove(LOST_AND_FOUND);
+    Ok(contents)
+}
+
+/// `contents`, and what is in a folder and all below it, `most` in all.
+fn below(
+    source: &Source,
+    top: String,
+    mut contents: Contents,
+    most: usize,
+) -> Result<Contents, Unusable> {
+    let mut waiting = vec![top];
     while let Some(folder) = waiting.pop() {
-        let left = FolderPath::MOST_NODES.saturating_sub(contents.len());
+        let left = most.saturating_sub(contents.len());
         let listed = match source {
             Source::Folder(top) => of_host(&top.join(&folder), left)?,
             Source::Image(volume) => of_image(volume, &folder, left)?,
         };
         for (name, item) in listed {
-            let path = format!("{folder}/{name}");
+            let path = match folder.as_str() {
+                "" => name,
+                folder => format!("{folder}/{name}"),
+            };
             match item {
                 Some(Item::File(bytes)) if bytes > FolderPath::LARGEST_FILE => {
                     return Err(Unusable::TooLong(path));

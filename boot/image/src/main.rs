@@ -3,18 +3,21 @@
 //! A disk is an ext4 file system with `functions.json` and modules on it, or with modules alone.
 //! [`source`] reads either from a folder or from an image, [`deployment`] says what the kernel will
 //! make of it, [`module`] whether a module will do, [`folder`] what is in a folder that a function reads,
-//! [`compile`] makes native code, [`mod@build`] writes an image.
+//! [`compile`] makes native code, [`mod@build`] gathers what an image is made of, [`change`] changes that of an
+//! image, [`mod@write`] writes one, [`progress`] tells what takes long.
 //!
-//! Exit status: 0 done; 1 something is wrong with the input; 2 wrong usage, a tool is missing, or the
-//! command is not there yet.
+//! Exit status: 0 done; 1 something is wrong with the input; 2 wrong usage, or a tool is missing.
 
 mod build;
+mod change;
 mod deployment;
 mod file;
 mod folder;
 mod list;
 mod module;
+mod progress;
 mod source;
+mod write;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,9 +27,12 @@ use clap::{Args, Parser, Subcommand};
 use luge_image::compile;
 use luge_spec::command_line::DEFAULT_PORT;
 
-use build::{Build, MissingTool, NativeCode, Strictness};
+use build::{Build, NativeCode, Strictness};
+use change::{Addition, Change, Existing};
 use deployment::{Deployment, SpecRefused};
+use progress::{Progress, When};
 use source::Source;
+use write::MissingTool;
 
 /// Makes the disk that Luge takes its functions from, and looks into one.
 #[derive(Parser)]
@@ -48,10 +54,10 @@ enum Command {
     Ports(Input),
     /// Compile a module to native code, ahead of time.
     Compile(CompileArguments),
-    /// Not there yet: add a module to an image.
-    Add(NotYet),
-    /// Not there yet: remove a module from an image.
-    Remove(NotYet),
+    /// Add a module to an image, and a route to its functions.json if it has one.
+    Add(AddArguments),
+    /// Remove a route, or a module with its routes, from an image, and what only they used.
+    Remove(RemoveArguments),
 }
 
 #[derive(Args)]
@@ -70,6 +76,56 @@ struct BuildArguments {
     /// Put native code beside each module: NAME.cwasm.
     #[arg(long)]
     native: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
+}
+
+#[derive(Args)]
+struct ProgressArgument {
+    /// When to tell what is being done.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    progress: When,
+}
+
+#[derive(Args)]
+struct AddArguments {
+    /// The image.
+    image: PathBuf,
+    /// The module.
+    module: PathBuf,
+    /// Where it lies on the image [default: its name].
+    #[arg(long)]
+    path: Option<String>,
+    /// The route [default: its name without .wasm].
+    #[arg(long)]
+    route: Option<String>,
+    /// Whose route, if the image has several tenants.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// A key of the route in functions.json. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+    /// Put it in the place of a module with the same path; routes stay as they are.
+    #[arg(long)]
+    replace: bool,
+    /// Put native code beside it.
+    #[arg(long)]
+    native: bool,
+    #[command(flatten)]
+    progress: ProgressArgument,
+}
+
+#[derive(Args)]
+struct RemoveArguments {
+    /// The image.
+    image: PathBuf,
+    /// A route (/NAME), or a module with all of its routes (NAME.wasm or NAME).
+    what: String,
+    /// Whose route, if several tenants have one of that name.
+    #[arg(long)]
+    tenant: Option<String>,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 #[derive(Args)]
@@ -79,6 +135,8 @@ struct CompileArguments {
     /// The file of native code to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 #[derive(Args)]
@@ -88,12 +146,6 @@ struct Input {
     /// The port of the only tenant where there is no functions.json.
     #[arg(long, default_value_t = DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-}
-
-#[derive(Args)]
-struct NotYet {
-    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
 }
 
 /// The input is at fault, and what is wrong with it has been said.
@@ -132,14 +184,60 @@ fn run(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Compile(arguments) => compile_module(&arguments),
-        Command::Add(_) => Ok(not_yet("add")),
-        Command::Remove(_) => Ok(not_yet("remove")),
+        Command::Add(arguments) => add(arguments),
+        Command::Remove(arguments) => remove(&arguments),
     }
 }
 
-fn not_yet(command: &str) -> ExitCode {
-    eprintln!("luge-image: {command}: not yet");
-    ExitCode::from(WRONG_USE)
+/// `KEY=VALUE`.
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is wanted")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl ProgressArgument {
+    fn progress(&self) -> Progress {
+        Progress::new(self.progress)
+    }
+}
+
+/// What is to lie beside modules, if it can be made.
+fn native_code(is_wanted: bool) -> Result<NativeCode> {
+    if is_wanted {
+        compile::expect_compiler()?;
+        return Ok(NativeCode::Beside);
+    }
+    Ok(NativeCode::None)
+}
+
+fn add(arguments: AddArguments) -> Result<ExitCode> {
+    let addition = Addition {
+        module: arguments.module,
+        path: arguments.path,
+        route: arguments.route,
+        tenant: arguments.tenant,
+        settings: arguments.set,
+        existing: if arguments.replace {
+            Existing::Replace
+        } else {
+            Existing::Refuse
+        },
+        native: native_code(arguments.native)?,
+    };
+    let progress = arguments.progress.progress();
+    let mut change = Change::begin(&arguments.image)?;
+    let added = change.add(&addition, progress)?;
+    let image = change.finish(progress)?;
+    eprintln!("{}: {added}: {image}", arguments.image.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(arguments: &RemoveArguments) -> Result<ExitCode> {
+    let mut change = Change::begin(&arguments.image)?;
+    let removed = change.remove(&arguments.what, arguments.tenant.as_deref())?;
+    let image = change.finish(arguments.progress.progress())?;
+    eprintln!("{}: {removed}: {image}", arguments.image.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Input {
@@ -158,6 +256,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
     if !arguments.folder.is_dir() {
         bail!("there is no folder {}", arguments.folder.display());
     }
+    let progress = arguments.progress.progress();
     let source = Source::Folder(arguments.folder.clone());
     let strictness = if arguments.keep_invalid {
         Strictness::Warn
@@ -170,13 +269,12 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
             if report_invalid(&deployment) > 0 && strictness == Strictness::Refuse {
                 bail!("{} is not written (see --keep-invalid)", image.display());
             }
-            let native = if arguments.native {
-                compile::expect_compiler()?;
-                NativeCode::Beside
-            } else {
-                NativeCode::None
-            };
-            Build::of(&deployment, &source, native)?
+            Build::of(
+                &deployment,
+                &source,
+                native_code(arguments.native)?,
+                progress,
+            )?
         }
         Err(error) if strictness == Strictness::Warn && error.is::<SpecRefused>() => {
             eprintln!("warning: {error:#}");
@@ -184,7 +282,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
         }
         Err(error) => return Err(error),
     };
-    build.write(&image)?;
+    build.write(&image, progress)?;
     eprintln!("{}: {build}", image.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -194,7 +292,10 @@ fn compile_module(arguments: &CompileArguments) -> Result<ExitCode> {
     let name = || arguments.module.display().to_string();
     let bytes = std::fs::read(&arguments.module).with_context(name)?;
     module::check(&bytes).with_context(name)?;
+    let progress = arguments.progress.progress();
+    let step = progress.begin(format_args!("native code: {}", name()));
     let native = compile::compile(&bytes).with_context(name)?;
+    step.end(native.len() as u64);
     let output = || arguments.output.display().to_string();
     std::fs::write(&arguments.output, native).with_context(output)?;
     Ok(ExitCode::SUCCESS)

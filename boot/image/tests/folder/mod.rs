@@ -61,10 +61,11 @@ impl Folder {
 
     /// Runs the tool with `{dir}` and `{img}` replaced by this folder and its image.
     pub fn run(&self, arguments: &str) -> Said {
-        run(arguments.split(' ').map(|argument| match argument {
-            "{dir}" => self.0.clone(),
-            "{img}" => self.image(),
-            other => PathBuf::from(other),
+        let (folder, image) = (self.0.display().to_string(), self.image());
+        let image = image.display().to_string();
+        run(arguments.split(' ').map(|argument| {
+            let argument = argument.replace("{dir}", &folder);
+            PathBuf::from(argument.replace("{img}", &image))
         }))
     }
 

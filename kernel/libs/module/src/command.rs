@@ -9,11 +9,20 @@ use luge_wasi::{Function, MODULE, Parameter};
 use wasmparser::types::{CoreTypeId, EntityType, Types};
 use wasmparser::{Import, ValType};
 
-use crate::validate::Interface;
+use crate::validate::{Interface, Place};
 
-/// Why a valid module is no command.
+/// Why a valid module is no command: where, and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoCommand {
+pub struct NoCommand {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub why: Unsuited,
+}
+
+/// What keeps a valid module from being a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsuited {
     /// It does not give what every command gives.
     NoExport(&'static str),
     /// It imports something that nobody provides.
@@ -35,29 +44,45 @@ impl Interface<'_> {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check_command(&self) -> Result<(), NoCommand> {
-        for import in &self.imports {
-            check_import(import, &self.types)?;
+        for (offset, import) in &self.imports {
+            check_import(import, &self.types).map_err(|why| NoCommand {
+                place: Place::new("import section", *offset),
+                why,
+            })?;
         }
-        match self.export("_start") {
-            Some(EntityType::Func(id)) if is_function(&self.types, id, &[], &[]) => {}
-            _ => return Err(NoCommand::NoExport(START)),
-        }
-        match self.export("memory") {
-            Some(EntityType::Memory(memory)) if memory.memory64 => Err(NoCommand::WideMemory),
-            Some(EntityType::Memory(_)) => Ok(()),
-            _ => Err(NoCommand::NoExport("its memory as \"memory\"")),
-        }
+        let is_start = |entity| matches!(entity, EntityType::Func(id) if is_function(&self.types, id, &[], &[]));
+        self.check_export("_start", Unsuited::NoExport(START), is_start)?;
+        let is_memory = |entity| matches!(entity, EntityType::Memory(_));
+        self.check_export("memory", Unsuited::NoExport(MEMORY), is_memory)?;
+        let is_narrow = |entity| matches!(entity, EntityType::Memory(memory) if !memory.memory64);
+        self.check_export("memory", Unsuited::WideMemory, is_narrow)
+    }
+
+    /// Checks that there is an export of this name and that it is right.
+    fn check_export(
+        &self,
+        name: &str,
+        why: Unsuited,
+        is_right: impl Fn(EntityType) -> bool,
+    ) -> Result<(), NoCommand> {
+        let place = match self.export(name) {
+            Some((_, entity)) if is_right(entity) => return Ok(()),
+            Some((place, _)) => place,
+            None => self.exports_at,
+        };
+        Err(NoCommand { place, why })
     }
 }
 
 const START: &str = "a function \"_start\" without parameters or results";
+const MEMORY: &str = "its memory as \"memory\"";
 
 /// An import must be a function of WASI with the type that it has there.
-fn check_import(import: &Import<'_>, types: &Types) -> Result<(), NoCommand> {
+fn check_import(import: &Import<'_>, types: &Types) -> Result<(), Unsuited> {
     let function = Function::by_name(import.name).filter(|_| import.module == MODULE);
     let Some(function) = function else {
         let (module, name) = (import.module.to_owned(), import.name.to_owned());
-        return Err(NoCommand::UnknownImport { module, name });
+        return Err(Unsuited::UnknownImport { module, name });
     };
     let parameters: Vec<_> = function.parameters().iter().map(value_type).collect();
     let results = if function.returns_errno() {
@@ -67,7 +92,7 @@ fn check_import(import: &Import<'_>, types: &Types) -> Result<(), NoCommand> {
     };
     match types.as_ref().entity_type_from_import(import) {
         Some(EntityType::Func(id)) if is_function(types, id, &parameters, results) => Ok(()),
-        _ => Err(NoCommand::WrongImport(import.name.to_owned())),
+        _ => Err(Unsuited::WrongImport(import.name.to_owned())),
     }
 }
 
@@ -87,15 +112,21 @@ impl core::error::Error for NoCommand {}
 
 impl fmt::Display for NoCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.why)
+    }
+}
+
+impl fmt::Display for Unsuited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NoCommand::NoExport(what) => write!(f, "not a WASI command: it does not export {what}"),
-            NoCommand::UnknownImport { module, name } => {
+            Unsuited::NoExport(what) => write!(f, "not a WASI command: it does not export {what}"),
+            Unsuited::UnknownImport { module, name } => {
                 write!(f, "it imports {module:?} {name:?}, which nobody provides")
             }
-            NoCommand::WrongImport(name) => {
+            Unsuited::WrongImport(name) => {
                 write!(f, "it imports {name:?} with a type that it does not have")
             }
-            NoCommand::WideMemory => f.write_str(
+            Unsuited::WideMemory => f.write_str(
                 "its \"memory\" has addresses of 64 bits, and those of WASI preview 1 have 32",
             ),
         }

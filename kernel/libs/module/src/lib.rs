@@ -21,9 +21,9 @@ mod command;
 mod limits;
 mod validate;
 
-pub use command::NoCommand;
+pub use command::{NoCommand, Unsuited};
 pub use limits::Excess;
-pub use validate::{Interface, Invalid, has_start, validate};
+pub use validate::{Interface, Invalid, Place, has_start, validate};
 
 /// The longest module that is looked at, in bytes.
 pub const LARGEST: usize = 16 << 20;

@@ -33,9 +33,22 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 
 /// What a valid module takes and gives, with the types to understand it by.
 pub struct Interface<'m> {
-    pub(crate) imports: Vec<Import<'m>>,
-    pub(crate) exports: Vec<Export<'m>>,
+    /// Each with where it stands.
+    pub(crate) imports: Vec<(usize, Import<'m>)>,
+    /// Each with where it stands.
+    pub(crate) exports: Vec<(usize, Export<'m>)>,
+    /// Where there is what it exports, or where that is missing.
+    pub(crate) exports_at: Place,
     pub(crate) types: Types,
+}
+
+/// A place in a module, as errors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The section.
+    pub section: &'static str,
+    /// Bytes from the start of the module.
+    pub offset: usize,
 }
 
 /// Why bytes are no module for this host.
@@ -45,17 +58,15 @@ pub enum Invalid {
     TooLarge(usize),
     /// They break a rule of WebAssembly, or use a proposal that is switched off.
     Malformed {
-        /// The section it stands in.
-        section: &'static str,
-        /// Where it stands, in bytes from the start of the module.
-        offset: usize,
+        /// Where.
+        place: Place,
         /// What is wrong.
         reason: String,
     },
     /// A section has more than it may have.
     Excess {
-        /// The section.
-        section: &'static str,
+        /// Where the section's contents begin.
+        place: Place,
         /// Of what.
         excess: Excess,
     },
@@ -70,6 +81,7 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let mut exports_at = Place::new("end of the module", bytes.len());
     let mut section = "header";
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| malformed(section, &error))?;
@@ -85,33 +97,33 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
                 return Ok(Interface {
                     imports,
                     exports,
+                    exports_at,
                     types,
                 });
             }
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
-        limits::check(&payload).map_err(|excess| Invalid::Excess { section, excess })?;
+        limits::check(&payload).map_err(|excess| {
+            let offset = payload.as_section().map_or(0, |(_, range)| range.start);
+            let place = Place::new(section, offset);
+            Invalid::Excess { place, excess }
+        })?;
         match payload {
             Payload::ImportSection(reader) => {
-                imports = reader
-                    .into_iter()
-                    .collect::<Result<_, _>>()
-                    .map_err(broken)?;
+                let found = reader.into_iter_with_offsets().collect::<Result<_, _>>();
+                imports = found.map_err(broken)?;
             }
             Payload::ExportSection(reader) => {
-                exports = reader
-                    .into_iter()
-                    .collect::<Result<_, _>>()
-                    .map_err(broken)?;
+                exports_at = Place::new(section, reader.range().start);
+                let found = reader.into_iter_with_offsets().collect::<Result<_, _>>();
+                exports = found.map_err(broken)?;
             }
             _ => {}
         }
     }
-    let (offset, reason) = (bytes.len(), "the module ends too early".to_owned());
     Err(Invalid::Malformed {
-        section,
-        offset,
-        reason,
+        place: Place::new(section, bytes.len()),
+        reason: "the module ends too early".to_owned(),
     })
 }
 
@@ -125,9 +137,27 @@ pub fn has_start(bytes: &[u8]) -> bool {
 }
 
 impl Interface<'_> {
-    pub(crate) fn export(&self, name: &str) -> Option<EntityType> {
-        let export = self.exports.iter().find(|export| export.name == name)?;
-        self.types.as_ref().entity_type_from_export(export)
+    /// What is exported by this name, and where it stands.
+    pub(crate) fn export(&self, name: &str) -> Option<(Place, EntityType)> {
+        let (offset, export) = self
+            .exports
+            .iter()
+            .find(|(_, export)| export.name == name)?;
+        let entity = self.types.as_ref().entity_type_from_export(export)?;
+        Some((Place::new("export section", *offset), entity))
+    }
+}
+
+impl Place {
+    pub(crate) const fn new(section: &'static str, offset: usize) -> Self {
+        Place { section, offset }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { section, offset } = self;
+        write!(f, "{section}, offset {offset:#x}")
     }
 }
 
@@ -139,20 +169,16 @@ fn check_header(bytes: &[u8]) -> Result<(), Invalid> {
         [b'\0', b'a', b's', b'm', ..] | [] => return Ok(()),
         _ => (0, "not WebAssembly: it does not begin with \"\\0asm\""),
     };
-    let (section, reason) = ("header", reason.to_owned());
     Err(Invalid::Malformed {
-        section,
-        offset,
-        reason,
+        place: Place::new("header", offset),
+        reason: reason.to_owned(),
     })
 }
 
 fn malformed(section: &'static str, error: &BinaryReaderError) -> Invalid {
-    let (offset, reason) = (error.offset(), error.message().to_owned());
     Invalid::Malformed {
-        section,
-        offset,
-        reason,
+        place: Place::new(section, error.offset()),
+        reason: error.message().to_owned(),
     }
 }
 
@@ -187,14 +213,8 @@ impl fmt::Display for Invalid {
             Invalid::TooLarge(bytes) => {
                 write!(f, "it is {bytes} bytes long, and {LARGEST} are the most")
             }
-            Invalid::Malformed {
-                section,
-                offset,
-                reason,
-            } => {
-                write!(f, "{section}, offset {offset:#x}: {reason}")
-            }
-            Invalid::Excess { section, excess } => write!(f, "{section}: {excess}"),
+            Invalid::Malformed { place, reason } => write!(f, "{place}: {reason}"),
+            Invalid::Excess { place, excess } => write!(f, "{place}: {excess}"),
         }
     }
 }

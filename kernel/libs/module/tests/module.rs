@@ -192,7 +192,7 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
     }
     assert_eq!(
         refusal(&repeat("(memory 0)", 11)).to_string(),
-        "memory section: 11 memories, and 10 are the most"
+        "memory section, offset 0xa: 11 memories, and 10 are the most"
     );
 }
 
@@ -205,7 +205,7 @@ fn many_tiny_functions_are_too_many() {
     );
     assert_eq!(
         refusal(&functions(40_000)).to_string(),
-        "code section: functions of 3 bytes on average, and 40 are the least"
+        "code section, offset 0x9c59: functions of 3 bytes on average, and 40 are the least"
     );
 }
 
@@ -257,6 +257,6 @@ fn a_command_has_a_memory_with_addresses_of_32_bits_and_may_have_others_beside_i
     );
     assert_eq!(
         command("(memory (export \"memory\") i64 1)"),
-        Err("its \"memory\" has addresses of 64 bits, and those of WASI preview 1 have 32".into())
+        Err("export section, offset 0x16: its \"memory\" has addresses of 64 bits, and those of WASI preview 1 have 32".into())
     );
 }

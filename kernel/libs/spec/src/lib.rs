@@ -81,6 +81,7 @@ extern crate alloc;
 
 mod arrivals;
 pub mod command_line;
+pub mod edit;
 mod error;
 mod fields;
 mod json;
