@@ -23,6 +23,8 @@ const AIMS: &[(&str, u64)] = &[
     ("context-switch", 800),
     // Out of a sandbox and into one, with the FPU's state.
     ("preemption", 2 * 800),
+    // To choose who runs next and to put it back.
+    ("dispatch-of-10000", 600),
     ("fault-to-next-sandbox", 6_000),
     ("sandbox-empty-wasmi", 12_000),
     ("sandbox-empty-wasmtime", 12_000),

@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 use crate::policy::{Policy, Settings};
-use crate::queue::{Queue, TaskId, rank};
+use crate::queue::{Queue, Rank, TaskId};
 use crate::server::{Reservation, Server};
 use crate::standing::{Standing, UNPROMISED};
 use crate::{KERNEL_PPM, MOST_KERNEL_PPM, part_of};
@@ -152,8 +152,8 @@ impl Ready {
         now_ns: u64,
     ) {
         let by_deadline = self.settings.policy == Policy::EarliestDeadline;
-        let has_promise = standing.is_booked() || group != SHARED || !by_deadline;
-        let lane = if has_promise { group } else { REST };
+        let is_rest = group == SHARED && !standing.is_booked() && by_deadline;
+        let lane = if is_rest { REST } else { group };
         // One that was preempted has never left, and a server with a task is not idle.
         let comes = comeback == Comeback::Woken || standing.lane != lane;
         standing.lane = lane;
@@ -172,23 +172,22 @@ impl Ready {
 
     /// Takes the task that runs next out of the queue.
     pub fn take_first(&mut self, now_ns: u64) -> Option<TaskId> {
-        if let Some(task) = self.held.take() {
-            return Some(task);
+        if self.held.is_some() {
+            return self.held.take();
         }
-        let policy = self.settings.policy;
-        let mut first: Option<(u128, &mut Member)> = None;
+        let by_deadline = self.settings.policy == Policy::EarliestDeadline;
+        let (mut first, mut its) = (Rank::NOBODY, None);
         for group in &mut self.groups {
-            let Some(rank) = group.rank(policy, now_ns) else {
-                continue;
-            };
-            if first.as_ref().is_none_or(|(least, _)| rank < *least) {
-                first = Some((rank, group));
+            let rank = group.rank(by_deadline, now_ns);
+            if rank < first {
+                (first, its) = (rank, Some(group));
             }
         }
-        let (_, group) = first?;
+        let group = its?;
+        let task = group.queue.take_first_task()?;
         group.is_running = true;
         self.queued -= 1;
-        group.queue.take_first().map(|entry| entry.task)
+        Some(task)
     }
 
     /// Takes a task out of the queue, wherever it stands. Whether it was there.
@@ -284,17 +283,18 @@ impl Member {
     }
 
     /// The rank of its first task among those of all groups.
-    fn rank(&mut self, policy: Policy, now_ns: u64) -> Option<u128> {
-        let (mut key, arrival) = self.queue.first_key()?;
-        if let Some(server) = &mut self.server
-            && policy == Policy::EarliestDeadline
-        {
-            server.refresh(now_ns);
-            key = match server.left_ns() {
-                0 => key | UNPROMISED,
-                _ => server.deadline_ns(),
-            };
+    #[inline]
+    fn rank(&mut self, by_deadline: bool, now_ns: u64) -> Rank {
+        let rank = self.queue.first_rank();
+        match &mut self.server {
+            Some(server) if by_deadline && !self.queue.is_empty() => {
+                server.refresh(now_ns);
+                rank.with_key(match server.left_ns() {
+                    0 => rank.key() | UNPROMISED,
+                    _ => server.deadline_ns(),
+                })
+            }
+            _ => rank,
         }
-        Some(rank(key, arrival))
     }
 }

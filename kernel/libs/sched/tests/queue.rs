@@ -157,18 +157,31 @@ fn the_place_of_a_task_that_has_left_finds_nobody_elses() {
 }
 
 #[test]
-fn a_removed_node_lets_the_last_one_rise_as_well_as_sink() {
-    // Below the second of the root's children is what is late. Removing from there moves the last node,
-    // which is early, into the late tree, where it must rise above its root.
-    let deadlines = [0, 10, 100, 20, 30, 11, 12, 13, 14, 101, 102, 103, 104, 21];
+fn the_order_survives_growth_at_every_length() {
+    for tasks in 1..=70 {
+        // The last to come is the first to go, so that every new one wins all its matches.
+        let entries: Vec<_> = (0..tasks)
+            .map(|number| entry(number, tasks - number, number))
+            .collect();
+        let mut queue = queue_of(&entries);
+        queue.reserve(300);
+        assert_eq!(drain(&mut queue), (0..tasks).rev().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_queue_that_was_long_and_ran_empty_is_in_order_when_it_fills_again() {
     let mut queue = Queue::new();
-    let places: Vec<_> = (0..)
-        .zip(deadlines)
-        .map(|(arrival, deadline)| queue.insert(TaskId(deadline), deadline, arrival))
-        .collect();
-    assert!(queue.remove(TaskId(101), places[9]));
-    let order = [0, 10, 11, 12, 13, 14, 20, 21, 30, 100, 102, 103, 104];
-    assert_eq!(drain(&mut queue), order);
+    queue.reserve(1_000);
+    for length in [100_u64, 3, 17, 1, 64, 65] {
+        for number in 0..length {
+            queue.insert(TaskId(number), (number * 31) % length, number);
+        }
+        let keys: Vec<_> = std::iter::from_fn(|| queue.take_first())
+            .map(|entry| entry.key)
+            .collect();
+        assert!(keys.is_sorted() && keys.len() as u64 == length);
+    }
 }
 
 #[test]
