@@ -7,7 +7,8 @@
 # with status 2. On a machine that has everything it touches no network and takes well under a second.
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
-# example functions are built with), `qemu`, `disk` (mke2fs), `gdb`.
+# example functions are built with), `programs` (what the programs are built with, and a source of
+# Debian's), `qemu`, `disk` (mke2fs), `gdb`.
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -57,6 +58,10 @@ setup_look() {
         case $part in
         rust) setup_need cc gcc libc6-dev ;;
         guests) setup_need_c_for_wasi ;;
+        programs)
+            setup_need_c_for_wasi
+            setup_need llvm-ar llvm
+            ;;
         qemu) setup_need qemu-system-x86_64 qemu-system-x86 seabios ;;
         disk) setup_need mke2fs e2fsprogs ;;
         gdb) setup_need gdb gdb ;;
@@ -177,13 +182,45 @@ setup_need_c_for_wasi() {
     setup_packages+=(clang lld wasi-libc "$runtime")
 }
 
+# What of Debian's sources is built, and the digest of its archive.
+setup_source=gocr setup_source_version=0.52
+setup_source_digest=df906463105f5f4273becc2404570f187d4ea52bd5769d33a7a8661a747b8686
+
+# setup_programs — puts the source of gocr into `sources` of the target folder. The program that is made of
+# it is left out where this fails: nothing else depends on it.
+setup_programs() {
+    local sources=${CARGO_TARGET_DIR:-$setup_root/target}/sources
+    [ ! -d "$sources/$setup_source" ] || return 0
+    mkdir -p "$sources/lists/partial"
+    setup_download_source "$sources" >"$sources/log" 2>&1 ||
+        setup_say "the source of $setup_source cannot be had, and it is left out ($sources/log)"
+}
+
+# setup_download_source FOLDER — through apt-get, with lists of its own, since few machines have those of
+# sources. What it brings counts only if it is what it was.
+setup_download_source() (
+    cd "$1" || return 1
+    local archive=${setup_source}_$setup_source_version.orig.tar.gz list=debian.sources apt
+    sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >$list || {
+        list=debian.list
+        sed 's/^deb /deb-src /' /etc/apt/sources.list >$list
+    }
+    apt=(apt-get -q -o "Dir::Etc::sourcelist=$PWD/$list" -o Dir::Etc::sourceparts=/dev/null
+        -o "Dir::State::lists=$PWD/lists")
+    "${apt[@]}" update
+    "${apt[@]}" source --download-only --tar-only "$setup_source"
+    echo "$setup_source_digest  $archive" | sha256sum --check || return 1
+    mkdir -p unpacked && tar -xzf "$archive" -C unpacked --strip-components=1 && mv unpacked "$setup_source"
+    rm -rf lists "$archive"
+)
+
 setup() {
     setup_advice=()
     setup_look "$@"
     if [ ${#setup_packages[@]} != 0 ] && setup_apt "${setup_packages[@]}"; then setup_look "$@"; fi
     local part advice
     for part in "$@"; do
-        case $part in rust | lint) "setup_$part" ;; esac
+        case $part in rust | lint | programs) "setup_$part" ;; esac
     done
     if [ ${#setup_packages[@]} != 0 ]; then
         setup_advice=("on Debian: apt-get install ${setup_packages[*]}" "${setup_advice[@]}")

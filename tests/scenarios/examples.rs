@@ -1,6 +1,7 @@
 //! The example functions answer as `tests/guests/cases.json` says.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::http::{Client, Response};
@@ -52,16 +53,18 @@ pub fn check(lab: &Lab, client: &Client, name: &str, run: &Value) -> Result<()> 
     let query = run["query"]
         .as_str()
         .map_or(String::new(), |query| format!("?{query}"));
-    let body = bytes(lab, run, "stdin")?.unwrap_or_default();
+    let folder = lab.workshop().root().join("tests/guests");
+    let body = bytes(&folder, run, "stdin")?.unwrap_or_default();
     let response = client.post(&format!("/{name}{query}"), &body)?;
     let outcome = run["outcome"].as_str().context("an outcome")?;
-    match bytes(lab, run, "stdout")? {
+    match bytes(&folder, run, "stdout")? {
         Some(expected) if outcome == "exit 0" => response.expect(expected),
         _ => expect_outcome(&response, outcome),
     }
 }
 
-fn expect_outcome(response: &Response, outcome: &str) -> Result<()> {
+/// The answer is that of a function that ended so.
+pub fn expect_outcome(response: &Response, outcome: &str) -> Result<()> {
     match outcome {
         "exit 0" => response.expect_status(200),
         "over-deadline" => response.expect_status(504),
@@ -69,10 +72,10 @@ fn expect_outcome(response: &Response, outcome: &str) -> Result<()> {
     }
 }
 
-/// The text that a case has under `key`, or what is in the file that it names.
-fn bytes(lab: &Lab, run: &Value, key: &str) -> Result<Option<Vec<u8>>> {
+/// The text that a case has under `key`, or what is in the file of `folder` that it names.
+pub fn bytes(folder: &Path, run: &Value, key: &str) -> Result<Option<Vec<u8>>> {
     if let Some(file) = run[format!("{key}_file")].as_str() {
-        let path = lab.workshop().root().join("tests/guests").join(file);
+        let path = folder.join(file);
         return fs::read(&path)
             .with_context(|| format!("reading {}", path.display()))
             .map(Some);

@@ -46,6 +46,7 @@ mod load;
 mod loader;
 mod native;
 mod operators;
+mod programs;
 mod script;
 mod served;
 
@@ -58,6 +59,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),
     ("files", files::SCENARIOS),
+    ("programs", programs::SCENARIOS),
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),

@@ -124,6 +124,19 @@ impl Workshop {
         })
     }
 
+    /// The folder of the programs, with their spec. Their first build takes minutes.
+    ///
+    /// # Errors
+    /// They do not build.
+    pub fn programs(&self) -> Result<PathBuf> {
+        self.once("programs", || {
+            let programs = self.target.join("programs");
+            let build = self.root.join("tests/guests/programs/build.sh");
+            self.run(Command::new(build).arg(&programs))?;
+            Ok(programs)
+        })
+    }
+
     /// Builds something at its first use. Who comes second waits, so that cargo is not asked for two
     /// kernels at once, which it would have to put into the same place.
     pub(crate) fn once(
@@ -277,13 +290,20 @@ impl Lab {
     /// # Errors
     /// There is no compiler, or something is wrong with the folder.
     pub fn native_image(&self, folder: &Folder) -> Result<PathBuf> {
-        let image = folder.path().with_extension("img");
+        self.native_image_of(folder.path(), &folder.path().with_extension("img"))
+    }
+
+    /// The same of a folder that has another owner.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn native_image_of(&self, folder: &Path, image: &Path) -> Result<PathBuf> {
         let mut tool = Command::new(self.workshop.compiler()?);
         tool.args(["build", "--native", "--keep-invalid"])
-            .arg(folder.path())
-            .arg(&image);
+            .arg(folder)
+            .arg(image);
         self.workshop.run(&mut tool)?;
-        Ok(image)
+        Ok(image.to_owned())
     }
 
     /// The file of native code of an example function.

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Builds the programs from source: `build.sh OUTPUT` fills the folder OUTPUT with a module for each, the
+# spec and the scripts, to be served by `qemu-run.sh --modules OUTPUT`.
+#
+# The crates are cargo's business. The source of gocr is a package of Debian's that `setup programs` has
+# put aside; without it, `ocr` and its route are left out, which is said.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+root=$(CDPATH='' cd -- "$here/../../.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+export CARGO_TARGET_DIR="$target/guests"
+
+fail() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+[ $# -eq 1 ] || fail "usage: build.sh OUTPUT"
+mkdir -p "$1"
+output=$(CDPATH='' cd -- "$1" && pwd)
+
+# Replaces $2 by $1 only if they differ, so that what is made of it is not made again for nothing.
+put() { cmp -s "$1" "$2" || cp "$1" "$2"; }
+
+# As in ../build.sh, Debian's tool chain has the standard library as source only.
+build_crates() {
+    cd "$here"
+    set -- build --quiet --locked --release --target wasm32-wasip1
+    if [ "${LUGE_RUST:-}" = debian ]; then
+        wasi=/usr/lib/wasm32-wasi
+        RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort \
+            CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="-Clink-self-contained=no -Lnative=$wasi \
+                -Clink-arg=$wasi/crt1-command.o" cargo "$@"
+    else
+        cargo "$@"
+    fi
+    for program in src/bin/*.rs; do
+        program=$(basename "$program" .rs)
+        put "$CARGO_TARGET_DIR/wasm32-wasip1/release/$program.wasm" "$output/$program.wasm"
+    done
+}
+
+build_ocr() {
+    source=$target/sources/gocr
+    [ -d "$source" ] || return 1
+    for made_of in "$here/c/ocr.c" "$here/build.sh" "$source"; do
+        [ "$output/ocr.wasm" -nt "$made_of" ] || stale=yes
+    done
+    [ -n "${stale:-}" ] || return 0
+    objects=$CARGO_TARGET_DIR/gocr
+    mkdir -p "$objects"
+    # What its configure script would find out.
+    printf '#define HAVE_%s 1\n' UNISTD_H GETTIMEOFDAY WCHAR_H WCSCHR WCSDUP > "$objects/config.h"
+    compile=(clang --target=wasm32-wasi -Os -w "-I$objects" "-I$source/include" "-I$source/src")
+    "${compile[@]}" -Dmain=gocr_main -c "$source/src/gocr.c" -o "$objects/gocr.o"
+    parts=(pgm2asc box database detect barcode lines list ocr0 ocr0n ocr1 otsu output pixel unicode remove
+        pnm pcx progress job)
+    parts=("${parts[@]/#/$source/src/}")
+    parts=("${parts[@]/%/.c}")
+    "${compile[@]}" -Wl,--strip-all -Wl,-z,stack-size=262144 -Wl,--wrap=list_and_data_free "${parts[@]}" \
+        "$objects/gocr.o" "$here/c/ocr.c" -o "$output/ocr.wasm"
+}
+
+build_crates
+put "$here/functions.json" "$output/functions.json"
+rm -rf "$output/scripts"
+cp -r "$here/scripts" "$output/scripts"
+if ! build_ocr; then
+    echo "build.sh: ocr is left out: there is no source of gocr in $target/sources" >&2
+    sed '/"\/nbody"/s/,$//; /"\/ocr"/d' "$here/functions.json" > "$output/functions.json"
+fi
