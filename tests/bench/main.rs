@@ -7,11 +7,15 @@
 //!
 //! The exit status is 1 if a figure misses its aim.
 
+mod startup;
+
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use luge_harness::http::Client;
 use luge_harness::lab::Workshop;
 use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine};
 use serde_json::{Map, Value, json};
@@ -36,6 +40,9 @@ const TIMER_PERCENT: u64 = 1;
 
 /// How many times what copying it costs a mebibyte of a file may.
 const COPIES: u64 = 2;
+
+/// How much of what starting the interpreter of JavaScript costs may be work of others than itself, in percent.
+const OTHERS_PERCENT: u64 = 5;
 
 /// A guest that reads the file `data` into its memory in one call, once for each of its arguments.
 const READER: &str = r#"(module
@@ -94,8 +101,11 @@ fn figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
                 figures.insert(format!("{name}-{engine}"), figure);
             }
         }
-        let request = instructions_of_a_request(lab, &boot)?;
+        let served = Served::begin(lab, &boot)?;
+        let request = served.instructions_of(|client| client.get("/empty")?.expect(""))?;
         figures.insert(format!("request-empty-{engine}"), request);
+        drop(served);
+        figures.extend(startup::figures(lab, engine)?);
     }
     // Of all examples only what the kernel does for each of them counts; the rest was looked at one by one.
     figures.retain(|name, _| name != "sandbox-empty" && !name.starts_with("fib-30"));
@@ -154,25 +164,36 @@ fn figure(line: &str) -> Option<(String, u64)> {
     Some((name.to_owned(), instructions.trim().parse().ok()?))
 }
 
-/// What a request for `empty` costs from its first packet to its last, with everything that the kernel
-/// does for it: the time in which the CPU was not idle, over many requests one after the other.
-fn instructions_of_a_request(lab: &Lab, boot: &Boot) -> Result<u64> {
-    let boot = boot
-        .clone()
-        .switch("--icount-served")
-        .append("memory_report=1");
-    let machine = lab.serve(&boot)?;
-    let client = machine.client();
-    let mut served = 0;
-    let mut serve = |requests| -> Result<u64> {
-        for _ in 0..requests {
-            client.get("/empty")?.expect("")?;
-        }
-        served += requests;
-        busy_ticks(&machine, served)
-    };
-    let before = serve(WARM_UP)?;
-    Ok((serve(REQUESTS)? - before) / REQUESTS)
+/// A machine that is asked over HTTP, and whose instructions are counted meanwhile.
+struct Served {
+    machine: Machine,
+    served: Cell<u64>,
+}
+
+impl Served {
+    fn begin(lab: &Lab, boot: &Boot) -> Result<Served> {
+        let boot = boot
+            .clone()
+            .switch("--icount-served")
+            .append("memory_report=1");
+        Ok(Served {
+            machine: lab.serve(&boot)?,
+            served: Cell::new(0),
+        })
+    }
+
+    /// What a request costs from its first packet to its last, with everything that the kernel does for it:
+    /// the time in which the CPU was not idle, over many requests one after the other. `ask` makes one.
+    fn instructions_of(&self, ask: impl Fn(&Client) -> Result<()>) -> Result<u64> {
+        let client = self.machine.client();
+        let serve = |requests| -> Result<u64> {
+            (0..requests).try_for_each(|_| ask(&client))?;
+            self.served.set(self.served.get() + requests);
+            busy_ticks(&self.machine, self.served.get())
+        };
+        let before = serve(WARM_UP)?;
+        Ok((serve(REQUESTS)? - before) / REQUESTS)
+    }
 }
 
 /// How long the CPU has been busy, as the kernel reports it when it is idle after `sandboxes` have ended.
@@ -196,6 +217,10 @@ fn aim_of(name: &str, figures: &BTreeMap<String, u64>) -> Option<u64> {
     if let Some(engine) = name.strip_prefix("file-mebibyte-") {
         let copy = figures.get(&format!("copy-mebibyte-{engine}"))?;
         return Some(copy * COPIES);
+    }
+    if let Some(engine) = name.strip_prefix("request-js-without-its-code-") {
+        let whole = figures.get(&format!("request-js-{engine}"))?;
+        return Some(whole * OTHERS_PERCENT / 100);
     }
     let aim = AIMS.iter().find(|(aimed, _)| *aimed == name)?;
     Some(aim.1)
