@@ -4,12 +4,15 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use luge_harness::{Boot, Kernel, Lab, Machine, process, stub};
 use nix::sys::signal::Signal;
 
 scenarios![
     an_unknown_option_is_named_and_refused,
+    what_was_probably_meant_is_said,
+    help_has_every_option,
+    colours_are_for_terminals_alone,
     what_is_not_there_yet_is_refused_and_not_ignored,
     a_value_that_makes_no_sense_is_refused,
     a_port_that_is_taken_is_an_error_before_anything_is_built,
@@ -41,6 +44,74 @@ fn an_unknown_option_is_named_and_refused(lab: &Lab) -> Result<()> {
     refuses(lab, &["--fast"], &["unknown option", "--fast"])?;
     refuses(lab, &["--fast=yes"], &["unknown option", "--fast"])?;
     refuses(lab, &["fast"], &["unknown option", "fast"])
+}
+
+fn what_was_probably_meant_is_said(lab: &Lab) -> Result<()> {
+    refuses(
+        lab,
+        &["--modles", "x"],
+        &["did you mean --modules?", "--help"],
+    )?;
+    refuses(lab, &["tests/guests"], &["--modules tests/guests"])?;
+    refuses(
+        lab,
+        &["--modules", "README.md"],
+        &["is a file", "--modules ."],
+    )?;
+    refuses(
+        lab,
+        &["--core", "target"],
+        &["is a directory", "--core target/luge.core"],
+    )?;
+    refuses(lab, &["--gdb=yes"], &["unknown option", "--gdb"])
+}
+
+fn help_has_every_option(lab: &Lab) -> Result<()> {
+    let help = lab.workshop().qemu_run().arg("--help").output()?;
+    let help = String::from_utf8(help.stdout)?;
+    let options = std::fs::read_to_string(lab.workshop().root().join("boot/qemu/options.sh"))?;
+    let (_, lists) = options
+        .split_once("valued=(")
+        .context("the list of options")?;
+    let (lists, _) = lists.split_once("\n\n").context("its end")?;
+    let known: Vec<&str> = lists
+        .split(|c: char| !c.is_alphanumeric() && c != '-')
+        .collect();
+    let known: Vec<_> = known.iter().filter(|word| word.starts_with("--")).collect();
+    ensure!(known.len() > 15, "only {known:?}");
+    for option in known {
+        ensure!(
+            help.contains(&format!("\n  {option} ")),
+            "no {option} in --help"
+        );
+    }
+    Ok(())
+}
+
+/// `script` gives a command a terminal.
+fn colours_are_for_terminals_alone(lab: &Lab) -> Result<()> {
+    let coloured = |no_color: bool| -> Result<bool> {
+        let mut command = Command::new("script");
+        command
+            .args(["-qec", "./qemu-run.sh --fast", "/dev/null"])
+            .current_dir(lab.workshop().root());
+        command
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .stdin(std::process::Stdio::null());
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        Ok(command.output()?.stdout.contains(&0x1b))
+    };
+    ensure!(coloured(false)?, "no colours on a terminal");
+    ensure!(!coloured(true)?, "colours in spite of NO_COLOR");
+    let output = lab.workshop().qemu_run().arg("--fast").output()?;
+    ensure!(
+        !output.stderr.contains(&0x1b),
+        "colours where there is no terminal"
+    );
+    Ok(())
 }
 
 fn what_is_not_there_yet_is_refused_and_not_ignored(lab: &Lab) -> Result<()> {

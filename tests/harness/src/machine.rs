@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn qemu_run_has_words_for_every_code_of_loader_and_kernel() {
-        let script = include_str!("../../../qemu-run.sh");
+        let script = include_str!("../../../boot/qemu/ending.sh");
         for code in ExitCode::ALL {
             let status = code.qemu_status();
             assert!(

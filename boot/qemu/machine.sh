@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # The parts share their variables.
+# The machine: QEMU's flags, which nothing else knows, and its life.
+
+# Device N of the machine sits in window N of its virtio-mmio bus. Nothing in PVH's start information
+# names the windows, so the command line does, with Linux's parameter: size@base:interrupt.
+virtio_count=0
+attach() {
+    local window
+    printf -v window '512@0x%x:%d' $((0xfeb00000 + 512 * virtio_count)) $((16 + virtio_count))
+    append+=" virtio_mmio.device=$window"
+    qemu+=(-device "$1,bus=virtio-mmio-bus.$virtio_count")
+    virtio_count=$((virtio_count + 1))
+}
+
+# The ports on which the disk's tenants listen, in the order of the spec; a disk that cannot be read
+# has the one tenant that the kernel falls back to.
+tenant_ports() {
+    local ports=''
+    if [ "$image" != none ] && [ -x "$image_tool" ]; then
+        ports=$("$image_tool" ports "$image" 2>/dev/null | grep -oE '^[0-9]+' || true)
+    fi
+    echo "${ports:-8080}"
+}
+
+# Forwards the host's ports to the tenants' and leaves QEMU's words for it in `forwards`.
+forward_ports() {
+    forwards=''
+    local host=$port guest
+    for guest in $(tenant_ports); do
+        if [ -z "$host" ]; then
+            host=$guest
+            check_port_is_free "$host" "give the tenant another one in functions.json"
+        fi
+        forwards+=",hostfwd=tcp:127.0.0.1:$host-:$guest"
+        [ "$host" = "$guest" ] || say "127.0.0.1:$host leads to the machine's port $guest"
+        host=''
+    done
+}
+
+describe_machine() {
+    # shellcheck disable=SC2054 # The commas are QEMU's.
+    qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
+        -M "microvm,acpi=on,ioapic2=off,pit=on,pic=on,rtc=on,isa-serial=on"
+        -accel "$accel" -m "$memory" -global virtio-mmio.force-legacy=false
+        -chardev "stdio,id=serial,logfile=$run/serial.log" -serial chardev:serial
+        -device isa-debug-exit,iobase=0xf4,iosize=4)
+    # A monitor on two pipes, through which a machine that hangs is asked where it is.
+    mkfifo "$run/monitor.in" "$run/monitor.out"
+    qemu+=(-chardev "pipe,id=monitor,path=$run/monitor" -mon "chardev=monitor,mode=readline")
+    # The log of resets is how a triple fault is told from a clean power-off: QEMU ends with 0 after both.
+    if [ "$accel" = kvm ]; then
+        qemu+=(-cpu "host,arch-capabilities=off")
+    else
+        qemu+=(-cpu "$cpu" -d cpu_reset -D "$run/resets.log")
+    fi
+    if [ "$icount" != no ]; then
+        qemu+=(-icount "shift=0,sleep=$icount" -rtc "base=2026-01-01,clock=vm")
+    fi
+    if [ "$gdb" = yes ]; then
+        qemu+=(-S -gdb "tcp:127.0.0.1:$gdb_port")
+    fi
+    if [ -n "$core" ]; then describe_keeper; fi
+    if [ "$image" != none ]; then
+        qemu+=(-drive "if=none,id=disk,format=raw,readonly=on,file=${image//,/,,}")
+        attach virtio-blk-device,drive=disk
+    fi
+    forward_ports
+    qemu+=(-netdev "user,id=net,ipv6=off$forwards")
+    attach virtio-net-device,netdev=net
+    if [ "$batch" = yes ]; then append+=" batch"; fi
+    qemu+=(-kernel "$loader" -initrd "$kernel" -append "${append# }")
+}
+
+qemu_pid='' timer_pid='' keeper_pid='' qemu_status=''
+
+# shellcheck disable=SC2317 # Runs at the end of the script, whatever ends it.
+end_machine() {
+    local pid
+    for pid in $timer_pid $keeper_pid $qemu_pid; do kill "$pid" 2>/dev/null || true; done
+    [ -z "$qemu_pid" ] || wait "$qemu_pid" 2>/dev/null || true
+    rm -rf "$run"
+}
+
+# Says what to do next, while the machine starts.
+invite() {
+    if [ "$gdb" = yes ]; then
+        local port_of_gdb=''
+        if [ "$gdb_port" != 1234 ]; then port_of_gdb="-ex 'set \$luge_port = $gdb_port' "; fi
+        say "stopped at the first instruction; in another terminal:"
+        printf '      gdb %s-x tests/gdb/luge.py\n' "$port_of_gdb" >&2
+    elif [ "$batch" = no ] && [ "$image" != none ]; then
+        say "on http://127.0.0.1:$port/ as soon as it says 'ready'; Ctrl-C ends it"
+    fi
+}
+
+# Starts QEMU and waits for its end; `setpriv` sees to it that QEMU ends even if this script is killed.
+run_machine() {
+    local keep=() ended
+    if setup_has setpriv; then keep=(setpriv --pdeathsig KILL --); fi
+    invite
+    "${keep[@]}" "${qemu[@]}" </dev/null &
+    qemu_pid=$!
+    if [ -n "$core" ]; then
+        keep_core &
+        keeper_pid=$!
+    fi
+    if [ -n "$timeout" ]; then
+        sleep "$timeout" &
+        timer_pid=$!
+    fi
+    qemu_status=0
+    # shellcheck disable=SC2086 # Without a timer there is no second word.
+    wait -n -p ended $qemu_pid $timer_pid || qemu_status=$?
+    if [ "$ended" != "$qemu_pid" ]; then
+        complain "no end after $timeout seconds; QEMU is ended, and the machine was here:"
+        locate
+        if [ -n "$core" ]; then keep_core_of_hang; fi
+        exit 124
+    fi
+    qemu_pid=''
+}
