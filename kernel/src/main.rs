@@ -38,7 +38,7 @@ use luge_spec::command_line::{self, Options};
 
 use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
 use mm::{dma, frames, memories, stacks};
-use observe::{last_words, logger, memory_report};
+use observe::{debugger, last_words, logger, memory_report};
 use sched::Hooks;
 
 /// What the kernel asks of the loader.
@@ -164,6 +164,7 @@ fn start_clocks(boot: &BootInfo) {
 
 fn start_sandboxes(options: &Options) {
     sandbox::init();
+    debugger::start(options.sched);
     let settings = Settings {
         policy: options.sched,
         is_preemptive: options.preempt,

@@ -16,6 +16,7 @@ scenarios![
     a_host_call_that_overflows_its_kernel_stack_stops_the_kernel_and_says_so,
     a_backtrace_leads_from_the_kernel_stack_to_the_guest,
     a_backtrace_leads_from_the_kernel_stack_to_native_code,
+    a_panic_names_who_ran_what_happened_last_and_every_function,
     whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox,
     whatever_is_left_of_the_stack_all_that_ends_is_the_sandbox_with_native_code,
     nothing_of_one_sandbox_is_left_in_anothers_registers,
@@ -99,13 +100,46 @@ fn leads_to_the_guest(lab: &Lab, boot: &Boot) -> Result<()> {
         .iter()
         .filter(|line| line.contains("backtrace: "))
         .collect();
-    let guest = trace.iter().position(|line| line.ends_with("(guest)"));
+    let guest = trace.iter().position(|line| line.contains(" (guest)"));
     let guest = guest.context("no guest code among the callers")?;
     ensure!(0 < guest && guest + 1 < trace.len(), "{trace:#?}");
     let report = machine.report.text();
-    for function in ["kernel_fault", "sandbox::gate", "dispatch::first"] {
+    for function in ["kernel_fault", "sandbox/gate.rs", "dispatch::first"] {
         ensure!(report.contains(function), "the backtrace has no {function}");
     }
+    Ok(())
+}
+
+/// A person has no address to look up: each line of the backtrace has a function, the guest's included.
+fn a_panic_names_who_ran_what_happened_last_and_every_function(lab: &Lab) -> Result<()> {
+    let machine = brought_down(lab, &native(lab, &[], &["kernel-panic"])?, "kernel-panic")?;
+    for words in [
+        "kernel panic at kernel/src/",
+        "running: sandbox 1 (kernel-panic), host calls: 1",
+        "trace: ",
+        "sandbox 1 dispatch",
+    ] {
+        ensure!(machine.serial.text().contains(words), "no {words:?}");
+    }
+    let told = machine.serial.lines();
+    let told = told.iter().filter(|line| line.starts_with("backtrace: 0x"));
+    let report = machine.report.lines();
+    let found: Vec<_> = report
+        .iter()
+        .filter(|line| line.starts_with("  0xffff"))
+        .collect();
+    ensure!(found.len() == told.count() && found.len() > 6, "{found:#?}");
+    for line in &found {
+        let name = line.trim_start().split_once("  ").map(|(_, name)| name);
+        ensure!(
+            name.is_some_and(|name| !name.contains("in no function")),
+            "nameless: {line}"
+        );
+    }
+    let compiled = found
+        .iter()
+        .any(|line| line.contains("wasm[0]::function[1]+0x"));
+    ensure!(compiled, "no function of native code: {found:#?}");
     Ok(())
 }
 

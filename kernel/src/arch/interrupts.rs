@@ -11,12 +11,14 @@
 pub mod scenario;
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
+use super::landmarks::Landmark;
 use super::time::ticks;
 use super::{apic, per_cpu, traps};
 
@@ -56,6 +58,16 @@ const _: () = assert!(
     size_of::<InterruptFrame>() == 512 + 22 * 8,
     "as the stub lays it out"
 );
+
+/// Interrupts, for a debugger: how to see what was interrupted. The general-purpose registers lie in the order
+/// of a fault's frame.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("interrupt.stub", save_and_call as *const ()),
+    Landmark::field("interrupt.registers", offset_of!(InterruptFrame, registers)),
+    Landmark::field("interrupt.vector", offset_of!(InterruptFrame, vector)),
+    Landmark::field("interrupt.rip", offset_of!(InterruptFrame, rip)),
+    Landmark::field("interrupt.rsp", offset_of!(InterruptFrame, rsp)),
+];
 
 /// Loads the IDT: exceptions, timer, devices.
 pub fn init() {

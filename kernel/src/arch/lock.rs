@@ -43,6 +43,24 @@ impl<T> Lock<T> {
         unsafe { self.inner.force_unlock() };
     }
 
+    /// Where the value lies, for a debugger.
+    pub fn place(&self) -> *mut T {
+        core::ptr::from_ref(&*self.lock()).cast_mut()
+    }
+
+    /// Takes the lock, unless it is taken.
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        let held = &per_cpu::this().locks_held;
+        held.fetch_add(1, Relaxed);
+        let Some(inner) = self.inner.try_lock() else {
+            held.fetch_sub(1, Relaxed);
+            return None;
+        };
+        Some(LockGuard {
+            inner: ManuallyDrop::new(inner),
+        })
+    }
+
     /// Takes the lock, spinning while another CPU has it.
     pub fn lock(&self) -> LockGuard<'_, T> {
         per_cpu::this().locks_held.fetch_add(1, Relaxed);

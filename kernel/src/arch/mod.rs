@@ -9,6 +9,7 @@ pub mod apic;
 pub mod cpu;
 pub mod gdt;
 pub mod interrupts;
+pub mod landmarks;
 pub mod lock;
 pub mod paging;
 pub mod per_cpu;

@@ -18,6 +18,8 @@ use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::page_table::PageTableEntry;
 use x86_64::structures::paging::{PageTable, PageTableFlags as Flags, PageTableIndex};
 
+use super::landmarks::Landmark;
+
 /// The size of a page and of a frame, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
 /// How much one last-level table maps, in bytes.
@@ -53,6 +55,14 @@ pub struct OutOfFrames {
 
 /// Where physical memory is mapped: virtual = physical + this.
 static PHYSICAL_OFFSET: AtomicU64 = AtomicU64::new(0);
+/// The physical address of the root table, for a debugger that cannot ask the processor.
+static ROOT: AtomicU64 = AtomicU64::new(0);
+
+/// The address space, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("paging.physical_offset", &raw const PHYSICAL_OFFSET),
+    Landmark::place("paging.root", &raw const ROOT),
+];
 
 /// Tells where the loader mapped physical memory, and drops what it left in the lower half.
 ///
@@ -61,8 +71,10 @@ static PHYSICAL_OFFSET: AtomicU64 = AtomicU64::new(0);
 /// nothing in use may lie in the lower half.
 pub unsafe fn init(physical_offset: u64) {
     PHYSICAL_OFFSET.store(physical_offset, Relaxed);
+    let root = Cr3::read().0.start_address().as_u64();
+    ROOT.store(root, Relaxed);
     // SAFETY: the root table is in RAM and nobody else holds a reference to it at boot.
-    let root = unsafe { &mut *table_at(Cr3::read().0.start_address().as_u64()) };
+    let root = unsafe { &mut *table_at(root) };
     for entry in root.iter_mut().take(256) {
         entry.set_unused();
     }

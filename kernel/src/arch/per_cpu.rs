@@ -6,11 +6,13 @@
 //! Invariant: once [`install`] has run on a CPU, its GS base points to its own `PerCpu` until
 //! power-off, in guest code as well (no guest can execute `wrgsbase` or `swapgs`).
 
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::GsBase;
 
+use super::landmarks::Landmark;
 use super::traps::FaultFrame;
 
 /// How many CPUs the kernel has room for.
@@ -86,6 +88,24 @@ impl PerCpu {
 }
 
 static CPUS: [PerCpu; MAX_CPUS] = [const { PerCpu::new() }; MAX_CPUS];
+
+/// The CPUs, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("cpus", &raw const CPUS),
+    Landmark::number("cpus.count", MAX_CPUS as u64),
+    Landmark::number("cpus.bytes", size_of::<PerCpu>() as u64),
+    Landmark::field("cpu.locks_held", offset_of!(PerCpu, locks_held)),
+    Landmark::field("cpu.host_calls", offset_of!(PerCpu, host_calls)),
+    Landmark::field("cpu.in_fault", offset_of!(PerCpu, in_fault)),
+    Landmark::field("cpu.fault_rip", offset_of!(PerCpu, fault_rip)),
+    Landmark::field("cpu.dispatcher_rsp", offset_of!(PerCpu, dispatcher_rsp)),
+    Landmark::field("cpu.running", offset_of!(PerCpu, running)),
+    Landmark::field("cpu.stack_low", offset_of!(PerCpu, stack_low)),
+    Landmark::field("cpu.stack_high", offset_of!(PerCpu, stack_high)),
+    Landmark::field("cpu.kernel_stack_top", offset_of!(PerCpu, kernel_stack_top)),
+    Landmark::field("cpu.arena", offset_of!(PerCpu, arena)),
+    Landmark::field("cpu.sandbox", offset_of!(PerCpu, sandbox)),
+];
 
 /// Points the GS base of the running CPU at its data. Must run before anything else of the kernel.
 ///

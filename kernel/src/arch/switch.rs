@@ -9,8 +9,10 @@
 //! off and turns it on itself (first entry) or gets it back from its own interrupt frame.
 
 use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
 use core::sync::atomic::Ordering::Relaxed;
 
+use super::landmarks::Landmark;
 use super::per_cpu;
 
 /// A context that is not running: where its stack is.
@@ -48,6 +50,14 @@ struct Saved {
     rbp: u64,
     return_address: u64,
 }
+
+/// What lies at the stack pointer of a context that is not running, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::field("saved.rbp", offset_of!(Saved, rbp)),
+    Landmark::field("saved.rip", offset_of!(Saved, return_address)),
+    Landmark::number("saved.bytes", size_of::<Saved>() as u64),
+    Landmark::place("saved.first_entry", first_entry as *const ()),
+];
 
 impl Context {
     /// A context that will call `entry(argument)` on the stack that ends at `top`.

@@ -12,6 +12,7 @@
 pub mod scenario;
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -22,6 +23,7 @@ use x86_64::registers::control::Cr2;
 use x86_64::structures::idt::{EntryOptions, InterruptDescriptorTable};
 
 use super::gdt::FaultStack;
+use super::landmarks::Landmark;
 use super::{apic, per_cpu, switch};
 
 /// What a fault left behind. The stub pushes it in this order, last field first.
@@ -80,6 +82,50 @@ const _: () = assert!(
     size_of::<FaultFrame>() == 23 * 8,
     "23 words, as the stub pushes them"
 );
+
+impl FaultFrame {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        cr2: 0,
+        r15: 0,
+        r14: 0,
+        r13: 0,
+        r12: 0,
+        r11: 0,
+        r10: 0,
+        r9: 0,
+        r8: 0,
+        rdi: 0,
+        rsi: 0,
+        rbp: 0,
+        rdx: 0,
+        rcx: 0,
+        rbx: 0,
+        rax: 0,
+        vector: 0,
+        error_code: 0,
+        rip: 0,
+        cs: 0,
+        rflags: 0,
+        rsp: 0,
+        ss: 0,
+    };
+}
+
+/// Fault handling, for a debugger: where a sandbox is ended for a fault, and how to see what was interrupted by
+/// one. The general-purpose registers lie from `r15` on, in the order of [`FaultFrame`].
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("fault.ends_sandbox", on_fault_of_sandbox as *const ()),
+    Landmark::place("fault.stub", save_and_judge as *const ()),
+    Landmark::number("fault.stub_room", STUB_ROOM),
+    Landmark::field("frame.cr2", offset_of!(FaultFrame, cr2)),
+    Landmark::field("frame.registers", offset_of!(FaultFrame, r15)),
+    Landmark::field("frame.rbp", offset_of!(FaultFrame, rbp)),
+    Landmark::field("frame.vector", offset_of!(FaultFrame, vector)),
+    Landmark::field("frame.error_code", offset_of!(FaultFrame, error_code)),
+    Landmark::field("frame.rip", offset_of!(FaultFrame, rip)),
+    Landmark::field("frame.rsp", offset_of!(FaultFrame, rsp)),
+];
 
 /// Called for a fault that is the kernel's own: says its last words and ends the machine.
 /// The last argument says that it happened while a fault was being handled.
@@ -224,6 +270,9 @@ unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
     )
 }
 
+/// What the stub takes of the stack below the frame: the FPU's state, and a word of padding.
+const STUB_ROOM: u64 = 512 + 8;
+
 /// Entry: [rsp] vector, error code, rip, cs, rflags, rsp, ss.
 /// Exit: `iretq` with everything as it was, if [`on_fault`] returns.
 ///
@@ -237,18 +286,19 @@ unsafe extern "C" fn save_and_judge() -> ! {
         "push r15",
         "push 0",
         "mov rdi, rsp",
-        "sub rsp, 520",
+        "sub rsp, {room}",
         "fxsave64 [rsp]",
         "xor ebp, ebp",
         "cld",
         "call {on_fault}",
         "fxrstor64 [rsp]",
-        "add rsp, 528",
+        "add rsp, {room} + 8",
         "pop r15", "pop r14", "pop r13", "pop r12", "pop r11", "pop r10", "pop r9", "pop r8",
         "pop rdi", "pop rsi", "pop rbp", "pop rdx", "pop rcx", "pop rbx", "pop rax",
         "add rsp, 16",
         "iretq",
         on_fault = sym on_fault,
+        room = const STUB_ROOM,
     )
 }
 
@@ -271,14 +321,22 @@ extern "C" fn on_fault(frame: &mut FaultFrame) {
         }
         Verdict::AskEngine(_) => {
             *cpu.last_fault.lock() = Some(*frame);
+            on_fault_of_sandbox(frame);
             ask_engine(frame);
             end_sandbox(cpu);
         }
         Verdict::End(_) => {
             *cpu.last_fault.lock() = Some(*frame);
+            on_fault_of_sandbox(frame);
             end_sandbox(cpu);
         }
     }
+}
+
+/// A debugger stops here when a fault is about to end the running sandbox.
+#[inline(never)]
+extern "C" fn on_fault_of_sandbox(frame: &FaultFrame) {
+    core::hint::black_box(frame);
 }
 
 fn fault_of(frame: &FaultFrame) -> Fault {

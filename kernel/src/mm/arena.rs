@@ -17,6 +17,7 @@ mod snapshot;
 use alloc::boxed::Box;
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
+use core::mem::offset_of;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
@@ -27,6 +28,7 @@ use luge_memory::slots::SlotMap;
 use self::small::Small;
 use self::snapshot::Snapshot;
 use super::{frames, idle};
+use crate::arch::landmarks::Landmark;
 use crate::arch::lock::{Critical, Lock};
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 
@@ -78,6 +80,17 @@ struct Inner {
     was_copied: bool,
 }
 
+/// The arenas, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("arenas.of_memories", &raw const linear::HOLDERS),
+    Landmark::field("arena.slot", offset_of!(Arena, slot)),
+    Landmark::field("arena.limit", offset_of!(Arena, limit)),
+    Landmark::field("arena.mapped", INNER + offset_of!(Inner, mapped)),
+    Landmark::field("arena.heap_bytes", INNER + offset_of!(Inner, heap_bytes)),
+    Landmark::field("arena.large_bytes", INNER + offset_of!(Inner, large_bytes)),
+];
+const INNER: usize = offset_of!(Arena, inner);
+
 // SAFETY: an arena is used by one context at a time, as the module's invariant says.
 unsafe impl Send for Arena {}
 // SAFETY: as above.
@@ -118,6 +131,12 @@ impl Arena {
         });
         BY_SLOT[slot as usize].store(core::ptr::from_ref(&*arena).cast_mut(), Relaxed);
         Some(arena)
+    }
+
+    /// The number of its slot, which no other arena has while this one is there.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.slot
     }
 
     /// The instance that a sandbox of the same program made here.

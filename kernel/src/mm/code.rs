@@ -96,6 +96,25 @@ pub unsafe fn release(start: u64) -> Result<(), NotABlock> {
     Ok(())
 }
 
+/// The block that `address` lies in, found by what is mapped, so that last words can ask: no lock is taken.
+#[must_use]
+pub fn mapped_around(address: u64) -> Option<&'static [u8]> {
+    let is_mapped = |page: &u64| NATIVE_CODE.contains(page) && paging::translate(*page).is_some();
+    let mut start = address & !(PAGE_BYTES - 1);
+    if !is_mapped(&start) {
+        return None;
+    }
+    let mut end = start + PAGE_BYTES;
+    while is_mapped(&(start - PAGE_BYTES)) {
+        start -= PAGE_BYTES;
+    }
+    while is_mapped(&end) {
+        end += PAGE_BYTES;
+    }
+    // SAFETY: all of it is mapped, and code and its data never change once a function can be in it.
+    Some(unsafe { core::slice::from_raw_parts(start as *const u8, (end - start) as usize) })
+}
+
 /// Bytes of all blocks.
 #[must_use]
 pub fn bytes_taken() -> u64 {

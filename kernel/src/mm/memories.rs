@@ -15,6 +15,7 @@ mod blank;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem::offset_of;
 use core::ops::Range;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
@@ -23,6 +24,7 @@ use luge_memory::layout::{self, MEMORY_SLOTS};
 use luge_memory::slots::SlotMap;
 
 use super::frames;
+use crate::arch::landmarks::Landmark;
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 use crate::arch::traps::Touch;
@@ -69,6 +71,14 @@ static SLOTS: [Slot; MEMORY_SLOTS as usize] = [const {
         image_start: AtomicU64::new(0),
     }
 }; MEMORY_SLOTS as usize];
+
+/// The linear memories of native code, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("memories", &raw const SLOTS),
+    Landmark::number("memories.bytes", size_of::<Slot>() as u64),
+    Landmark::field("memory.accessible", offset_of!(Slot, accessible)),
+    Landmark::field("memory.own_pages", offset_of!(Slot, own_pages)),
+];
 
 /// Initial data of a memory, page by page.
 pub struct Image {

@@ -12,6 +12,7 @@
 #[cfg(feature = "scenarios")]
 pub mod scenario;
 
+use core::mem::offset_of;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -21,6 +22,7 @@ use luge_memory::layout::{
 use luge_memory::slots::SlotMap;
 
 use super::{frames, idle};
+use crate::arch::landmarks::Landmark;
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
 
@@ -37,6 +39,12 @@ static POOL: Lock<Pool> = Lock::new(Pool {
     stacks: [const { None }; POOLED],
     bytes: 0,
 });
+
+/// The stacks, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("stacks.bytes", &raw const BYTES),
+    Landmark::field("stack.slot", offset_of!(Stack, slot)),
+];
 
 struct Pool {
     stacks: [Option<Stack>; POOLED],

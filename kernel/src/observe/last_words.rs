@@ -1,7 +1,8 @@
 //! How the kernel ends when it finds itself broken: what, where, registers, backtrace, exit code.
 //!
-//! Lines that begin with `backtrace:` carry return addresses; the test harness and `qemu-run.sh`
-//! turn them into functions and lines with the kernel's own debug information.
+//! Lines that begin with `backtrace:` carry return addresses; `qemu-run.sh` turns them into functions and
+//! lines with the kernel's own debug information. Functions of native code, which that does not have, are
+//! named here.
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
@@ -13,9 +14,13 @@ use super::logger::{Port, line};
 use crate::arch::traps::{FaultFrame, Name, is_guest_code};
 use crate::arch::{cpu, paging, per_cpu, power, serial};
 use crate::mm;
+use crate::sandbox::sight;
+use crate::sched::trace;
 
 /// The longest backtrace, in frames.
 const DEPTH: usize = 32;
+/// How many of the last events of the trace are told.
+const EVENTS: usize = 12;
 
 static SPEAKING: AtomicBool = AtomicBool::new(false);
 
@@ -34,6 +39,7 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
     print_registers(&named(&registers));
     context();
     backtrace(None, registers[6]);
+    power::announce_end();
     power::exit(ExitCode::Panic.value())
 }
 
@@ -65,6 +71,7 @@ pub fn on_kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> !
     registers(frame);
     context();
     backtrace(Some(frame.rip), frame.rbp);
+    power::announce_end();
     power::exit(
         if nested {
             ExitCode::LastWords
@@ -125,20 +132,39 @@ fn print_registers(registers: &[Register]) {
     }
 }
 
+/// Who was running, and what happened last.
 fn context() {
     let cpu = per_cpu::this();
-    line(format_args!(
-        "panic   ] sandbox running: {}, host calls: {}, locks held: {}",
-        cpu.running.load(Relaxed),
-        cpu.host_calls.load(Relaxed),
-        cpu.locks_held.load(Relaxed),
-    ));
+    match sight::running() {
+        Some(sandbox) => line(format_args!(
+            "panic   ] running: sandbox {} ({}), host calls: {}, locks held: {}",
+            sandbox.id(),
+            sandbox.name(),
+            cpu.host_calls.load(Relaxed),
+            cpu.locks_held.load(Relaxed),
+        )),
+        None => line(format_args!(
+            "panic   ] running: the dispatcher, no sandbox, locks held: {}",
+            cpu.locks_held.load(Relaxed),
+        )),
+    }
+    let Some(ring) = trace::ring_if_free() else {
+        return line(format_args!("panic   ] trace: it was being written to"));
+    };
+    for event in ring.newest(EVENTS) {
+        let (seconds, micros) = (event.at_ns / 1_000_000_000, event.at_ns / 1_000 % 1_000_000);
+        line(format_args!(
+            "panic   ] trace: {seconds}.{micros:06} sandbox {} {}",
+            event.task,
+            event.kind.as_str()
+        ));
+    }
 }
 
 /// Follows frame pointers, as far as they lead through mapped memory.
 fn backtrace(rip: Option<u64>, mut rbp: u64) {
     if let Some(rip) = rip {
-        let _ = writeln!(Port, "backtrace: {rip:#018x} (here)");
+        frame_at(rip, " (here)");
     }
     for _ in 0..DEPTH {
         let readable = |address: u64| {
@@ -158,10 +184,26 @@ fn backtrace(rip: Option<u64>, mut rbp: u64) {
         } else {
             ""
         };
-        let _ = writeln!(Port, "backtrace: {address:#018x}{whose}");
+        frame_at(address, whose);
         if next <= rbp {
             break;
         }
         rbp = next;
     }
+}
+
+/// A line of the backtrace.
+fn frame_at(address: u64, remark: &str) {
+    let _ = write!(Port, "backtrace: {address:#018x}{remark}");
+    #[cfg(feature = "wasmtime")]
+    if let Some(place) = crate::engine::wasmtime::names::place_of(address) {
+        let _ = Port.write_char(' ');
+        // The name is the guest's own choice.
+        let harmless = |letter: char| if letter.is_control() { '?' } else { letter };
+        for letter in place.function.chars().map(harmless) {
+            let _ = Port.write_char(letter);
+        }
+        let _ = write!(Port, "+{:#x}", place.offset);
+    }
+    let _ = writeln!(Port);
 }

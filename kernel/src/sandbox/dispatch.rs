@@ -14,7 +14,7 @@ use luge_trap::{Running, Trap, Verdict};
 use x86_64::instructions::interrupts;
 
 use super::gate::gate_for_good;
-use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, find};
+use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, faults, find, sight};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::{self, Instant};
 use crate::arch::traps::{self, FaultFrame, Name};
@@ -25,6 +25,7 @@ use crate::sched;
 
 /// Registers what the lower layers call when a sandbox is to leave the CPU.
 pub fn init() {
+    faults::start();
     allocator::on_exhaustion(|what| {
         finish(Outcome::Trap(match what {
             Exhausted::Memory => Trap::OutOfMemory,
@@ -52,6 +53,9 @@ fn finish(outcome: Outcome) -> ! {
     gate_for_good(|| {
         interrupts::disable();
         let sandbox = per_cpu::this().sandbox.load(Relaxed).cast::<Sandbox>();
+        if let Outcome::Trap(trap) = outcome {
+            sight::on_trap_of_engine(sandbox, trap as u8);
+        }
         // SAFETY: a sandbox is running, and it is alive.
         *unsafe { &*sandbox }.departure.lock() = Some(Departure::Finished(outcome));
         // SAFETY: interrupts are off and no lock is held.
@@ -153,6 +157,7 @@ fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
 
 fn report(sandbox: &Sandbox, stack_end: u64, frame: &FaultFrame, trap: Trap) {
     let used = stack_end.saturating_sub(frame.rsp);
+    faults::note_fault(sandbox, trap, frame, used);
     warn!(
         "sandbox {} ({}) fault: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
         sandbox.id,
@@ -176,6 +181,7 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     ENDED.fetch_add(1, Relaxed);
     // SAFETY: this is the dispatcher, and the sandbox will not run again.
     if let Some(native) = unsafe { (*sandbox.native.get()).take() } {
+        sight::hide(&native);
         // SAFETY: the sandbox will not run again.
         unsafe { native.arena.retire() };
         // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
@@ -189,6 +195,9 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
 
 /// What the program did by itself is for those who look closely; being ended by force is not.
 fn say_how_it_ended(sandbox: &Sandbox) {
+    if let Some(Outcome::Trap(trap)) = sandbox.outcome() {
+        faults::note_end(sandbox, trap);
+    }
     match sandbox.outcome() {
         Some(outcome @ (Outcome::Exit(_) | Outcome::Cancelled)) => {
             debug!(

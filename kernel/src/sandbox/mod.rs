@@ -10,8 +10,10 @@
 
 mod account;
 mod dispatch;
+mod faults;
 mod gate;
 mod output;
+pub mod sight;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -135,6 +137,7 @@ pub struct Sandbox {
     /// Its arena, for what its host calls leave behind on its behalf; not to be followed by others.
     own_memory: AtomicPtr<()>,
     native: UnsafeCell<Option<Native>>,
+    sight: sight::Sight,
 }
 
 // SAFETY: `native` is touched by the dispatcher alone; everything else is locked, atomic, or never changes.
@@ -261,6 +264,7 @@ impl Sandbox {
             alarm: Lock::new(None),
             own_memory: AtomicPtr::default(),
             native: UnsafeCell::new(None),
+            sight: sight::Sight::new(),
             request,
         }
     }
@@ -281,7 +285,8 @@ impl Sandbox {
             engine_state: core::ptr::null_mut(),
         };
         // SAFETY: nobody else knows of the sandbox yet.
-        unsafe { *self.native.get() = Some(native) };
+        let native = unsafe { (*self.native.get()).insert(native) };
+        sight::show(self, native);
     }
 
     /// A number that no other sandbox of this boot has.

@@ -1,8 +1,12 @@
 //! The trace of the schedule: the last events of all requests, for `/trace`.
 
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
 use luge_sched::{RouteId, TaskId, Ticket};
 use luge_trace::{Event, Kind, NO_ROUTE, Ring};
 
+use crate::arch::landmarks::Landmark;
 use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::time::Instant;
 
@@ -11,9 +15,27 @@ const EVENTS: usize = 4096;
 
 static RING: Lock<Ring> = Lock::new(Ring::new());
 
+/// Where the ring and its events lie, for a debugger.
+static RING_AT: AtomicPtr<Ring> = AtomicPtr::new(null_mut());
+static EVENTS_AT: AtomicPtr<Event> = AtomicPtr::new(null_mut());
+
+/// The trace, for a debugger.
+pub const LANDMARKS: &[Landmark] = &[
+    Landmark::place("trace.ring", &raw const RING_AT),
+    Landmark::place("trace.events", &raw const EVENTS_AT),
+];
+
 /// Takes the memory for the events.
 pub(super) fn start() {
-    *RING.lock() = Ring::with_room(EVENTS);
+    let mut ring = RING.lock();
+    *ring = Ring::with_room(EVENTS);
+    RING_AT.store(core::ptr::from_mut(&mut *ring), Relaxed);
+    EVENTS_AT.store(ring.place().cast_mut(), Relaxed);
+}
+
+/// The events, unless somebody is at them, for last words.
+pub fn ring_if_free() -> Option<LockGuard<'static, Ring>> {
+    RING.try_lock()
 }
 
 /// The events, for who writes them out.

@@ -1,11 +1,13 @@
 //! States, events and the time between them.
 
 use core::fmt;
+use core::mem::offset_of;
 
 use crate::Outcome;
 
-/// Where a sandbox is in its life.
+/// Where a sandbox is in its life. Its first byte says which of these it is ([`Life::LAYOUT`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum State {
     /// Ready, waiting for the CPU.
     Queued,
@@ -17,8 +19,9 @@ pub enum State {
     Ended(Outcome),
 }
 
-/// What a blocked sandbox waits for.
+/// What a blocked sandbox waits for. Its first byte says which of these it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Wait {
     /// Room for more output: the client takes it slower than the sandbox makes it.
     Output,
@@ -126,7 +129,55 @@ pub struct Life {
     counters: Counters,
 }
 
+/// `State::Blocked(_)` as C has it.
+#[repr(C)]
+struct Blocked {
+    tag: u8,
+    wait: Wait,
+}
+
+/// `Wait::Until(_)` as C has it.
+#[repr(C)]
+struct Until {
+    tag: u8,
+    moment: u64,
+}
+
 impl Life {
+    /// Where its fields lie, in bytes, and what the first bytes of a state and of a [`Wait`] mean, in the
+    /// order in which they are declared: for a debugger. The layout of both is that which the Rust Reference
+    /// gives to enums with a primitive representation.
+    pub const LAYOUT: [(&'static str, usize); 13] = [
+        ("life.state", offset_of!(Self, state)),
+        ("life.since_ns", offset_of!(Self, since_ns)),
+        (
+            "life.run_ns",
+            offset_of!(Self, times) + offset_of!(Times, run_ns),
+        ),
+        (
+            "life.preemptions",
+            offset_of!(Self, counters) + offset_of!(Counters, preemptions),
+        ),
+        (
+            "life.waits",
+            offset_of!(Self, counters) + offset_of!(Counters, waits),
+        ),
+        (
+            "life.wait",
+            offset_of!(Self, state) + offset_of!(Blocked, wait),
+        ),
+        (
+            "life.wait_until_ns",
+            offset_of!(Self, state) + offset_of!(Blocked, wait) + offset_of!(Until, moment),
+        ),
+        ("state.queued", 0),
+        ("state.running", 1),
+        ("state.blocked", 2),
+        ("state.ended", 3),
+        ("wait.output", 0),
+        ("wait.until", 1),
+    ];
+
     /// A life that begins now, in the queue.
     #[must_use]
     pub fn new(now_ns: u64) -> Self {

@@ -190,3 +190,59 @@ fn the_parts_of_every_random_life_add_up_to_the_whole() {
         assert_eq!(life.counters().dispatches, dispatches);
     }
 }
+
+/// The byte at an offset that [`Life::LAYOUT`] names.
+fn byte_at(life: &Life, name: &str) -> u8 {
+    // SAFETY: the offset is that of a byte of the life that is always written.
+    unsafe {
+        std::ptr::from_ref(life)
+            .cast::<u8>()
+            .add(named(name))
+            .read()
+    }
+}
+
+fn word_at(life: &Life, name: &str) -> u64 {
+    let place = std::ptr::from_ref(life).cast::<u8>();
+    // SAFETY: as above, for a word.
+    unsafe { place.add(named(name)).cast::<u64>().read_unaligned() }
+}
+
+fn named(name: &str) -> usize {
+    let found = Life::LAYOUT.iter().find(|(other, _)| *other == name);
+    found.unwrap_or_else(|| panic!("no {name}")).1
+}
+
+#[test]
+fn a_debugger_finds_state_and_times_where_the_layout_says() {
+    let mut life = Life::new(100);
+    let state = |life: &Life| usize::from(byte_at(life, "life.state"));
+    assert_eq!(state(&life), named("state.queued"));
+    life.apply(Event::Dispatched, 150).expect("it may follow");
+    assert_eq!(state(&life), named("state.running"));
+    life.apply(Event::Blocked(Wait::Output), 180)
+        .expect("it may follow");
+    assert_eq!(state(&life), named("state.blocked"));
+    assert_eq!(
+        usize::from(byte_at(&life, "life.wait")),
+        named("wait.output")
+    );
+    assert_eq!(
+        (
+            word_at(&life, "life.since_ns"),
+            word_at(&life, "life.run_ns")
+        ),
+        (180, 30)
+    );
+    life.apply(Event::Woken, 190).expect("it may follow");
+    life.apply(Event::Dispatched, 190).expect("it may follow");
+    life.apply(Event::Blocked(Wait::Until(777)), 200)
+        .expect("it may follow");
+    assert_eq!(
+        usize::from(byte_at(&life, "life.wait")),
+        named("wait.until")
+    );
+    assert_eq!(word_at(&life, "life.wait_until_ns"), 777);
+    life.apply(Event::Cancelled, 210).expect("it may follow");
+    assert_eq!(state(&life), named("state.ended"));
+}

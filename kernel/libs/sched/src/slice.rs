@@ -22,6 +22,12 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Where two of its fields lie, in bytes: the deadline in the queue, and whether there is a booking.
+    pub(crate) const LAYOUT: [usize; 2] = [
+        core::mem::offset_of!(Self, deadline_ns),
+        core::mem::offset_of!(Self, is_booked),
+    ];
+
     /// For a task whose deadline is `deadline_ns`, and for which nothing is booked: with slices of
     /// `length_ns` of CPU time.
     #[must_use]

@@ -1,5 +1,7 @@
 //! What a policy knows of one task, from its arrival to its end.
 
+use core::mem::offset_of;
+
 use crate::policy::{Policy, Settings};
 use crate::queue::Place;
 use crate::ready::{Group, SHARED};
@@ -31,6 +33,23 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Where its fields lie, in bytes, for a debugger.
+    pub const LAYOUT: [(&'static str, usize); 7] = [
+        ("standing.arrival", offset_of!(Self, arrival)),
+        (
+            "standing.deadline_ns",
+            offset_of!(Self, slice) + Slice::LAYOUT[0],
+        ),
+        (
+            "standing.is_booked",
+            offset_of!(Self, slice) + Slice::LAYOUT[1],
+        ),
+        ("standing.estimate_ns", offset_of!(Self, estimate_ns)),
+        ("standing.ran_ns", offset_of!(Self, ran_ns)),
+        ("standing.turn", offset_of!(Self, turn)),
+        ("standing.lane", offset_of!(Self, lane)),
+    ];
+
     /// For a task that arrives now: its number in the order of arrival, its deadline, what is booked for
     /// it if anything is, and how long it is expected to run.
     #[must_use]

@@ -10,6 +10,8 @@ extern crate alloc;
 mod json;
 mod ring;
 
+use core::mem::offset_of;
+
 pub use json::Trace;
 pub use ring::Ring;
 
@@ -26,11 +28,23 @@ pub struct Event {
     pub kind: Kind,
 }
 
+impl Event {
+    /// Where its fields lie, in bytes, for a debugger.
+    pub const LAYOUT: [(&'static str, usize); 5] = [
+        ("event.bytes", size_of::<Self>()),
+        ("event.at_ns", offset_of!(Self, at_ns)),
+        ("event.task", offset_of!(Self, task)),
+        ("event.route", offset_of!(Self, route)),
+        ("event.kind", offset_of!(Self, kind)),
+    ];
+}
+
 /// The route of sandboxes that have none.
 pub const NO_ROUTE: u16 = u16::MAX;
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Kind {
     /// A request is here, whole.
     Arrive,
@@ -55,6 +69,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What the values mean, for a debugger.
+    pub const MEANING: [(&'static str, usize); 10] = [
+        ("kind.arrive", Self::Arrive as usize),
+        ("kind.admit", Self::Admit as usize),
+        ("kind.refuse", Self::Refuse as usize),
+        ("kind.dispatch", Self::Dispatch as usize),
+        ("kind.preempt", Self::Preempt as usize),
+        ("kind.block", Self::Block as usize),
+        ("kind.resume", Self::Resume as usize),
+        ("kind.finish", Self::Finish as usize),
+        ("kind.miss", Self::Miss as usize),
+        ("kind.kill", Self::Kill as usize),
+    ];
+
     /// Its name in a trace.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! The last events.
 
 use alloc::vec::Vec;
+use core::mem::offset_of;
 
 use crate::Event;
 
@@ -14,8 +15,8 @@ pub struct Ring {
     room: usize,
     /// Where the oldest is, once the ring is full.
     oldest: usize,
-    /// How many were lost.
-    lost: u64,
+    /// How many there ever were.
+    taken: u64,
 }
 
 impl Ring {
@@ -26,7 +27,7 @@ impl Ring {
             events: Vec::new(),
             room: 0,
             oldest: 0,
-            lost: 0,
+            taken: 0,
         }
     }
 
@@ -43,11 +44,11 @@ impl Ring {
     /// Takes an event in.
     #[inline]
     pub fn push(&mut self, event: Event) {
+        self.taken += 1;
         if self.events.len() < self.room {
             self.events.push(event);
             return;
         }
-        self.lost += 1;
         if let Some(place) = self.events.get_mut(self.oldest) {
             *place = event;
             self.oldest += 1;
@@ -78,6 +79,24 @@ impl Ring {
     /// How many events were lost, because newer ones took their places.
     #[must_use]
     pub const fn lost(&self) -> u64 {
-        self.lost
+        self.taken - self.events.len() as u64
     }
+
+    /// The newest `count` events, from the oldest of them on.
+    pub fn newest(&self, count: usize) -> impl Iterator<Item = &Event> {
+        self.events().skip(self.len().saturating_sub(count))
+    }
+
+    /// Where the events lie; they stay there.
+    #[must_use]
+    pub const fn place(&self) -> *const Event {
+        self.events.as_ptr()
+    }
+
+    /// Where its fields lie, in bytes, for a debugger.
+    pub const LAYOUT: [(&'static str, usize); 3] = [
+        ("ring.room", offset_of!(Self, room)),
+        ("ring.oldest", offset_of!(Self, oldest)),
+        ("ring.taken", offset_of!(Self, taken)),
+    ];
 }

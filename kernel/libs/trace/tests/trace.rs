@@ -48,6 +48,41 @@ fn a_full_ring_keeps_the_newest_and_counts_what_it_lost() {
 }
 
 #[test]
+fn the_newest_events_are_given_from_the_oldest_of_them_on() {
+    let events: Vec<_> = (0..6).map(|at| event(at, 1, Kind::Admit)).collect();
+    let ring = ring(4, &events);
+    assert_eq!(ring.newest(2).copied().collect::<Vec<_>>(), events[4..]);
+    assert_eq!(ring.newest(9).copied().collect::<Vec<_>>(), events[2..]);
+    assert_eq!(ring.newest(0).count(), 0);
+}
+
+#[test]
+fn a_debugger_is_told_the_same_names() {
+    for (name, number) in Kind::MEANING {
+        let kind = KINDS[number];
+        assert_eq!(
+            (name, number),
+            (format!("kind.{}", kind.as_str()).as_str(), kind as usize)
+        );
+    }
+    assert_eq!(Kind::MEANING.len(), KINDS.len());
+}
+
+/// All kinds, in the order of their numbers.
+const KINDS: [Kind; 10] = [
+    Kind::Arrive,
+    Kind::Admit,
+    Kind::Refuse,
+    Kind::Dispatch,
+    Kind::Preempt,
+    Kind::Block,
+    Kind::Resume,
+    Kind::Finish,
+    Kind::Miss,
+    Kind::Kill,
+];
+
+#[test]
 fn a_ring_without_room_holds_nothing() {
     let ring = ring(0, &[event(1, 1, Kind::Arrive)]);
     assert!(ring.is_empty());

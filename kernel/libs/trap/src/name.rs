@@ -48,6 +48,36 @@ impl Trap {
         Self::ProcessorException,
     ];
 
+    /// What the values mean, for a debugger.
+    pub const MEANING: [(&'static str, usize); 11] = [
+        ("trap.stack-overflow", Self::StackOverflow as usize),
+        (
+            "trap.integer-divide-by-zero",
+            Self::IntegerDivideByZero as usize,
+        ),
+        ("trap.integer-overflow", Self::IntegerOverflow as usize),
+        (
+            "trap.memory-out-of-bounds",
+            Self::MemoryOutOfBounds as usize,
+        ),
+        ("trap.table-out-of-bounds", Self::TableOutOfBounds as usize),
+        (
+            "trap.indirect-call-to-null",
+            Self::IndirectCallToNull as usize,
+        ),
+        ("trap.bad-signature", Self::BadSignature as usize),
+        ("trap.unreachable", Self::Unreachable as usize),
+        (
+            "trap.bad-conversion-to-integer",
+            Self::BadConversionToInteger as usize,
+        ),
+        ("trap.out-of-memory", Self::OutOfMemory as usize),
+        (
+            "trap.processor-exception",
+            Self::ProcessorException as usize,
+        ),
+    ];
+
     /// The name as the outside knows it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -70,5 +100,22 @@ impl Trap {
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate alloc;
+
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn a_debugger_is_told_the_same_names() {
+        for (trap, (name, number)) in Trap::ALL.into_iter().zip(Trap::MEANING) {
+            assert_eq!(name, format!("trap.{trap}"));
+            assert_eq!(number, trap as usize);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Native code as an engine: modules that `luge-image` compiled ahead of time.
 //!
 //! Key type: [`Program`]. [`platform`] is what the runtime wants of the machine: memory, traps, locks;
-//! [`imports`] is what a module may import, [`ending`] how a run ends.
+//! [`imports`] is what a module may import, [`ending`] how a run ends, [`names`] what its functions are called.
 //!
 //! The code runs on the sandbox's own stack and touches its linear memory with no check in software: a
 //! touch of what is not there, a division by zero and `unreachable` are exceptions of the processor,
@@ -16,6 +16,7 @@
 
 pub mod ending;
 mod imports;
+pub mod names;
 mod platform;
 #[cfg(feature = "scenarios")]
 mod scenario;

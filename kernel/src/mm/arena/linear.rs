@@ -3,6 +3,9 @@
 //! They lie outside of the arena's slot and come back with it. Their size is limited by the engine.
 
 use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use luge_memory::layout::{self, MEMORY_SLOTS};
 
 use super::{Arena, parked};
 use crate::arch::lock::Critical;
@@ -15,6 +18,11 @@ const MOST: usize = if cfg!(feature = "scenarios") { 64 } else { 11 };
 
 pub(super) type Memories = [Option<Memory>; MOST];
 pub(super) const NONE: Memories = [const { None }; MOST];
+
+/// Which arena has, or had last, the linear memory in each slot: the number of its slot and one. For a
+/// debugger.
+pub(super) static HOLDERS: [AtomicU32; MEMORY_SLOTS as usize] =
+    [const { AtomicU32::new(0) }; MEMORY_SLOTS as usize];
 
 /// How much of each was accessible, in bytes; None where there was none.
 pub(super) type Exposed = [Option<u64>; MOST];
@@ -85,6 +93,9 @@ impl Arena {
         };
         let memory = or_without_idle(|| Memory::take(for_use))?;
         let span = memory.span();
+        if let Some(number) = layout::memory_of(span.start) {
+            HOLDERS[number as usize].store(self.slot + 1, Relaxed);
+        }
         inner.memories[index] = Some(memory);
         Ok(span)
     }
