@@ -27,6 +27,7 @@ macro_rules! scenarios {
 mod catalogue;
 mod conformance;
 mod controls;
+mod cores;
 mod crowd;
 mod deadlines;
 mod debugger;
@@ -49,6 +50,7 @@ mod operators;
 mod programs;
 mod script;
 mod served;
+mod walk;
 
 /// All scenarios, by the file that they are in.
 const GROUPS: &[(&str, &[Scenario])] = &[
@@ -75,6 +77,8 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("deadlines", deadlines::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
+    ("walk", walk::SCENARIOS),
+    ("cores", cores::SCENARIOS),
 ];
 
 /// How many machines may run at once.

@@ -179,7 +179,10 @@ impl Workshop {
     }
 
     /// Runs a tool to its end. Gives what it printed.
-    pub(crate) fn run(&self, command: &mut Command) -> Result<String> {
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn run(&self, command: &mut Command) -> Result<String> {
         let output = command
             .current_dir(&self.root)
             .output()

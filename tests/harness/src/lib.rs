@@ -14,6 +14,7 @@
 pub mod boot;
 pub mod conformance;
 pub mod disk;
+pub mod gdb;
 pub mod golden;
 pub mod http;
 pub mod lab;
@@ -25,5 +26,6 @@ pub mod stub;
 pub mod transcript;
 
 pub use boot::{Boot, Disk, Kernel};
+pub use gdb::Gdb;
 pub use lab::Lab;
 pub use machine::{End, Machine};
