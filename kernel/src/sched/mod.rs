@@ -17,9 +17,9 @@ mod share;
 pub mod trace;
 
 use alloc::collections::BTreeSet;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use luge_sched::{Comeback, Group, Ready, Settings, Standing, TaskId};
+use luge_sched::{Bell, Comeback, Group, Ready, Settings, Standing, TaskId};
 use spin::Once;
 use x86_64::instructions::interrupts;
 
@@ -37,7 +37,7 @@ static READY: Once<Lock<Ready>> = Once::new();
 static SLEEPERS: Lock<BTreeSet<(Instant, u64)>> = Lock::new(BTreeSet::new());
 /// When the turn of the running task must end at the latest, in nanoseconds since boot.
 static TURN_ENDS_NS: AtomicU64 = AtomicU64::new(0);
-static ATTENTION: AtomicBool = AtomicBool::new(true);
+static ATTENTION: Bell = Bell::rung();
 static BUSY_TICKS: AtomicU64 = AtomicU64::new(0);
 static WOKE_AT: AtomicU64 = AtomicU64::new(0);
 
@@ -116,7 +116,7 @@ pub fn wake_at(task: TaskId, moment: Instant) {
 
 /// Asks the dispatcher to poll soon. For interrupt handlers, and for tasks that made progress.
 pub fn want_attention() {
-    ATTENTION.store(true, Relaxed);
+    ATTENTION.ring();
 }
 
 /// The dispatcher. Interrupts are off here, except while the CPU is halted.
@@ -126,7 +126,7 @@ pub fn run_forever(hooks: Hooks) -> ! {
     loop {
         let now = Instant::now();
         wake_sleepers(now, hooks.wake);
-        if ATTENTION.swap(false, Relaxed) || poll_at <= now {
+        if ATTENTION.answer() || poll_at <= now {
             let next = (hooks.poll)(now);
             poll_at = next.unwrap_or(now.plus_ns(LONGEST_SLEEP_NS));
         }
@@ -206,11 +206,12 @@ fn idle(poll_at: Instant, before: fn()) {
     let until = next_due(poll_at);
     let longest = Instant::now().plus_ns(LONGEST_SLEEP_NS);
     let until = until.min(longest);
-    if !ATTENTION.load(Relaxed) && until > Instant::now() {
-        arm(until);
-        // Interrupts are off up to `hlt` itself, so what happens after the check still ends it.
-        interrupts::enable_and_hlt();
-        interrupts::disable();
+    if until > Instant::now() {
+        ATTENTION.if_silent(|| {
+            arm(until);
+            interrupts::enable_and_hlt();
+            interrupts::disable();
+        });
     }
     WOKE_AT.store(ticks(), Relaxed);
 }

@@ -7,14 +7,15 @@
 //!   is its promise, and must be given back.
 //!
 //! Time comes in as an argument, in nanoseconds since boot: the kernel's `sched` reads the clock,
-//! switches stacks and programs the timer. Nothing here is shared: the kernel keeps each behind one
-//! lock.
+//! switches stacks and programs the timer. Nothing here is shared but the [`Bell`], which interrupt
+//! handlers ring: the kernel keeps each of the others behind one lock.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod admission;
+mod bell;
 mod book;
 mod estimate;
 mod policy;
@@ -27,6 +28,7 @@ mod standing;
 pub use admission::{
     Admission, Counts, Measured, Refusal, RouteId, RouteTerms, TenantId, TenantTerms, Ticket,
 };
+pub use bell::{Bell, Flag};
 pub use estimate::Estimate;
 pub use policy::{Policy, Settings};
 pub use queue::{Entry, Place, Queue, TaskId};
