@@ -37,7 +37,7 @@
 //! | `relative-deadline-us` | 0 to 3600000000 after arrival | required |
 //! | `http-resp-content-type` | a header's value | `text/plain` |
 //! | `stack-size` | bytes, 32 KiB to 8 MiB; 0: the default | 512 KiB |
-//! | `admissions-percentile` | 50 to 99; others are warned of and read as 70 | 70 |
+//! | `admissions-percentile` | 50 to 99; others are warned of and read as 95 | 95 |
 //! | `path_preprocess` | text, not empty | none |
 //! | `model-bias`, `model-scale`, `model-num-of-param`, `model-beta1`, `model-beta2` | 0 to 2³²-1 | none |
 //! | `expected-execution-us` | the first estimate of a request's CPU time, 1 to 3600000000; another number is passed over | measured |
@@ -48,7 +48,7 @@
 //! |---|---|---|
 //! | `max-concurrency` | requests that are let in and not done, 1 to 1000000; more are 429 | no limit |
 //! | `max-queue` | requests that are let in and have not run yet, 1 to 1000000; more are 429 | no limit |
-//! | `max-memory` | bytes of all its sandboxes by their limits, 128 KiB to 1 TiB; more is 429 | no limit |
+//! | `max-memory` | bytes of all its sandboxes by their limits (`max-memory`, `stack-size`, `max-scratch-bytes`), 128 KiB to 1 TiB; more is 429 | no limit |
 //!
 //! And in a route:
 //!

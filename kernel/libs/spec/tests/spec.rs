@@ -60,7 +60,7 @@ fn what_is_not_given_has_its_default() {
     );
     assert_eq!(route.relative_deadline_us, 50_000);
     assert_eq!(route.content_type, "text/plain");
-    assert_eq!(route.admissions_percentile, 70);
+    assert_eq!(route.admissions_percentile, 95);
     assert_eq!(route.limits, Limits::default());
     assert_eq!(route.limits.stack, 524_288);
     assert_eq!(route.limits.memory, 64 << 20);
@@ -499,14 +499,14 @@ fn a_key_without_effect_is_told_once_with_the_number_of_its_places() {
 #[test]
 fn a_percentile_or_deadline_that_makes_no_sense_is_told() {
     let (spec, warnings) = parse(&with(r#""admissions-percentile": 49"#).replace("50000", "0"));
-    assert_eq!(spec.tenants[0].routes[0].admissions_percentile, 70);
+    assert_eq!(spec.tenants[0].routes[0].admissions_percentile, 95);
     assert_eq!(
         warnings,
         [
             "functions.json:9:9: \"relative-deadline-us\" of route \"/fib\" of tenant \"gwu\" is \
              0: its requests are late on arrival",
             "functions.json:10:9: \"admissions-percentile\" of route \"/fib\" of tenant \"gwu\" is \
-             49, not 50 to 99: read as 70",
+             49, not 50 to 99: read as 95",
         ]
     );
 }
