@@ -7,7 +7,7 @@
 //! ```text
 //! replay: request=0 line=1 route=/fib arrived_us=1000 took_us=2503 cpu_us=2411 late=0 end=exit 0
 //! replay: request=1 line=2 route=/fib arrived_us=1500 took_us=0 cpu_us=0 late=0 end=refused
-//! replay: route=/fib admitted=1 refused=1 missed=0
+//! replay: route=/fib admitted=1 refused=1 missed=0 killed=0 preempted=2
 //! replay: wall_us=4012 charged_us=2411 idle_us=1500 tickets=0
 //! ```
 #![deny(unsafe_code)]
@@ -180,8 +180,13 @@ impl Replay {
         for function in table().functions() {
             let counts = admission::counts(function.id);
             line(format_args!(
-                "replay: route={} admitted={} refused={} missed={}",
-                function.route, counts.admitted, counts.refused, counts.missed
+                "replay: route={} admitted={} refused={} missed={} killed={} preempted={}",
+                function.route,
+                counts.admitted,
+                counts.refused,
+                counts.missed,
+                counts.killed,
+                counts.preempted
             ));
         }
         let charged_ns: u64 = self.records.iter().map(|record| record.cpu_ns).sum();

@@ -104,8 +104,16 @@ impl Sandbox {
         let Some(ticket) = self.ticket.lock().take() else {
             return;
         };
-        let charged_ns = self.charged_ns();
-        let measured = match self.outcome() {
+        let (charged_ns, preemptions) = {
+            let standing = self.standing.lock();
+            (standing.ran_ns(), standing.preemptions())
+        };
+        admission::preempted(&ticket, preemptions);
+        let outcome = self.outcome();
+        if let Some(Outcome::OverDeadline | Outcome::OverBudget) = outcome {
+            admission::killed(&ticket);
+        }
+        let measured = match outcome {
             Some(Outcome::Exit(_) | Outcome::Trap(_)) => Measured::Took(charged_ns),
             // As long as it may. A deadline, on the other hand, comes to who had no time and to who would
             // never have had enough.

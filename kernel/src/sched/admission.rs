@@ -87,6 +87,18 @@ pub fn give_back(ticket: Ticket, measured: Measured) {
     admission().give_back(ticket, measured);
 }
 
+/// The host has ended the ticket's sandbox, at its deadline or budget.
+pub fn killed(ticket: &Ticket) {
+    admission().killed(ticket);
+}
+
+/// The CPU was taken so many times from the ticket's sandbox.
+pub fn preempted(ticket: &Ticket, times: u64) {
+    if times > 0 {
+        admission().preempted(ticket, times);
+    }
+}
+
 /// How many tickets are out.
 pub fn out() -> usize {
     admission().out()

@@ -3,6 +3,7 @@
 //! Time is counted in instructions (`qemu-run.sh --icount`), so a replay is the same on every host and
 //! every time.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,9 +43,26 @@ pub struct Request {
     pub end: String,
 }
 
+/// What the kernel counted for a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Let in.
+    pub admitted: u64,
+    /// Not let in.
+    pub refused: u64,
+    /// Not done at their deadlines.
+    pub missed: u64,
+    /// Ended by the host.
+    pub killed: u64,
+    /// How often the CPU was taken from one.
+    pub preempted: u64,
+}
+
 /// What became of all of them.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// By the path of the route.
+    pub counts: BTreeMap<String, Counts>,
     /// In the order in which they were sent.
     pub requests: Vec<Request>,
     /// From the first request to the last answer.
@@ -108,10 +126,12 @@ impl Report {
     fn read(lines: &[String]) -> Result<Report> {
         let lines = lines.iter();
         let lines = lines.filter_map(|line| Some(line.split_once("replay: ")?.1));
-        let (mut requests, mut sum) = (Vec::new(), None);
+        let (mut requests, mut counts, mut sum) = (Vec::new(), BTreeMap::new(), None);
         for line in lines {
             if line.starts_with("request=") {
                 requests.push(Request::read(line)?);
+            } else if line.starts_with("route=") {
+                counts.insert(text(line, "route")?.to_owned(), Counts::read(line)?);
             } else if line.starts_with("wall_us=") {
                 sum = Some(line);
             }
@@ -119,6 +139,7 @@ impl Report {
         let sum = sum.context("the replay did not end")?;
         ensure!(!requests.is_empty(), "no request was replayed");
         Ok(Report {
+            counts,
             requests,
             wall_us: number(sum, "wall_us")?,
             charged_us: number(sum, "charged_us")?,
@@ -138,6 +159,18 @@ impl Report {
     #[must_use]
     pub fn load_percent(&self) -> f64 {
         percent(self.charged_us, self.wall_us)
+    }
+}
+
+impl Counts {
+    fn read(line: &str) -> Result<Counts> {
+        Ok(Counts {
+            admitted: number(line, "admitted")?,
+            refused: number(line, "refused")?,
+            missed: number(line, "missed")?,
+            killed: number(line, "killed")?,
+            preempted: number(line, "preempted")?,
+        })
     }
 }
 
@@ -196,7 +229,7 @@ mod tests {
             "[    0.1 cpu0 main    ] ready",
             "[    0.2 cpu0 replay: request=0 line=7 route=/fib arrived_us=5 took_us=6 cpu_us=4 late=1 end=exit 0",
             "[    0.2 cpu0 replay: request=1 line=8 route=/fib arrived_us=9 took_us=0 cpu_us=0 late=0 end=refused",
-            "[    0.2 cpu0 replay: route=/fib admitted=1 refused=1 missed=1",
+            "[    0.2 cpu0 replay: route=/fib admitted=1 refused=1 missed=1 killed=0 preempted=3",
             "[    0.2 cpu0 replay: wall_us=10 charged_us=4 idle_us=3 tickets=0",
         ];
         let report = Report::read(&log.map(str::to_owned)).expect("a report");
@@ -205,6 +238,8 @@ mod tests {
         assert!(first.is_admitted() && first.is_missed());
         assert!(!report.requests[1].is_admitted() && !report.requests[1].is_missed());
         assert_eq!((report.idle_us, report.tickets), (3, 0));
+        let counts = report.counts["/fib"];
+        assert_eq!((counts.missed, counts.preempted), (1, 3));
     }
 
     #[test]

@@ -10,9 +10,11 @@
 
 use alloc::vec::Vec;
 
-use crate::book::{Book, Entry};
+use crate::book::Book;
 use crate::estimate::Estimate;
 use crate::ready::{Group, Ready, SHARED};
+use crate::terms::{Counts, Refusal, RouteId, RouteTerms, TenantId, TenantTerms};
+use crate::ticket::{Measured, Ticket};
 use crate::{CAPACITY_PPM, EXTENDED_PPM, part_of};
 
 /// Of a route's deadline, the part that is booked for its first request at most: one in so many.
@@ -29,111 +31,6 @@ const MARGIN_NS: u64 = 20_000;
 const EXTENSION_NS: u64 = 20_000_000;
 /// The longest that a client is told to wait, in seconds.
 const LONGEST_RETRY_S: u32 = 60;
-
-/// A tenant, by its number in the order of [`Admission::add_tenant`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TenantId(usize);
-
-/// A route, by its number in the order of [`Admission::add_route`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RouteId(usize);
-
-impl RouteId {
-    /// The number.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0
-    }
-}
-
-/// What holds for all requests of a tenant together.
-#[derive(Clone, Copy, Debug)]
-pub struct TenantTerms {
-    /// Where its requests run: a share of its own, or [`SHARED`].
-    pub group: Group,
-    /// Requests that are let in and not done, at most.
-    pub most_at_once: Option<u32>,
-    /// Requests that are let in and have not run yet, at most.
-    pub most_waiting: Option<u32>,
-    /// What all of them may take of memory by their limits, in bytes.
-    pub most_memory: Option<u64>,
-}
-
-/// What holds for the requests of a route.
-#[derive(Clone, Copy, Debug)]
-pub struct RouteTerms {
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// How long after its arrival a request is to be done, in nanoseconds.
-    pub relative_deadline_ns: u64,
-    /// CPU time that a request may take, in nanoseconds.
-    pub budget_ns: Option<u64>,
-    /// How long a request runs, in nanoseconds, if somebody said so.
-    pub given_estimate_ns: Option<u64>,
-    /// Which percentile of the measured times is reckoned with: 50 to 99.
-    pub percentile: u8,
-    /// Requests that are let in and not done, at most.
-    pub most_at_once: Option<u32>,
-    /// Requests that are let in and have not run yet, at most.
-    pub most_waiting: Option<u32>,
-    /// What a request may take of memory by its limits, in bytes.
-    pub memory: u64,
-}
-
-/// Why a request is not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Its deadline, or that of one that was let in, could not be kept.
-    NoTime {
-        /// When there may be, in seconds from now.
-        retry_after_s: u32,
-    },
-    /// So many of its route's are here already.
-    RouteAtOnce(u32),
-    /// So many of its route's wait already.
-    RouteWaiting(u32),
-    /// So many of its tenant's are here already.
-    TenantAtOnce(u32),
-    /// So many of its tenant's wait already.
-    TenantWaiting(u32),
-    /// Its tenant's requests may take so much memory, in bytes, and that is taken.
-    TenantMemory(u64),
-}
-
-/// What became of a request that was let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measured {
-    /// It took so much CPU time in all, in nanoseconds, or was ended after as much.
-    Took(u64),
-    /// Its end says nothing about how long it takes: its client left, or it was never begun.
-    Nothing,
-}
-
-/// How often things happened to a route's requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Let in.
-    pub admitted: u64,
-    /// Not let in.
-    pub refused: u64,
-    /// Let in and not done at their deadlines.
-    pub missed: u64,
-}
-
-/// The promise to a request that was let in.
-#[must_use = "a ticket has to be given back"]
-#[derive(Debug)]
-pub struct Ticket {
-    route: RouteId,
-    group: Group,
-    entry: Entry,
-    estimate_ns: u64,
-    booked_ns: Option<u64>,
-    /// By how much the booking was made longer.
-    extended_ns: u64,
-    has_begun: bool,
-    is_given_back: bool,
-}
 
 /// Tenants, routes, and what is promised.
 pub struct Admission {
@@ -160,38 +57,6 @@ struct Route {
     at_once: u32,
     waiting: u32,
     counts: Counts,
-}
-
-impl Ticket {
-    /// Where the request runs.
-    #[must_use]
-    pub const fn group(&self) -> Group {
-        self.group
-    }
-
-    /// Its route.
-    #[must_use]
-    pub const fn route(&self) -> RouteId {
-        self.route
-    }
-
-    /// How long it is expected to run, in nanoseconds.
-    #[must_use]
-    pub const fn estimate_ns(&self) -> u64 {
-        self.estimate_ns
-    }
-
-    /// CPU time that is booked for it, in nanoseconds, if any is.
-    #[must_use]
-    pub const fn booked_ns(&self) -> Option<u64> {
-        self.booked_ns
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        assert!(self.is_given_back, "a ticket was dropped, not given back");
-    }
 }
 
 impl Admission {
@@ -298,6 +163,16 @@ impl Admission {
     /// The request was not done at its deadline.
     pub fn missed(&mut self, ticket: &Ticket) {
         self.routes[ticket.route.0].counts.missed += 1;
+    }
+
+    /// The host ends the request, at its deadline or budget.
+    pub fn killed(&mut self, ticket: &Ticket) {
+        self.routes[ticket.route.0].counts.killed += 1;
+    }
+
+    /// The CPU was taken from the request so many times in all.
+    pub fn preempted(&mut self, ticket: &Ticket, times: u64) {
+        self.routes[ticket.route.0].counts.preempted += times;
     }
 
     /// The request is over.

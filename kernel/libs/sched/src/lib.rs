@@ -24,10 +24,10 @@ mod ready;
 mod server;
 mod slice;
 mod standing;
+mod terms;
+mod ticket;
 
-pub use admission::{
-    Admission, Counts, Measured, Refusal, RouteId, RouteTerms, TenantId, TenantTerms, Ticket,
-};
+pub use admission::Admission;
 pub use bell::{Bell, Flag};
 pub use estimate::Estimate;
 pub use policy::{Policy, Settings};
@@ -36,6 +36,8 @@ pub use ready::{Comeback, Group, Ready, SHARED};
 pub use server::{Reservation, Server};
 pub use slice::Slice;
 pub use standing::Standing;
+pub use terms::{Counts, Refusal, RouteId, RouteTerms, TenantId, TenantTerms};
+pub use ticket::{Measured, Ticket};
 
 /// What may be promised of the CPU's time to requests that arrive, in millionths. The rest is for what
 /// runs over its estimate, and for the kernel's own work, for packets above all.

@@ -1,8 +1,8 @@
 //! Admission and servers together: what is promised is kept, and every ticket comes back.
 
 use luge_sched::{
-    Admission, Comeback, Group, Measured, Ready, Refusal, Reservation, RouteId, RouteTerms, SHARED,
-    Settings, Standing, TaskId, TenantId, TenantTerms, Ticket,
+    Admission, Comeback, Counts, Group, Measured, Ready, Refusal, Reservation, RouteId, RouteTerms,
+    SHARED, Settings, Standing, TaskId, TenantId, TenantTerms, Ticket,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
@@ -349,6 +349,32 @@ fn a_client_that_left_says_nothing_about_how_long_its_request_takes() {
     let ticket = admission.admit(id, 0, &ready).expect("it fits");
     admission.give_back(ticket, Measured::Took(2 * MS));
     assert_eq!(admission.estimate_ns(id), 2 * MS);
+}
+
+#[test]
+fn what_happens_to_a_routes_requests_is_counted_for_that_route() {
+    let mut admission = Admission::new(true);
+    let tenant = admission.add_tenant(tenant(SHARED));
+    let (id, other) = (
+        admission.add_route(route(tenant, 10 * MS, 6 * MS)),
+        admission.add_route(route(tenant, 10 * MS, 6 * MS)),
+    );
+    let ready = Ready::new(Settings::default());
+    let ticket = admission.admit(id, 0, &ready).expect("it fits");
+    assert!(admission.admit(id, 0, &ready).is_err());
+    admission.missed(&ticket);
+    admission.killed(&ticket);
+    admission.preempted(&ticket, 3);
+    admission.give_back(ticket, Measured::Nothing);
+    let expected = Counts {
+        admitted: 1,
+        refused: 1,
+        missed: 1,
+        killed: 1,
+        preempted: 3,
+    };
+    assert_eq!(admission.counts(id), expected);
+    assert_eq!(admission.counts(other), Counts::default());
 }
 
 #[test]
