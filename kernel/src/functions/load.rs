@@ -11,7 +11,7 @@ use log::{error, info, warn};
 use luge_sched::{Reservation, RouteTerms, SHARED, TenantId, TenantTerms};
 use luge_spec::command_line::Options;
 use luge_spec::{
-    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, FolderPath, LARGEST_ARRIVALS, LARGEST_SPEC,
+    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, FolderPath, LARGEST_ARRIVALS, LARGEST_SPEC, Limits,
     ModulePath, Route, Spec, Tenant, parse_arrivals,
 };
 
@@ -237,8 +237,19 @@ fn terms(tenant: TenantId, route: &Route) -> RouteTerms {
         percentile: route.admissions_percentile,
         most_at_once: route.max_concurrency,
         most_waiting: route.max_queue,
-        memory: route.limits.memory.saturating_add(route.limits.stack),
+        memory: memory_of(&route.limits),
     }
+}
+
+/// What a request may take of memory, in bytes: linear memory and tables, its stack, its files below `/tmp`.
+fn memory_of(limits: &Limits) -> u64 {
+    let Limits {
+        memory,
+        stack,
+        scratch,
+        ..
+    } = limits;
+    memory.saturating_add(*stack).saturating_add(*scratch)
 }
 
 fn ns(us: u32) -> u64 {
