@@ -48,8 +48,11 @@ mod loader;
 mod native;
 mod operators;
 mod programs;
+mod promises;
+mod schedules;
 mod script;
 mod served;
+mod tickets;
 mod walk;
 
 /// All scenarios, by the file that they are in.
@@ -75,6 +78,9 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("crowd", crowd::SCENARIOS),
     ("operators", operators::SCENARIOS),
     ("deadlines", deadlines::SCENARIOS),
+    ("promises", promises::SCENARIOS),
+    ("tickets", tickets::SCENARIOS),
+    ("schedules", schedules::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),

@@ -1,8 +1,9 @@
 //! What scenarios that serve functions have in common: disks, neighbours, answers.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use luge_harness::http::{Client, Response};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::{Value, json};
@@ -10,9 +11,28 @@ use serde_json::{Value, json};
 /// `/fib?n=27` and its answer: some tens of milliseconds of work for a neighbour to be disturbed in.
 pub const WORK: (&str, &str) = ("/fib?n=27", "196418\n");
 
+/// A second, in microseconds.
+pub const SECOND_US: u64 = 1_000_000;
+/// How long a request may take to reach its sandbox on a busy host.
+pub const TO_ARRIVE: Duration = Duration::from_millis(500);
+
 /// A route of a spec, served from `NAME.wasm` and with this deadline.
 pub fn route(name: &str, deadline_us: u64) -> Value {
     json!({ "route": format!("/{name}"), "path": format!("{name}.wasm"), "relative-deadline-us": deadline_us })
+}
+
+/// A route with keys beside the usual ones.
+pub fn route_with(name: &str, deadline_us: u64, keys: &Value) -> Value {
+    let mut route = route(name, deadline_us);
+    extend(&mut route, keys);
+    route
+}
+
+/// Adds keys to a route or a tenant.
+pub fn extend(object: &mut Value, keys: &Value) {
+    for (key, value) in keys.as_object().into_iter().flatten() {
+        object[key] = value.clone();
+    }
 }
 
 /// A spec with one tenant.
@@ -69,6 +89,16 @@ pub fn clients(machine: &Machine, count: u64) -> Result<Vec<Client>> {
         Ok(client)
     });
     connected.collect()
+}
+
+/// Tries again and again, until it is so.
+pub fn wait_until(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so()? {
+        ensure!(Instant::now() < deadline, "it did not come to that");
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// Asks for `path` while a neighbour works, and once more after; the neighbour must not notice.
