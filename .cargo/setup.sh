@@ -8,7 +8,7 @@
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `programs` (what the programs are built with, and a source of
-# Debian's), `qemu`, `disk` (mke2fs), `gdb`.
+# Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk` (mke2fs), `gdb`.
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -196,6 +196,28 @@ setup_programs() {
         setup_say "the source of $setup_source cannot be had, and it is left out ($sources/log)"
 }
 
+# What the templates in AssemblyScript and in Zig are built with. Without it, they are left out.
+setup_npm() {
+    setup_has npm || setup_apt nodejs npm || setup_say "npm is missing, and what needs it is left out"
+}
+
+setup_zig_version=0.14.1
+
+# setup_zig — Zig as a package of Python's, in `tools` of the target folder.
+setup_zig() {
+    local tools=${CARGO_TARGET_DIR:-$setup_root/target}/tools/zig
+    PATH=$PATH:$tools/bin
+    if setup_has zig; then return 0; fi
+    setup_say "installing Zig $setup_zig_version (pip)"
+    mkdir -p "${tools%/*}"
+    if { python3 -m venv "$tools" && "$tools/bin/pip" -q install "ziglang==$setup_zig_version"; } >&2; then
+        printf '#!/bin/sh\nexec "%s" -m ziglang "$@"\n' "$tools/bin/python" >"$tools/bin/zig"
+        chmod +x "$tools/bin/zig"
+    else
+        setup_say "zig is missing, and what needs it is left out"
+    fi
+}
+
 # setup_download_source FOLDER — through apt-get, with lists of its own, since few machines have those of
 # sources. What it brings counts only if it is what it was.
 setup_download_source() (
@@ -220,7 +242,7 @@ setup() {
     if [ ${#setup_packages[@]} != 0 ] && setup_apt "${setup_packages[@]}"; then setup_look "$@"; fi
     local part advice
     for part in "$@"; do
-        case $part in rust | lint | programs) "setup_$part" ;; esac
+        case $part in rust | lint | programs | npm | zig) "setup_$part" ;; esac
     done
     if [ ${#setup_packages[@]} != 0 ]; then
         setup_advice=("on Debian: apt-get install ${setup_packages[*]}" "${setup_advice[@]}")

@@ -102,7 +102,7 @@ run_part() {
 }
 
 mkdir -p "$logs"
-setup rust lint guests programs qemu disk gdb
+setup rust lint guests programs npm zig qemu disk gdb
 [ $# -gt 0 ] || set -- format clippy clippy-bare host guests scenarios bench
 for name in "$@"; do
     run_part "$name"

@@ -52,6 +52,7 @@ mod promises;
 mod schedules;
 mod script;
 mod served;
+mod templates;
 mod tickets;
 mod walk;
 
@@ -65,6 +66,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("examples", examples::SCENARIOS),
     ("files", files::SCENARIOS),
     ("programs", programs::SCENARIOS),
+    ("templates", templates::SCENARIOS),
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("hostile", hostile::SCENARIOS),

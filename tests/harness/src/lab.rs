@@ -367,12 +367,41 @@ impl Lab {
         Ok(machine)
     }
 
+    /// Boots by a script of the source tree that hands what follows `--` to `qemu-run.sh` and sees to the disk
+    /// itself.
+    ///
+    /// # Errors
+    /// Something does not build, or the script cannot be started.
+    pub fn boot_by(&self, script: &str, arguments: &[&str], boot: &Boot) -> Result<Machine> {
+        let port = ports::free()?;
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=INT")
+            .arg(self.workshop.root.join(script))
+            .current_dir(&self.workshop.root)
+            .args(arguments)
+            .arg("--");
+        self.options(&mut command, boot, port)?;
+        self.listen(Machine::start(command, port, boot.limit)?)
+    }
+
     fn qemu_run(&self, boot: &Boot, port: u16) -> Result<Command> {
+        let mut command = self.workshop.qemu_run();
+        self.options(&mut command, boot, port)?;
+        match &boot.disk {
+            Disk::None => command.args(["--image", "none"]),
+            Disk::Image(path) => command.arg("--image").arg(path),
+            Disk::Modules(path) => command.arg("--modules").arg(path),
+        };
+        Ok(command)
+    }
+
+    /// All but the disk.
+    fn options(&self, command: &mut Command, boot: &Boot, port: u16) -> Result<()> {
         let loader = boot
             .loader
             .clone()
             .map_or_else(|| self.workshop.loader(), Ok)?;
-        let mut command = self.workshop.qemu_run();
         command.args(["--no-build", "--accel", "tcg"]);
         command.arg("--loader").arg(loader);
         command
@@ -380,15 +409,10 @@ impl Lab {
             .arg(self.workshop.kernel(&boot.kernel)?);
         command.args(["--port", &port.to_string()]);
         command.args(["--timeout", &boot.limit.as_secs().max(1).to_string()]);
-        match &boot.disk {
-            Disk::None => command.args(["--image", "none"]),
-            Disk::Image(path) => command.arg("--image").arg(path),
-            Disk::Modules(path) => command.arg("--modules").arg(path),
-        };
         command
             .args(["--append", &boot.append.join(" ")])
             .args(&boot.switches);
-        Ok(command)
+        Ok(())
     }
 
     /// The last words of every machine of this scenario, to be shown after a failure.
