@@ -13,6 +13,7 @@ scenarios![
     a_core_of_a_panic_shows_what_ran,
     every_bad_end_keeps_its_status_and_leaves_a_core,
     a_good_end_leaves_no_core,
+    gdb_says_so_when_the_core_is_of_another_kernel,
 ];
 
 /// A core of a machine that boots as `boot` says.
@@ -49,7 +50,8 @@ fn a_core_of_a_panic_shows_what_ran(lab: &Lab) -> Result<()> {
     let said = Gdb::on_core(lab, &Kernel::Scenarios, &core, &commands)?.end()?;
     let words = [
         "kernel-panic         running, in a host call",
-        "last_words.rs:",
+        "announce_end",
+        "on_panic at kernel/src/observe/last_words.rs:",
         "arch::switch::call_on",
         "wasm[0]::function[1]+0x",
         "first at kernel/src/sandbox/dispatch.rs:",
@@ -101,5 +103,25 @@ fn a_good_end_leaves_no_core(lab: &Lab) -> Result<()> {
     let (mut machine, core) = with_core(lab, &boot)?;
     machine.ends_with(End::PowerOff)?;
     ensure!(!core.exists(), "there is a core");
+    Ok(())
+}
+
+/// A control: what gdb reads by the wrong landmarks would look right for long.
+fn gdb_says_so_when_the_core_is_of_another_kernel(lab: &Lab) -> Result<()> {
+    let boot = Boot::new(Kernel::Scenarios).append("scenario=panic");
+    let (mut machine, core) = with_core(lab, &boot)?;
+    machine.ends_with(End::Code(ExitCode::Panic))?;
+    let cases = [
+        (Kernel::Product, "the machine runs another kernel than "),
+        (
+            Kernel::File(lab.workshop().loader()?),
+            "this is no kernel of Luge's",
+        ),
+    ];
+    for (kernel, words) in cases {
+        let said = Gdb::on_core(lab, &kernel, &core, &["luge cpus"])?.end()?;
+        has_said(&said, &[words])?;
+        ensure!(!said.contains("cpu 0: "), "it reads the core all the same");
+    }
     Ok(())
 }

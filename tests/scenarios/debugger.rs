@@ -148,15 +148,15 @@ fn check_sandboxes(said: &str) -> Result<()> {
         );
         Ok(())
     };
-    row(["sleep", "blocked on until", "in a host call"])?;
+    row(["sleep", "blocked until", "in a host call"])?;
     row(["loop", "queued", "524288"])?;
     row(["stack-overflow", "running", "524288"])?;
     has_said(sandboxes, &["3 alive"])?;
     // From the host call on the kernel's stack, through the gate and native code, to the sandbox's first function.
     let sleeping = [
-        "sandbox 1 (sleep): blocked on until",
+        "sandbox 1 (sleep): blocked until",
         "linear memory: ",
-        "sleep_until",
+        "backtrace:",
         "arch::switch::call_on",
         "wasm_to_array_trampoline",
         "wasm[0]::function[",

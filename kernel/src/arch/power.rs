@@ -48,6 +48,7 @@ const GRACE: u32 = 10_000;
 
 /// Says that the machine is at its end. Where QEMU has the device (`qemu-run.sh --core`), it stops the machine
 /// here, keeps its memory, and lets it go on; elsewhere nothing happens.
+#[inline(never)]
 pub fn announce_end() {
     // SAFETY: the write stops the machine for a while or, without the device, goes nowhere.
     unsafe { PortWriteOnly::<u8>::new(PVPANIC_PORT).write(PANICKED) };

@@ -30,7 +30,7 @@ struct Table {
     list: [Landmarks; LISTS],
 }
 
-const LISTS: usize = 18;
+const LISTS: usize = 19;
 
 // The linker script keeps the section, which nothing in the kernel refers to.
 #[used]
@@ -46,6 +46,7 @@ static LUGE_LANDMARKS: Table = Table {
         Landmarks::of(paging::LANDMARKS),
         Landmarks::of(switch::LANDMARKS),
         Landmarks::of(traps::LANDMARKS),
+        Landmarks::of(traps::frame::LANDMARKS),
         Landmarks::of(interrupts::LANDMARKS),
         Landmarks::of(stacks::LANDMARKS),
         Landmarks::of(memories::LANDMARKS),

@@ -13,8 +13,10 @@ REGISTERS = "r15 r14 r13 r12 r11 r10 r9 r8 rdi rsi rbp rdx rcx rbx rax".split()
 
 
 def started():
-    """Whether the kernel has got so far that it has memory of its own. Fails if not."""
+    """Where the kernel has its map of physical memory. Fails if it has not got so far yet, or is another kernel."""
     try:
+        if not landmarks().is_checked:
+            landmarks().check()
         offset = number(landmarks()["paging.physical_offset"])
     except gdb.MemoryError:
         offset = 0
@@ -46,11 +48,8 @@ class Sandbox:
         self.state = mark.names("state").get(number(life + mark["life.state"], 1), "?")
         self.since_ns = number(life + mark["life.since_ns"])
         self.preemptions = number(life + mark["life.preemptions"], 4)
-        self.waits_for = ""
-        if self.state == "blocked":
-            kind = mark.names("wait").get(number(life + mark["life.wait"], 1), "?")
-            until = f" {seconds(number(life + mark['life.wait_until_ns']))}" if kind == "until" else ""
-            self.waits_for = f"{kind}{until}"
+        if self.state == "blocked until":
+            self.state += f" {seconds(number(life + mark['life.until_ns']))}"
 
     def _read_standing(self, standing):
         mark = landmarks()
@@ -80,8 +79,7 @@ class Sandbox:
         return (cpu.host_calls if cpu else self.host_calls) > 0
 
     def says_state(self):
-        call = ", in a host call" if self.is_in_host_call else ""
-        return f"{self.state}{' on ' + self.waits_for if self.waits_for else ''}{call}"
+        return self.state + (", in a host call" if self.is_in_host_call else "")
 
     def memories(self):
         """(what, address, bytes) of its linear memories, and what else is large."""

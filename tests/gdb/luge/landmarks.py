@@ -31,9 +31,23 @@ class Landmarks:
             raise gdb.GdbError(f"the landmarks of this kernel are of version {version}, not {VERSION}")
         # What the linker script gathers: the interpreter's executor.
         self.interpreter = range(address_of("__guest_code_start"), address_of("__guest_code_end"))
-        self.values = {}
+        self.values, self.is_checked = {}, False
         for first, length in struct.iter_unpack("<QQ", memory.read(self.place + 24, 16 * count)):
             self._read_list(first, length)
+
+    def check(self):
+        """Fails if the kernel in the machine is not the one in gdb's file. The table tells: it is full of addresses."""
+        size = 24 + 16 * memory.number(self.place + 16)
+        of_file = memory.read(self.place, size)
+        gdb.execute("set trust-readonly-sections off")
+        try:
+            of_machine = memory.read(self.place, size)
+        finally:
+            gdb.execute("set trust-readonly-sections on")
+        if of_file != of_machine:
+            file = gdb.current_progspace().filename
+            raise gdb.GdbError(f"the machine runs another kernel than {file}; set $luge_kernel = \"…\" before luge.py")
+        self.is_checked = True
 
     def _read_list(self, first, length):
         for name, name_bytes, value in struct.iter_unpack("<QQQ", memory.read(first, 24 * length)):

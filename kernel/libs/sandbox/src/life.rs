@@ -5,9 +5,8 @@ use core::mem::offset_of;
 
 use crate::Outcome;
 
-/// Where a sandbox is in its life. Its first byte says which of these it is ([`Life::LAYOUT`]).
+/// Where a sandbox is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum State {
     /// Ready, waiting for the CPU.
     Queued,
@@ -19,9 +18,8 @@ pub enum State {
     Ended(Outcome),
 }
 
-/// What a blocked sandbox waits for. Its first byte says which of these it is.
+/// What a blocked sandbox waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Wait {
     /// Room for more output: the client takes it slower than the sandbox makes it.
     Output,
@@ -127,28 +125,23 @@ pub struct Life {
     /// Up to `since_ns`.
     times: Times,
     counters: Counters,
+    /// The state as a debugger can read it: one of the numbers below. The layout of [`State`] is the compiler's.
+    shown: u8,
+    /// The moment that it waits, or last waited, for.
+    until_ns: u64,
 }
 
-/// `State::Blocked(_)` as C has it.
-#[repr(C)]
-struct Blocked {
-    tag: u8,
-    wait: Wait,
-}
-
-/// `Wait::Until(_)` as C has it.
-#[repr(C)]
-struct Until {
-    tag: u8,
-    moment: u64,
-}
+const QUEUED: u8 = 0;
+const RUNNING: u8 = 1;
+const ON_OUTPUT: u8 = 2;
+const UNTIL: u8 = 3;
+const ENDED: u8 = 4;
 
 impl Life {
-    /// Where its fields lie, in bytes, and what the first bytes of a state and of a [`Wait`] mean, in the
-    /// order in which they are declared: for a debugger. The layout of both is that which the Rust Reference
-    /// gives to enums with a primitive representation.
-    pub const LAYOUT: [(&'static str, usize); 13] = [
-        ("life.state", offset_of!(Self, state)),
+    /// Where its fields lie, in bytes, and what the numbers of states mean: for a debugger.
+    pub const LAYOUT: [(&'static str, usize); 11] = [
+        ("life.state", offset_of!(Self, shown)),
+        ("life.until_ns", offset_of!(Self, until_ns)),
         ("life.since_ns", offset_of!(Self, since_ns)),
         (
             "life.run_ns",
@@ -162,20 +155,11 @@ impl Life {
             "life.waits",
             offset_of!(Self, counters) + offset_of!(Counters, waits),
         ),
-        (
-            "life.wait",
-            offset_of!(Self, state) + offset_of!(Blocked, wait),
-        ),
-        (
-            "life.wait_until_ns",
-            offset_of!(Self, state) + offset_of!(Blocked, wait) + offset_of!(Until, moment),
-        ),
-        ("state.queued", 0),
-        ("state.running", 1),
-        ("state.blocked", 2),
-        ("state.ended", 3),
-        ("wait.output", 0),
-        ("wait.until", 1),
+        ("state.queued", QUEUED as usize),
+        ("state.running", RUNNING as usize),
+        ("state.blocked on output", ON_OUTPUT as usize),
+        ("state.blocked until", UNTIL as usize),
+        ("state.ended", ENDED as usize),
     ];
 
     /// A life that begins now, in the queue.
@@ -186,6 +170,8 @@ impl Life {
             since_ns: now_ns,
             times: Times::default(),
             counters: Counters::default(),
+            shown: QUEUED,
+            until_ns: 0,
         }
     }
 
@@ -201,6 +187,7 @@ impl Life {
         self.times = self.times(now_ns);
         self.since_ns = self.since_ns.max(now_ns);
         self.state = next;
+        self.show(next);
         self.count(event);
         Ok(next)
     }
@@ -241,6 +228,19 @@ impl Life {
         *part += spent;
         times.total_ns += spent;
         times
+    }
+
+    fn show(&mut self, state: State) {
+        self.shown = match state {
+            State::Queued => QUEUED,
+            State::Running => RUNNING,
+            State::Blocked(Wait::Output) => ON_OUTPUT,
+            State::Blocked(Wait::Until(moment_ns)) => {
+                self.until_ns = moment_ns;
+                UNTIL
+            }
+            State::Ended(_) => ENDED,
+        };
     }
 
     fn count(&mut self, event: Event) {

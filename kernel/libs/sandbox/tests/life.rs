@@ -218,31 +218,19 @@ fn a_debugger_finds_state_and_times_where_the_layout_says() {
     let mut life = Life::new(100);
     let state = |life: &Life| usize::from(byte_at(life, "life.state"));
     assert_eq!(state(&life), named("state.queued"));
-    life.apply(Event::Dispatched, 150).expect("it may follow");
-    assert_eq!(state(&life), named("state.running"));
-    life.apply(Event::Blocked(Wait::Output), 180)
-        .expect("it may follow");
-    assert_eq!(state(&life), named("state.blocked"));
-    assert_eq!(
-        usize::from(byte_at(&life, "life.wait")),
-        named("wait.output")
-    );
-    assert_eq!(
-        (
-            word_at(&life, "life.since_ns"),
-            word_at(&life, "life.run_ns")
-        ),
-        (180, 30)
-    );
-    life.apply(Event::Woken, 190).expect("it may follow");
-    life.apply(Event::Dispatched, 190).expect("it may follow");
-    life.apply(Event::Blocked(Wait::Until(777)), 200)
-        .expect("it may follow");
-    assert_eq!(
-        usize::from(byte_at(&life, "life.wait")),
-        named("wait.until")
-    );
-    assert_eq!(word_at(&life, "life.wait_until_ns"), 777);
-    life.apply(Event::Cancelled, 210).expect("it may follow");
-    assert_eq!(state(&life), named("state.ended"));
+    let mut then = |event, now_ns| {
+        life.apply(event, now_ns).expect("it may follow");
+        life.clone()
+    };
+    assert_eq!(state(&then(Event::Dispatched, 150)), named("state.running"));
+    let blocked = then(Event::Blocked(Wait::Output), 180);
+    assert_eq!(state(&blocked), named("state.blocked on output"));
+    let times = ["life.since_ns", "life.run_ns"].map(|name| word_at(&blocked, name));
+    assert_eq!(times, [180, 30]);
+    then(Event::Woken, 190);
+    then(Event::Dispatched, 190);
+    let asleep = then(Event::Blocked(Wait::Until(777)), 200);
+    assert_eq!(state(&asleep), named("state.blocked until"));
+    assert_eq!(word_at(&asleep, "life.until_ns"), 777);
+    assert_eq!(state(&then(Event::Cancelled, 210)), named("state.ended"));
 }
