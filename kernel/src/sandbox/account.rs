@@ -104,12 +104,12 @@ impl Sandbox {
         let Some(ticket) = self.ticket.lock().take() else {
             return;
         };
-        let (charged_ns, preemptions) = {
-            let standing = self.standing.lock();
-            (standing.ran_ns(), standing.preemptions())
+        let charged_ns = self.charged_ns();
+        let (outcome, counters) = {
+            let life = self.life.lock();
+            (life.outcome(), life.counters())
         };
-        admission::preempted(&ticket, preemptions);
-        let outcome = self.outcome();
+        admission::preempted(&ticket, counters.preemptions.into());
         if let Some(Outcome::OverDeadline | Outcome::OverBudget) = outcome {
             admission::killed(&ticket);
         }

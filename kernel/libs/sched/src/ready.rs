@@ -128,7 +128,6 @@ impl Ready {
         comeback: Comeback,
         now_ns: u64,
     ) {
-        standing.preemptions += u64::from(comeback == Comeback::Preempted);
         if comeback == Comeback::Preempted && !self.settings.is_preemptive {
             self.held = Some(task);
             return;

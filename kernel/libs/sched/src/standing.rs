@@ -27,8 +27,6 @@ pub struct Standing {
     /// Its turn, under round robin, and how much of it has been used.
     turn: u64,
     turn_used_ns: u64,
-    /// How often the CPU was taken from it.
-    pub(crate) preemptions: u64,
     /// Where it is queued, or was last: the queue, and the place in it.
     pub(crate) lane: Group,
     pub(crate) place: Place,
@@ -72,16 +70,9 @@ impl Standing {
             ran_ns: 0,
             turn: 0,
             turn_used_ns: 0,
-            preemptions: 0,
             lane: SHARED,
             place: Place::NONE,
         }
-    }
-
-    /// How often the CPU was taken from it.
-    #[must_use]
-    pub const fn preemptions(&self) -> u64 {
-        self.preemptions
     }
 
     /// Its number in the order of arrival.

@@ -327,20 +327,3 @@ fn of_what_has_no_promise_the_earliest_deadline_has_that_little() {
     let order = std::iter::from_fn(|| ready.take_first(0)).map(|task| task.0);
     assert_eq!(order.collect::<Vec<_>>(), [1, 2, 0]);
 }
-
-#[test]
-fn the_cpu_was_taken_from_a_task_as_often_as_it_was_preempted() {
-    for is_preemptive in [true, false] {
-        let mut ready = Ready::new(Settings {
-            is_preemptive,
-            ..Settings::default()
-        });
-        let mut standing = Standing::new(0, 30, None, 0);
-        ready.insert(TaskId(0), SHARED, &mut standing, Comeback::Woken, 0);
-        for _ in 0..2 {
-            assert!(ready.take_first(0).is_some());
-            ready.insert(TaskId(0), SHARED, &mut standing, Comeback::Preempted, 0);
-        }
-        assert_eq!(standing.preemptions(), 2);
-    }
-}
