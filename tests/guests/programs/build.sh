@@ -68,5 +68,6 @@ rm -rf "$output/scripts"
 cp -r "$here/scripts" "$output/scripts"
 if ! build_ocr; then
     echo "build.sh: ocr is left out: there is no source of gocr in $target/sources" >&2
+    rm -f "$output/ocr.wasm"
     sed '/"\/nbody"/s/,$//; /"\/ocr"/d' "$here/functions.json" > "$output/functions.json"
 fi

@@ -89,22 +89,26 @@ fn solar_system() -> [Body; 5] {
     ]
 }
 
+/// Adds `factor` times `what` to `sum`.
+fn add(sum: &mut Vector, factor: f64, what: &Vector) {
+    for (sum, what) in sum.iter_mut().zip(what) {
+        *sum += factor * what;
+    }
+}
+
 /// Gives the Sun the speed at which the whole stays where it is.
 fn rest(bodies: &mut [Body]) {
     let mut momentum = [0.0; 3];
     for body in bodies.iter() {
-        for axis in 0..3 {
-            momentum[axis] += body.speed[axis] * body.mass;
-        }
+        add(&mut momentum, body.mass, &body.speed);
     }
     bodies[0].speed = momentum.map(|it| -it / SOLAR_MASS);
 }
 
+/// The way from one body to another, and the square of its length.
 fn between(one: &Body, other: &Body) -> (Vector, f64) {
-    let mut way = [0.0; 3];
-    for axis in 0..3 {
-        way[axis] = one.place[axis] - other.place[axis];
-    }
+    let mut way = one.place;
+    add(&mut way, -1.0, &other.place);
     (way, way.iter().map(|it| it * it).sum())
 }
 
@@ -127,16 +131,13 @@ fn advance(bodies: &mut [Body]) {
         for other in rest {
             let (way, square) = between(one, other);
             let pull = STEP / (square * square.sqrt());
-            for axis in 0..3 {
-                one.speed[axis] -= way[axis] * other.mass * pull;
-                other.speed[axis] += way[axis] * one.mass * pull;
-            }
+            add(&mut one.speed, -other.mass * pull, &way);
+            add(&mut other.speed, one.mass * pull, &way);
         }
     }
     for body in bodies {
-        for axis in 0..3 {
-            body.place[axis] += STEP * body.speed[axis];
-        }
+        let speed = body.speed;
+        add(&mut body.place, STEP, &speed);
     }
 }
 
