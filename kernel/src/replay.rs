@@ -30,11 +30,15 @@ use crate::observe::logger::line;
 use crate::sandbox::{self, Sandbox};
 use crate::sched::{self, admission};
 
-/// The first request comes so long after the replay begins, in nanoseconds.
-const LEAD_NS: u64 = 1_000_000;
+/// The replay begins when the clock shows a multiple of this, and no sooner than after so long, in nanoseconds.
+/// However long the disk took, what the timer rounds is the same every time then, and so are the moments
+/// at which the kernel measures its own share.
+const GRID_NS: u64 = 100_000_000;
 
 struct Replay {
     began: Instant,
+    /// From when it was made to then.
+    lead_ns: u64,
     busy_ticks: u64,
     /// Clients that wait for their moment, the next one last.
     waiting: Vec<Client>,
@@ -63,7 +67,8 @@ struct Record {
     number: usize,
     line: usize,
     function: Arc<Function>,
-    arrived: Instant,
+    /// After the replay began.
+    arrived_ns: u64,
     took_ns: u64,
     cpu_ns: u64,
     is_late: bool,
@@ -87,13 +92,14 @@ pub fn poll(now: Instant) -> Option<Instant> {
 
 impl Replay {
     fn new(now: Instant) -> Self {
-        let began = now.plus_ns(LEAD_NS);
+        let began = Instant::from_ns((now.as_ns() / GRID_NS + 2) * GRID_NS);
         let mut waiting =
             clients(began).unwrap_or_else(|| power::exit(ExitCode::BatchFailed.value()));
         waiting.sort_by_key(|client| core::cmp::Reverse((client.at, client.line)));
         let requests = waiting.iter().map(|client| client.times as usize).sum();
         Self {
             began,
+            lead_ns: began.since(now),
             busy_ticks: sched::busy_ticks_until_now(),
             waiting,
             running: Vec::new(),
@@ -120,7 +126,7 @@ impl Replay {
                         number,
                         line: client.line,
                         function: client.function.clone(),
-                        arrived,
+                        arrived_ns: arrived.since(self.began),
                         took_ns: Instant::now().since(arrived),
                         cpu_ns: 0,
                         is_late: false,
@@ -150,7 +156,7 @@ impl Replay {
                 number,
                 line: client.line,
                 function: client.function.clone(),
-                arrived: client.at,
+                arrived_ns: client.at.since(self.began),
                 took_ns: sandbox.times().total_ns,
                 cpu_ns: sandbox.charged_ns(),
                 is_late: sandbox.is_late(),
@@ -190,7 +196,7 @@ impl Replay {
             ));
         }
         let charged_ns: u64 = self.records.iter().map(|record| record.cpu_ns).sum();
-        let idle_ns = (wall_ns + LEAD_NS).saturating_sub(time::ns_of_ticks(busy_ticks));
+        let idle_ns = (wall_ns + self.lead_ns).saturating_sub(time::ns_of_ticks(busy_ticks));
         line(format_args!(
             "replay: wall_us={} charged_us={} idle_us={} tickets={}",
             wall_ns / 1_000,
@@ -210,7 +216,7 @@ impl fmt::Display for Record {
             self.number,
             self.line,
             self.function.route,
-            self.arrived.as_ns() / 1_000,
+            self.arrived_ns / 1_000,
             self.took_ns / 1_000,
             self.cpu_ns / 1_000,
             u8::from(self.is_late),
