@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests: set-up, format, clippy, host tests, guests, the scenarios under QEMU, and the benchmark,
-# which fails if a figure misses its aim.
+# Runs all tests: set-up, format, clippy, host tests, guests, the scenarios under QEMU, the benchmark, which
+# fails if a figure misses its aim, and short forms of the experiments with the scheduler.
 #
 #     tests/run.sh            everything
 #     tests/run.sh PART…      only some parts, by the names that stand below
@@ -93,7 +93,10 @@ run_part() {
         part scenarios cargo run -q -p luge-harness --bin luge-scenarios
         conformance
         ;;
-    bench) part bench cargo run -q -p luge-harness --bin luge-bench ;;
+    bench)
+        part bench cargo run -q -p luge-harness --bin luge-bench
+        part experiments cargo run -q -p luge-harness --bin luge-experiments -- --quick
+        ;;
     *)
         echo "tests/run.sh: there is no part '$1'" >&2
         exit 2

@@ -22,6 +22,7 @@ pub struct Replay {
     spec: Value,
     modules: Vec<(String, PathBuf)>,
     arrivals: String,
+    memory: Option<String>,
 }
 
 /// What became of a request. Times are in microseconds of the machine's time.
@@ -31,7 +32,7 @@ pub struct Request {
     pub line: usize,
     /// The path of its route.
     pub route: String,
-    /// When it was due.
+    /// When it was due, after the beginning.
     pub arrived_us: u64,
     /// From then to its end.
     pub took_us: u64,
@@ -92,10 +93,23 @@ impl Replay {
         self
     }
 
+    /// Plays it on a machine with this much memory, as `qemu-run.sh --memory` has it.
+    #[must_use]
+    pub fn memory(mut self, size: &str) -> Replay {
+        self.memory = Some(size.to_owned());
+        self
+    }
+
     /// A client that sends `times` requests, one after the other, from `start_us` on. `target` is the
     /// route with arguments behind it.
     pub fn client(&mut self, start_us: u64, times: u32, target: &str) {
         writeln!(self.arrivals, "{start_us} {times} {target}").expect("a text takes everything");
+    }
+
+    /// The list so far, as `arrivals.txt` has it.
+    #[must_use]
+    pub fn arrivals(&self) -> &str {
+        &self.arrivals
     }
 
     /// Plays the list on a machine with `append` on its command line.
@@ -110,12 +124,15 @@ impl Replay {
         for (name, path) in &self.modules {
             folder = folder.copy(name, path)?;
         }
-        let boot = Boot::new(Kernel::Product)
+        let mut boot = Boot::new(Kernel::Product)
             .disk(Disk::Image(lab.plain_image(&folder)?))
             .switch("--icount")
             .append("replay log=error")
             .append(append)
             .limit(LIMIT);
+        if let Some(size) = &self.memory {
+            boot = boot.switch("--memory").switch(size);
+        }
         let mut machine = lab.boot(&boot)?;
         machine.ends_with(End::PowerOff)?;
         Report::read(&machine.serial.lines())
