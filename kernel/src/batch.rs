@@ -74,7 +74,8 @@ impl Batch {
     }
 
     fn start_next(&mut self, now: Instant) -> bool {
-        let Some(function) = table().functions().nth(self.next) else {
+        let table = table();
+        let Some(function) = table.functions().nth(self.next) else {
             self.close();
         };
         self.next += 1;

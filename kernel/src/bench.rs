@@ -132,8 +132,10 @@ fn function(name: &str) -> Option<Arc<dyn Workload>> {
     named(name).map(|function| function.workload.clone())
 }
 
-fn named(name: &str) -> Option<&'static Arc<Function>> {
-    table().functions().find(|found| &*found.name == name)
+fn named(name: &str) -> Option<Arc<Function>> {
+    let table = table();
+    let found = table.functions().find(|found| &*found.name == name);
+    found.cloned()
 }
 
 /// What reading a mebibyte of the disk costs a guest, `reader`, that has been read before; and a copy of as

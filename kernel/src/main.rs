@@ -206,10 +206,10 @@ fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant
         return replay::poll;
     }
     let ports = functions::table().ports();
-    if let Err(reason) = http::start(options, ports, time::Instant::now()) {
+    if let Err(reason) = http::start(options, &ports, time::Instant::now()) {
         warn!("nothing is served: {reason}");
     }
-    |now| http::poll(now, functions::table())
+    |now| http::poll(now, &functions::table())
 }
 
 fn play_scenario(options: &Options) {

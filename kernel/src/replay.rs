@@ -238,8 +238,9 @@ fn begin(client: &Client) -> Option<Arc<Sandbox>> {
 
 /// The clients of the list, or none if one of them asks for what is not there.
 fn clients(began: Instant) -> Option<Vec<Client>> {
+    let table = table();
     let client = |(index, arrival): (usize, &Arrival)| {
-        let found = table()
+        let found = table
             .functions()
             .find(|function| function.route == arrival.route);
         if found.is_none() {
@@ -253,7 +254,7 @@ fn clients(began: Instant) -> Option<Vec<Client>> {
             arguments: arrival.arguments.clone(),
         })
     };
-    let list = table().arrivals();
+    let list = table.arrivals();
     if list.is_empty() {
         error!("there is nothing to replay");
         return None;

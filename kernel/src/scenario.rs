@@ -135,7 +135,8 @@ fn recurse(depth: u64) -> u64 {
 /// Runs every function again and again, each time with another of its allocations failing, and then
 /// once as it is. No failure may be more than the end of its own sandbox.
 fn failing_allocations() {
-    for function in functions::table().functions() {
+    let table = functions::table();
+    for function in table.functions() {
         let mut ended = 0;
         let mut point = 0;
         loop {
@@ -169,7 +170,8 @@ const WARM_UP: usize = 3;
 /// Runs the functions of the disk in turn until the processor has found 100,000 faults. Each function must
 /// always end as it did first, and memory must be what it was.
 fn many_faults() {
-    let functions: Vec<_> = functions::table().functions().collect();
+    let table = functions::table();
+    let functions: Vec<_> = table.functions().collect();
     let first: Vec<_> = functions
         .iter()
         .map(|function| run_once(function))

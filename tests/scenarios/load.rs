@@ -142,7 +142,7 @@ pub fn memory(machine: &Machine) -> Result<Memory> {
     ))
 }
 
-fn last_figure(machine: &Machine, key: &str) -> Result<u64> {
+pub fn last_figure(machine: &Machine, key: &str) -> Result<u64> {
     let lines = machine.serial.lines();
     let last = lines
         .iter()

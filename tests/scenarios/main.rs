@@ -24,6 +24,7 @@ macro_rules! scenarios {
     };
 }
 
+mod admin;
 mod catalogue;
 mod conformance;
 mod controls;
@@ -83,6 +84,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("promises", promises::SCENARIOS),
     ("tickets", tickets::SCENARIOS),
     ("schedules", schedules::SCENARIOS),
+    ("admin", admin::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),

@@ -5,7 +5,8 @@
 //!
 //! Invariant: a handler neither allocates nor takes a lock; it notes what happened. The CPU is
 //! taken from a sandbox only through the one function that [`on_preemption`] registers, and only
-//! while guest code is running, or what guest code called outside of any host call and lock.
+//! while guest code is running, or what guest code called outside of any host call and lock; or where a
+//! sandbox runs code of the kernel's that nobody else shares anything with ([`per_cpu::PerCpu::runs_own_code`]).
 
 #[cfg(feature = "scenarios")]
 pub mod scenario;
@@ -149,7 +150,7 @@ fn may_preempt_or_retry(frame: &InterruptFrame) -> bool {
     let cpu = per_cpu::this();
     let preemptable = cpu.host_calls.load(Relaxed) == 0
         && cpu.locks_held.load(Relaxed) == 0
-        && is_called_by_guest_code(frame);
+        && (cpu.runs_own_code.load(Relaxed) || is_called_by_guest_code(frame));
     if !preemptable {
         cpu.preemption_due.store(true, Relaxed);
         let wait = RETRY_NS.load(Relaxed);

@@ -56,6 +56,9 @@ pub struct PerCpu {
     pub arena: AtomicPtr<()>,
     /// What the engine of compiled code keeps for the running sandbox (its "thread-local" state).
     pub engine_state: AtomicPtr<u8>,
+    /// Whether the running sandbox runs code of the kernel's that may be preempted anywhere outside of host
+    /// calls and locks.
+    pub runs_own_code: AtomicBool,
     /// The sandbox that runs; null while the dispatcher does.
     pub sandbox: AtomicPtr<()>,
     /// The fault that ended the last sandbox, for the dispatcher to read.
@@ -81,6 +84,7 @@ impl PerCpu {
             kernel_stack_top: AtomicU64::new(0),
             arena: AtomicPtr::new(core::ptr::null_mut()),
             engine_state: AtomicPtr::new(core::ptr::null_mut()),
+            runs_own_code: AtomicBool::new(false),
             sandbox: AtomicPtr::new(core::ptr::null_mut()),
             last_fault: spin::Mutex::new(None),
         }

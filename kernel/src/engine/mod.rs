@@ -17,9 +17,9 @@
 //! - Its locks are held only around the taking and giving back of a value stack, and to look up a
 //!   type: never while guest code runs, so never by a sandbox that is preempted or ended.
 //! - A store is never dropped: its memory goes with the arena. So the reference counts that it took
-//!   (of the engine, and of each host function it imported) never come back. To drop a program is to
-//!   give up those counts: whoever unloads modules must free the engine by other means, or accept
-//!   that its memory stays.
+//!   (of the engine, and of each host function it imported) never come back. A program that
+//!   is made while the machine runs lies in an arena of its own, which goes whole (`sandbox::making`); of
+//!   one that was loaded at boot, memory stays when it is dropped.
 
 pub mod ending;
 mod imports;

@@ -5,17 +5,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
 
 use log::{error, info, warn};
-use luge_sched::{Reservation, RouteTerms, SHARED, TenantId, TenantTerms};
+use luge_sched::{Reservation, SHARED, TenantId, TenantTerms};
 use luge_spec::command_line::Options;
 use luge_spec::{
-    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, FolderPath, LARGEST_ARRIVALS, LARGEST_SPEC, Limits,
+    ARRIVALS_FILE, Arrival, Engine, FILE_NAME, FolderPath, LARGEST_ARRIVALS, LARGEST_SPEC,
     ModulePath, Route, Spec, Tenant, parse_arrivals,
 };
 
-use super::{Function, LOG, Table, folder, one_line, program};
+use super::{Function, LOG, Owner, Table, folder, ns, one_line, place, program, terms};
 use crate::disk::{self, FileError, Store, Volume};
 use crate::sandbox::{Files, Workload};
 use crate::sched::admission;
@@ -38,8 +37,9 @@ pub fn table(options: &Options) -> Table {
             arrivals: store.ask(|volume| arrivals(volume, options)),
             ..Loader::new(store, options.engine).load(spec)
         },
+        // Functions may still be deployed.
         _ => Table {
-            ports: vec![port],
+            owners: vec![owner(&Tenant::alone(port))],
             ..Table::default()
         },
     };
@@ -139,12 +139,8 @@ impl Loader {
 
     fn load(mut self, spec: Spec) -> Table {
         for mut tenant in spec.tenants {
-            self.table.ports.push(tenant.port);
-            let owner = Owner {
-                name: Arc::from(tenant.name.as_str()),
-                port: tenant.port,
-                id: admit_tenant(&tenant),
-            };
+            let owner = owner(&tenant);
+            self.table.owners.push(owner.clone());
             for route in core::mem::take(&mut tenant.routes) {
                 self.add(&owner, route);
             }
@@ -156,32 +152,21 @@ impl Loader {
     }
 
     /// Adds a function, unless its module is left out.
-    fn add(&mut self, tenant: &Owner, route: Route) {
+    fn add(&mut self, owner: &Owner, route: Route) {
         let Some(program) = self.program(&route) else {
             warn!(target: LOG, "{}: not served, {} is left out",
-                place(tenant.port, &route.route),
+                place(owner.port, &route.route),
                 route.module
             );
             return;
         };
-        let Ok(files) = self.files(tenant.port, &route) else {
+        let Ok(files) = self.files(owner.port, &route) else {
             return;
         };
-        self.table.add(Function {
-            id: admission::add_route(terms(tenant.id, &route)),
-            name: Arc::from(route.route.trim_start_matches('/')),
-            tenant: tenant.name.clone(),
-            port: tenant.port,
-            workload: program,
-            limits: route.limits,
-            content_type: route.content_type,
-            environment: route.environ,
-            files,
-            relative_deadline_ns: ns(route.relative_deadline_us),
-            on_miss: route.on_miss,
-            budget_ns: route.max_exec_us.map(ns),
-            route: route.route,
-        });
+        let terms = terms(owner.id, &route);
+        let id = admission::add_route(terms);
+        let function = Function::new(owner, id, terms, route, program);
+        self.table.add(Function { files, ..function });
     }
 
     /// The program of a route's module, made at its first use. Says why if there is none.
@@ -202,11 +187,12 @@ impl Loader {
     }
 }
 
-/// Whose routes they are.
-struct Owner {
-    name: Arc<str>,
-    port: u16,
-    id: TenantId,
+fn owner(tenant: &Tenant) -> Owner {
+    Owner {
+        name: Arc::from(tenant.name.as_str()),
+        port: tenant.port,
+        id: admit_tenant(tenant),
+    }
 }
 
 /// Makes a tenant known to admission, and warns if more is reserved than there is.
@@ -225,35 +211,6 @@ fn admit_tenant(tenant: &Tenant) -> TenantId {
         );
     }
     id
-}
-
-/// What admission has to know of a route.
-fn terms(tenant: TenantId, route: &Route) -> RouteTerms {
-    RouteTerms {
-        tenant,
-        relative_deadline_ns: ns(route.relative_deadline_us),
-        budget_ns: route.max_exec_us.map(ns),
-        given_estimate_ns: route.expected_execution_us.map(ns),
-        percentile: route.admissions_percentile,
-        most_at_once: route.max_concurrency,
-        most_waiting: route.max_queue,
-        memory: memory_of(&route.limits),
-    }
-}
-
-/// What a request may take of memory, in bytes: linear memory and tables, its stack, its files below `/tmp`.
-fn memory_of(limits: &Limits) -> u64 {
-    let Limits {
-        memory,
-        stack,
-        scratch,
-        ..
-    } = limits;
-    memory.saturating_add(*stack).saturating_add(*scratch)
-}
-
-fn ns(us: u32) -> u64 {
-    u64::from(us) * 1_000
 }
 
 /// A route's folder cannot be mounted, and that has been said.
@@ -297,13 +254,9 @@ fn report(table: &Table) {
             function.limits.memory >> 10,
         );
     }
-    let functions = table.functions.len();
+    let functions = table.functions().count();
     match table.left_out {
         0 => info!(target: LOG, "functions: {functions}"),
         left_out => warn!(target: LOG, "functions: {functions}, modules left out: {left_out}"),
     }
-}
-
-fn place(port: u16, route: &str) -> impl fmt::Display {
-    fmt::from_fn(move |f| write!(f, "route :{port}{route}"))
 }

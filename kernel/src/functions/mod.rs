@@ -4,10 +4,14 @@
 //! A route is matched by the whole path of the URL, byte for byte, and by the port that the request
 //! came to: `/fib` answers for `/fib?n=30` and for nothing else.
 //!
-//! Invariant: the table never changes after [`start`], and every function in it has been compiled.
-//! Whatever is wrong with the disk, its spec or a module is logged, and what is left is served.
+//! [`deploy`] and [`withdraw`] change what is deployed while the machine runs, for `http`.
+//!
+//! Invariant: a table never changes: a change makes another, and who looks into the old one goes on with
+//! that. Every function in a table has been compiled. Whatever is wrong with the disk, its spec or a
+//! module is logged, and what is left is served.
 #![deny(unsafe_code)]
 
+mod deploy;
 mod folder;
 mod load;
 mod program;
@@ -16,17 +20,22 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use luge_memory::layout::ARENA_SLOTS;
-use luge_sched::{RouteId, Ticket};
+use luge_sched::{RouteId, RouteTerms, TenantId, Ticket};
 use luge_spec::command_line::Options;
-use luge_spec::{Arrival, Limits, OnMiss};
-use spin::Once;
+use luge_spec::{Arrival, Limits, OnMiss, Route};
 
+pub use deploy::{Change, NotDeployed, deploy, withdraw};
+pub use program::{memory_for_upload, of_upload};
+
+use crate::arch::lock::Lock;
 use crate::sandbox::{Files, Request, Workload};
 use crate::sched;
 
 /// A program behind a route.
+#[derive(Clone)]
 pub struct Function {
     /// The route without its leading `/`: what the log and `argv[0]` call the function.
     pub name: Arc<str>,
@@ -54,9 +63,50 @@ pub struct Function {
     pub budget_ns: Option<u64>,
     /// By which admission knows it.
     pub id: RouteId,
+    /// What admission knows of it.
+    terms: RouteTerms,
+    /// How long its module was in bytes, if somebody has sent it since the machine was started.
+    pub uploaded_bytes: Option<usize>,
+}
+
+/// Whose functions they are.
+#[derive(Clone)]
+pub struct Owner {
+    /// The tenant's name.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub port: u16,
+    id: TenantId,
 }
 
 impl Function {
+    /// The function of a route, without files.
+    fn new(
+        owner: &Owner,
+        id: RouteId,
+        terms: RouteTerms,
+        route: Route,
+        workload: Arc<dyn Workload>,
+    ) -> Self {
+        Function {
+            id,
+            terms,
+            name: Arc::from(route.route.trim_start_matches('/')),
+            tenant: owner.name.clone(),
+            port: owner.port,
+            workload,
+            limits: route.limits,
+            content_type: route.content_type,
+            environment: route.environ,
+            files: None,
+            relative_deadline_ns: ns(route.relative_deadline_us),
+            on_miss: route.on_miss,
+            budget_ns: route.max_exec_us.map(ns),
+            route: route.route,
+            uploaded_bytes: None,
+        }
+    }
+
     /// A request for the function: with these arguments behind its name, this body, and the ticket with which
     /// it was let in.
     pub fn request(
@@ -85,65 +135,86 @@ impl Function {
     }
 }
 
-/// All functions, in the order of the spec.
-#[derive(Default)]
+/// All functions, in the order of the spec; behind them, those that were deployed since.
+#[derive(Clone, Default)]
 pub struct Table {
-    functions: Vec<Arc<Function>>,
-    /// Where a function is, by port and route.
+    entries: Vec<Entry>,
+    /// Where a function is or was, by port and route.
     index: BTreeMap<u16, BTreeMap<String, usize>>,
-    /// The ports of all tenants, in the order of the spec.
-    ports: Vec<u16>,
+    /// All tenants, in the order of the spec.
+    owners: Vec<Owner>,
     /// How many modules and folders of the disk could not be used.
     left_out: usize,
     /// The requests of a replay, if one was asked for.
     arrivals: Vec<Arrival>,
 }
 
+/// A place in the table. It stays its route's, also when there is no function any more: admission and the
+/// trace know the route by its number.
+#[derive(Clone)]
+struct Entry {
+    name: Arc<str>,
+    id: RouteId,
+    function: Option<Arc<Function>>,
+}
+
 /// The target of these files' log lines: they are about functions, whichever file they come from.
 const LOG: &str = "functions";
 
-static TABLE: Once<Table> = Once::new();
+static TABLE: Lock<Option<Arc<Table>>> = Lock::new(None);
 
 /// Loads what is on the disk. To be called once, before the first request.
 pub fn start(options: &Options) {
-    TABLE.call_once(|| load::table(options));
+    let table = load::table(options);
+    *TABLE.lock() = Some(Arc::new(table));
     // Now all tenants are known, and there can be no more sandboxes than slots.
     sched::reserve_room(ARENA_SLOTS as usize);
 }
 
-/// The functions that are deployed; none before [`start`].
-pub fn table() -> &'static Table {
-    TABLE.call_once(Table::default)
+/// The functions that are deployed now; none before [`start`].
+pub fn table() -> Arc<Table> {
+    TABLE.lock().get_or_insert_default().clone()
 }
 
 impl Table {
     /// The function behind this path at this port.
     pub fn lookup(&self, port: u16, path: &str) -> Option<&Arc<Function>> {
-        let index = self.index.get(&port)?.get(path)?;
-        self.functions.get(*index)
+        self.entries[self.place_of(port, path)?].function.as_ref()
     }
 
-    /// The name of the function with this number: its place in the order of the spec, by which admission
-    /// and the trace know it too.
+    /// Where the function of this path is or was.
+    fn place_of(&self, port: u16, path: &str) -> Option<usize> {
+        self.index.get(&port)?.get(path).copied()
+    }
+
+    /// The name of the function with this number, by which admission and the trace know it too, or of the
+    /// last that had it.
     pub fn name_of(&self, number: u16) -> Option<&str> {
-        let function = self.functions.get(usize::from(number))?;
-        Some(&function.name)
+        let entry = self.entries.get(usize::from(number))?;
+        Some(&entry.name)
     }
 
-    /// All functions, in the order of the spec.
+    /// All functions, in the order of the spec and then of their first deployment.
     pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
-        self.functions.iter()
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.function.as_ref())
     }
 
     /// Whether no function is deployed.
     pub fn is_empty(&self) -> bool {
-        self.functions.is_empty()
+        self.functions().next().is_none()
     }
 
     /// Where tenants listen, in the order of the spec, also those whose functions are all left out;
     /// without a spec, the command line's port.
-    pub fn ports(&self) -> &[u16] {
-        &self.ports
+    pub fn ports(&self) -> Vec<u16> {
+        self.owners.iter().map(|owner| owner.port).collect()
+    }
+
+    /// The tenant that listens there.
+    pub fn owner_of(&self, port: u16) -> Option<&Owner> {
+        self.owners.iter().find(|owner| owner.port == port)
     }
 
     /// How many modules and folders that should be there are not, for whatever reason.
@@ -158,9 +229,46 @@ impl Table {
 
     fn add(&mut self, function: Function) {
         let routes = self.index.entry(function.port).or_default();
-        routes.insert(function.route.clone(), self.functions.len());
-        self.functions.push(Arc::new(function));
+        routes.insert(function.route.clone(), self.entries.len());
+        self.entries.push(Entry {
+            name: function.name.clone(),
+            id: function.id,
+            function: Some(Arc::new(function)),
+        });
     }
+}
+
+/// What admission has to know of a route.
+fn terms(tenant: TenantId, route: &Route) -> RouteTerms {
+    RouteTerms {
+        tenant,
+        relative_deadline_ns: ns(route.relative_deadline_us),
+        budget_ns: route.max_exec_us.map(ns),
+        given_estimate_ns: route.expected_execution_us.map(ns),
+        percentile: route.admissions_percentile,
+        most_at_once: route.max_concurrency,
+        most_waiting: route.max_queue,
+        memory: memory_of(&route.limits),
+    }
+}
+
+/// What a request may take of memory, in bytes: linear memory and tables, its stack, its files below `/tmp`.
+fn memory_of(limits: &Limits) -> u64 {
+    let Limits {
+        memory,
+        stack,
+        scratch,
+        ..
+    } = limits;
+    memory.saturating_add(*stack).saturating_add(*scratch)
+}
+
+fn ns(us: u32) -> u64 {
+    u64::from(us) * 1_000
+}
+
+fn place(port: u16, route: &str) -> impl fmt::Display {
+    fmt::from_fn(move |f| write!(f, "route :{port}{route}"))
 }
 
 /// What an engine says in several lines, in one.

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use log::warn;
+use luge_module::NoCommand;
 use luge_spec::{Engine as Wanted, ModulePath};
 
 use crate::arch::paging::PAGE_BYTES;
@@ -21,6 +22,8 @@ pub enum Refusal {
     File(FileError),
     /// No engine takes it.
     Compile(CompileError),
+    /// It takes or gives something else than a command does.
+    NoCommand(NoCommand),
     /// Making a program of so many bytes could take more memory than is free, in bytes.
     NoMemory {
         /// How long the module or its native code is.
@@ -41,6 +44,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::File(why) => why.fmt(f),
             Refusal::Compile(why) => why.fmt(f),
+            Refusal::NoCommand(why) => why.fmt(f),
             Refusal::NoMemory {
                 module,
                 times,
@@ -98,7 +102,30 @@ fn made_by(
     check_room(bytes, engine.amplification())?;
     engine
         .load(wasm, beside.as_deref().unwrap_or_default())
-        .map_err(Refusal::Compile)
+        .map_err(|why| refusal(why, wasm))
+}
+
+/// The program of a module that somebody sent, in the interpreter: native code cannot be checked.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn of_upload(wasm: &[u8]) -> Result<Arc<dyn Workload>, String> {
+    let made = INTERPRETER.load(wasm, &[]);
+    made.map_err(|why| one_line(&refusal(why, wasm)))
+}
+
+/// Memory that making a program of an upload may take, in bytes.
+pub fn memory_for_upload(bytes: usize) -> u64 {
+    bytes.saturating_mul(INTERPRETER.amplification()) as u64
+}
+
+/// Why an engine does not take a module; with the place, if it is about what commands take and give.
+fn refusal(why: CompileError, wasm: &[u8]) -> Refusal {
+    let checked = luge_module::validate(wasm).map(|interface| interface.check_command());
+    match checked {
+        Ok(Err(no_command)) => Refusal::NoCommand(no_command),
+        _ => Refusal::Compile(why),
+    }
 }
 
 /// The native code of a module, if there is some that can be used. Says why if it cannot.

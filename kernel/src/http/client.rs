@@ -19,8 +19,12 @@ use luge_http::{
     Refusal, Response, Status, continue_line,
 };
 
-use super::exchange::{Call, Exchange, Progress};
-use super::{Surroundings, earlier, pages};
+use super::admin::{self, Demand};
+use super::exchange::{Call, Progress};
+use super::fate::{Fate, Moved};
+use super::pages::{self, Page};
+use super::work::{Purpose, Work};
+use super::{Surroundings, earlier};
 use crate::arch::time::Instant;
 use crate::net::{Link, Peer, Stack};
 
@@ -39,21 +43,10 @@ const FUNCTION_METHODS: &str = "GET, HEAD, POST, PUT";
 /// Methods of the host's own pages.
 const PAGE_METHODS: &str = "GET, HEAD";
 
-/// What is to become of a connection.
-#[must_use]
-pub(super) enum Fate {
-    /// It stays, and wants to be stepped again at this moment at the latest.
-    Stay(Option<Instant>),
-    /// It is closed; what was written still arrives.
-    Close,
-    /// It is broken off.
-    Abort,
-}
-
 enum Phase {
     Reading,
-    Receiving(Call),
-    Running(Exchange),
+    Receiving(Purpose),
+    Running(Work),
     Sending,
 }
 
@@ -88,8 +81,8 @@ impl Client {
 
     /// Gives the link back; a function that still runs for it is cancelled.
     pub(super) fn leave(self) -> Link {
-        if let Phase::Running(exchange) = &self.phase {
-            exchange.cancel();
+        if let Phase::Running(work) = &self.phase {
+            work.cancel();
         }
         self.link
     }
@@ -98,7 +91,7 @@ impl Client {
     pub(super) fn body_bytes(&self) -> usize {
         match &self.phase {
             Phase::Receiving(_) => self.connection.body_bytes(),
-            Phase::Running(exchange) => exchange.body_bytes(),
+            Phase::Running(work) => work.body_bytes(),
             Phase::Reading | Phase::Sending => 0,
         }
     }
@@ -124,8 +117,8 @@ impl Client {
         loop {
             let went_on = match mem::replace(&mut self.phase, Phase::Reading) {
                 Phase::Reading => self.read(stack, around, None),
-                Phase::Receiving(call) => self.read(stack, around, Some(call)),
-                Phase::Running(exchange) => self.run(exchange, around.date),
+                Phase::Receiving(purpose) => self.read(stack, around, Some(purpose)),
+                Phase::Running(work) => self.run(work, around.date),
                 Phase::Sending => self.sent(around.now),
             };
             self.flush(stack, around.now);
@@ -138,20 +131,25 @@ impl Client {
         self.linger(peer, stack, around.now)
     }
 
-    /// Reads on, towards a head or (for `call`) towards the end of its body.
-    fn read(&mut self, stack: &mut Stack, around: &Surroundings<'_>, call: Option<Call>) -> Moved {
+    /// Reads on, towards a head or (for `purpose`) towards the end of its body.
+    fn read(
+        &mut self,
+        stack: &mut Stack,
+        around: &Surroundings<'_>,
+        purpose: Option<Purpose>,
+    ) -> Moved {
         let now_ns = around.now.as_ns();
-        let (event, was_read) = match call {
+        let (event, was_read) = match purpose {
             Some(_) => self.next_event(stack, now_ns, &around.body_room),
             None => self.next_event(stack, now_ns, &Cell::new(usize::MAX)),
         };
-        match (event, call) {
+        match (event, purpose) {
             (Some(Event::Head(head)), _) => self.decide(head, around),
-            (Some(Event::Body(body)), Some(call)) => self.start(call, body, around),
-            (Some(Event::Body(_)), None) => unreachable!("a body belongs to a call"),
+            (Some(Event::Body(body)), Some(purpose)) => self.start(purpose, body, around),
+            (Some(Event::Body(_)), None) => unreachable!("a body belongs to something"),
             (Some(Event::Refused(refusal)), _) => self.refuse(refusal, around),
-            (None, call) => {
-                self.phase = call.map_or(Phase::Reading, Phase::Receiving);
+            (None, purpose) => {
+                self.phase = purpose.map_or(Phase::Reading, Phase::Receiving);
                 match self.connection.expire(now_ns) {
                     Some(Expired::Idle) => Moved::Out(Fate::Close),
                     Some(Expired::Refused(refusal)) => self.refuse(refusal, around),
@@ -199,13 +197,18 @@ impl Client {
             if !is_page_method {
                 return self.not_allowed(PAGE_METHODS, around);
             }
-            self.persistence = self.connection.decline();
-            let response = Response {
-                content_type: page.content_type,
-                ..self.host_response(page.status, &page.text, around)
-            };
-            let is_head = head.method == Method::Head;
-            return self.send(response, if is_head { String::new() } else { page.text });
+            return self.page(page, head.method == Method::Head, around);
+        }
+        match admin::demand(&head, self.port, around) {
+            Demand::None => {}
+            Demand::Page(page) => {
+                return self.page(page, head.method == Method::Head, around);
+            }
+            Demand::NotAllowed(methods) => return self.not_allowed(methods, around),
+            Demand::Upload(upload) => return self.receive(Purpose::Upload(upload), around),
+        }
+        if head.method == Method::Delete {
+            return self.not_allowed(FUNCTION_METHODS, around);
         }
         let Some(function) = around.table.lookup(self.port, &head.path) else {
             self.persistence = self.connection.decline();
@@ -213,31 +216,44 @@ impl Client {
             return self.answer(Status::NotFound, text, head.method == Method::Head, around);
         };
         let call = Call::new(function.clone(), head);
-        match self
-            .connection
-            .accept(call.body_limit(), around.now.as_ns())
-        {
-            Accepted::Complete => return self.start(call, Vec::new(), around),
+        self.receive(Purpose::Call(call), around)
+    }
+
+    /// One of the host's own pages.
+    fn page(&mut self, page: Page, is_head: bool, around: &Surroundings<'_>) -> Moved {
+        self.persistence = self.connection.decline();
+        let response = Response {
+            content_type: page.content_type,
+            ..self.host_response(page.status, &page.text, around)
+        };
+        self.send(response, if is_head { String::new() } else { page.text })
+    }
+
+    /// The body is wanted.
+    fn receive(&mut self, purpose: Purpose, around: &Surroundings<'_>) -> Moved {
+        let limit = purpose.body_limit();
+        match self.connection.accept(limit, around.now.as_ns()) {
+            Accepted::Complete => return self.start(purpose, Vec::new(), around),
             Accepted::Body => {}
             Accepted::BodyAfterContinue => self.outgoing.push_fixed(continue_line()),
             Accepted::Refused(refusal) => return self.refuse(refusal, around),
         }
-        self.phase = Phase::Receiving(call);
+        self.phase = Phase::Receiving(purpose);
         Moved::On
     }
 
     /// Everything that the function needs is here.
-    fn start(&mut self, call: Call, body: Vec<u8>, around: &Surroundings<'_>) -> Moved {
-        self.persistence = call.persistence();
-        let is_head = call.is_head();
-        match Exchange::start(call, body, around) {
-            Ok(exchange) => {
-                self.phase = Phase::Running(exchange);
+    fn start(&mut self, purpose: Purpose, body: Vec<u8>, around: &Surroundings<'_>) -> Moved {
+        self.persistence = purpose.persistence();
+        let is_head = purpose.is_head();
+        match purpose.start(body, around) {
+            Ok(work) => {
+                self.phase = Phase::Running(work);
                 Moved::On
             }
             Err(refused) => {
                 let response = Response {
-                    retry_after_s: Some(refused.retry_after_s),
+                    retry_after_s: refused.retry_after_s,
                     ..self.host_response(refused.status, &refused.text, around)
                 };
                 let text = if is_head { String::new() } else { refused.text };
@@ -246,10 +262,10 @@ impl Client {
         }
     }
 
-    fn run(&mut self, mut exchange: Exchange, date: Option<Date>) -> Moved {
-        match exchange.go_on(&mut self.outgoing, date) {
+    fn run(&mut self, mut work: Work, date: Option<Date>) -> Moved {
+        match work.go_on(&mut self.outgoing, date) {
             Progress::Running => {
-                self.phase = Phase::Running(exchange);
+                self.phase = Phase::Running(work);
                 Moved::Not
             }
             Progress::Answered(persistence) => {
@@ -375,15 +391,4 @@ impl Client {
     pub(super) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running(_))
     }
-}
-
-/// What a step within a phase came to.
-#[must_use]
-enum Moved {
-    /// There may be more to do.
-    On,
-    /// There is nothing to do until something happens.
-    Not,
-    /// The connection ends.
-    Out(Fate),
 }

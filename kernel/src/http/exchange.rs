@@ -53,7 +53,7 @@ pub(super) struct Exchange {
 pub(super) struct Refused {
     pub(super) status: Status,
     pub(super) text: String,
-    pub(super) retry_after_s: u32,
+    pub(super) retry_after_s: Option<u32>,
 }
 
 /// Where the answer stands.
@@ -89,19 +89,19 @@ impl Refused {
         Self {
             status: Status::TooManyRequests,
             text,
-            retry_after_s: match refusal {
+            retry_after_s: Some(match refusal {
                 Refusal::NoTime { retry_after_s } => retry_after_s,
                 _ => 1,
-            },
+            }),
         }
     }
 
-    fn by_sandboxes(refused: sandbox::Refused) -> Self {
+    pub(super) fn by_sandboxes(refused: sandbox::Refused) -> Self {
         match refused {
             sandbox::Refused::NoRoom => Self {
                 status: Status::ServiceUnavailable,
                 text: "there is no room for another sandbox now\n".into(),
-                retry_after_s: 1,
+                retry_after_s: Some(1),
             },
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! [`start`] takes the network, [`poll`] lets everything go on that can, once, and says when it wants
 //! to be called again. Each connection is a [`client::Client`], a state machine around
-//! `luge_http::Connection`; a function that runs for it is an [`exchange::Exchange`].
+//! `luge_http::Connection`; a function that runs for it is an [`exchange::Exchange`], a module that
+//! somebody deploys an [`admin::Deployment`].
 //!
 //! Neither waits: a sandbox that has ended or has written something asks the dispatcher for
 //! attention, as the network card's interrupt does.
@@ -11,10 +12,14 @@
 
 #![deny(unsafe_code)]
 
+mod admin;
 mod client;
 mod exchange;
+mod fate;
 mod pages;
+mod work;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -27,7 +32,8 @@ use crate::arch::time::{Instant, wall_clock_ns};
 use crate::functions::Table;
 use crate::mm;
 use crate::net::{NoNetwork, Stack};
-use client::{Client, Fate};
+use client::Client;
+use fate::Fate;
 
 /// Everything that the server has.
 struct Server {
@@ -40,6 +46,8 @@ struct Server {
     polled_at: Instant,
     /// How many functions ran when that was done.
     running: usize,
+    /// What whoever deploys must know; if there is none, nobody can.
+    admin_token: Option<String>,
 }
 
 /// While several functions run, what happens on connections is gathered for this long: each look at
@@ -66,6 +74,7 @@ struct Surroundings<'a> {
     now: Instant,
     table: &'a Table,
     date: Option<Date>,
+    admin_token: Option<&'a str>,
     /// How many bytes of request bodies may still be taken in, for all clients together.
     body_room: Cell<usize>,
 }
@@ -89,6 +98,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
         body_room,
         polled_at: now,
         running: 0,
+        admin_token: options.admin_token.clone(),
     });
     Ok(())
 }
@@ -122,6 +132,7 @@ impl Server {
             now,
             table,
             date: self.clock.date(),
+            admin_token: self.admin_token.as_deref(),
             body_room: Cell::new(self.body_room.saturating_sub(bodies)),
         };
         let mut next = None;

@@ -18,7 +18,7 @@ pub(super) struct Page {
 }
 
 /// Of pages for people.
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The page at this path, if it belongs to the host.
 pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
@@ -70,7 +70,7 @@ fn trace(table: &Table) -> Option<String> {
 }
 
 /// A text that ends, with an error, where memory does.
-struct Careful(String);
+pub(super) struct Careful(pub(super) String);
 
 impl Write for Careful {
     fn write_str(&mut self, more: &str) -> fmt::Result {

@@ -115,6 +115,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
     cpu.host_calls.store(native.host_calls, Relaxed);
     cpu.arena.store(native.allocates_in, Relaxed);
     cpu.engine_state.store(native.engine_state, Relaxed);
+    cpu.runs_own_code.store(sandbox.is_making, Relaxed);
     cpu.sandbox
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sandbox.arm_turn();
@@ -182,8 +183,12 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     // SAFETY: this is the dispatcher, and the sandbox will not run again.
     if let Some(native) = unsafe { (*sandbox.native.get()).take() } {
         sight::hide(&native);
-        // SAFETY: the sandbox will not run again.
-        unsafe { native.arena.retire() };
+        if sandbox.is_making && sandbox.outcome() == Some(Outcome::Exit(0)) {
+            *sandbox.made_in.lock() = Some(native.arena);
+        } else {
+            // SAFETY: the sandbox will not run again.
+            unsafe { native.arena.retire() };
+        }
         // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
         unsafe { stacks::give_back(native.stack) };
     }

@@ -12,6 +12,7 @@ mod account;
 mod dispatch;
 mod faults;
 mod gate;
+pub mod making;
 mod output;
 pub mod sight;
 
@@ -52,6 +53,13 @@ pub trait Workload: Send + Sync {
     /// A number that no other program has, if its instances may be kept in their arenas.
     fn program(&self) -> u64 {
         0
+    }
+
+    /// Whether it makes a program, see [`making`]: then it is the kernel's own code, which can be preempted
+    /// and ended wherever it is neither in the gate nor at the allocator's books, and what it leaves in its
+    /// arena stays if it is done.
+    fn is_making(&self) -> bool {
+        false
     }
 }
 
@@ -134,6 +142,10 @@ pub struct Sandbox {
     doom: Lock<Option<Outcome>>,
     /// When it asked to be woken, while it sleeps.
     alarm: Lock<Option<Instant>>,
+    /// Whether it makes a program.
+    is_making: bool,
+    /// Its arena, once the program is made.
+    made_in: Lock<Option<Box<Arena>>>,
     /// Its arena, for what its host calls leave behind on its behalf; not to be followed by others.
     own_memory: AtomicPtr<()>,
     native: UnsafeCell<Option<Native>>,
@@ -262,6 +274,8 @@ impl Sandbox {
             departure: Lock::new(None),
             doom: Lock::new(None),
             alarm: Lock::new(None),
+            is_making: request.workload.is_making(),
+            made_in: Lock::new(None),
             own_memory: AtomicPtr::default(),
             native: UnsafeCell::new(None),
             sight: sight::Sight::new(),

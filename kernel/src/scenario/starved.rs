@@ -96,7 +96,8 @@ fn allocate(bytes: usize) -> Result<(), EndNow> {
 
 /// Starves everything above, and the functions of the disk.
 pub(super) fn all() {
-    let functions: Vec<_> = functions::table().functions().collect();
+    let table = functions::table();
+    let functions: Vec<_> = table.functions().collect();
     let some = functions.first().expect("the disk has functions");
     for (name, workload) in NATIVE {
         let inner: Arc<dyn Workload> = Arc::new(Native(workload.0));

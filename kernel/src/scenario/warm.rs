@@ -15,7 +15,8 @@ const ROUNDS: usize = 20;
 
 /// Runs the functions of the disk in turn, and reports each whose run mapped or unmapped anything.
 pub(super) fn all() {
-    let functions: Vec<_> = functions::table().functions().collect();
+    let table = functions::table();
+    let functions: Vec<_> = table.functions().collect();
     let cold = changes::count();
     for function in functions.iter().cycle().take(WARM_UP * functions.len()) {
         run_once(function);

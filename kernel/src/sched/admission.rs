@@ -40,6 +40,11 @@ pub fn add_route(terms: RouteTerms) -> RouteId {
     admission().add_route(terms)
 }
 
+/// From now on other terms hold for a route, and another program runs.
+pub fn change_route(route: RouteId, terms: RouteTerms) {
+    admission().change_route(route, terms);
+}
+
 /// Lets a request in that arrived at `now`, or says why not.
 ///
 /// # Errors

@@ -19,6 +19,15 @@ pub struct Client {
     port: u16,
 }
 
+/// A method without a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// GET.
+    Get,
+    /// DELETE.
+    Delete,
+}
+
 /// A response, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -74,6 +83,33 @@ impl Client {
             .post(self.url(path))
             .send(SendBody::from_reader(&mut body));
         receive(response).with_context(|| format!("POST {path}, {bytes} bytes in chunks"))
+    }
+
+    /// Sends `body` by PUT, with these header fields.
+    ///
+    /// # Errors
+    /// No response came.
+    pub fn put(&self, path: &str, fields: &[(&str, &str)], body: &[u8]) -> Result<Response> {
+        let mut request = self.agent.put(self.url(path));
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        receive(request.send(body)).with_context(|| format!("PUT {path}, {} bytes", body.len()))
+    }
+
+    /// Asks for `path` by DELETE or GET, with these header fields.
+    ///
+    /// # Errors
+    /// No response came.
+    pub fn ask(&self, verb: Verb, path: &str, fields: &[(&str, &str)]) -> Result<Response> {
+        let mut request = match verb {
+            Verb::Get => self.agent.get(self.url(path)),
+            Verb::Delete => self.agent.delete(self.url(path)),
+        };
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        receive(request.call()).with_context(|| format!("{verb:?} {path}"))
     }
 
     fn url(&self, path: &str) -> String {

@@ -11,26 +11,30 @@ use crate::status::{Refusal, Status};
 
 /// What the fields of one request say about its framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fields {
+pub(crate) struct Fields<'h> {
     pub(crate) content: Content,
     pub(crate) persistence: Persistence,
     /// The client waits for `100 Continue` before it sends the body.
     pub(crate) expects_continue: bool,
+    pub(crate) authorization: Option<&'h [u8]>,
+    pub(crate) route_settings: Option<&'h [u8]>,
 }
 
 /// Sums of what was seen while going through the fields.
 #[derive(Default)]
-struct Seen {
+struct Seen<'h> {
     hosts: usize,
     content_length: Option<u64>,
     codings: usize,
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
+    authorization: Option<&'h [u8]>,
+    route_settings: Option<&'h [u8]>,
 }
 
 /// Reads the fields of a request of this version.
-pub(crate) fn read(headers: &[Header<'_>], version: Version) -> Result<Fields, Refusal> {
+pub(crate) fn read<'h>(headers: &[Header<'h>], version: Version) -> Result<Fields<'h>, Refusal> {
     let mut seen = Seen::default();
     for header in headers {
         seen.note(header)?;
@@ -47,17 +51,27 @@ pub(crate) fn read(headers: &[Header<'_>], version: Version) -> Result<Fields, R
         },
         // RFC 9110, "Expect" (10.1.1): an expectation from an HTTP/1.0 client is ignored.
         expects_continue: seen.expects_continue && version == Version::Http11,
+        authorization: seen.authorization,
+        route_settings: seen.route_settings,
     })
 }
 
-impl Seen {
-    fn note(&mut self, header: &Header<'_>) -> Result<(), Refusal> {
+impl<'h> Seen<'h> {
+    fn note(&mut self, header: &Header<'h>) -> Result<(), Refusal> {
         // The length tells most fields apart before any letter is compared.
         match header.name.len() {
             4 if header.name.eq_ignore_ascii_case("host") => self.host(header.value),
             6 if header.name.eq_ignore_ascii_case("expect") => self.expect(header.value),
             10 if header.name.eq_ignore_ascii_case("connection") => {
                 self.connection(header.value);
+                Ok(())
+            }
+            10 if header.name.eq_ignore_ascii_case("luge-route") => {
+                only_one(&mut self.route_settings, header.value);
+                Ok(())
+            }
+            13 if header.name.eq_ignore_ascii_case("authorization") => {
+                only_one(&mut self.authorization, header.value);
                 Ok(())
             }
             14 if header.name.eq_ignore_ascii_case("content-length") => self.length(header.value),
@@ -149,4 +163,9 @@ impl Seen {
             (_, None) => Ok(Content::Chunked),
         }
     }
+}
+
+/// Keeps the value of a field, and nothing of it if the field is there twice.
+fn only_one<'h>(place: &mut Option<&'h [u8]>, value: &'h [u8]) {
+    *place = Some(if place.is_some() { &[] } else { value });
 }

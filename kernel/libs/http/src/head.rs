@@ -22,6 +22,7 @@ pub enum Method {
     Head,
     Post,
     Put,
+    Delete,
     /// Any other token, known to the standard or not; nothing here serves it.
     Other(String),
 }
@@ -71,6 +72,10 @@ pub struct Head {
     pub persistence: Persistence,
     /// How much body follows.
     pub content: Content,
+    /// `Authorization`, if there is one. Empty if there are several.
+    pub authorization: Option<Vec<u8>>,
+    /// `luge-route`: what somebody who deploys a function says of its route. Empty if there are several.
+    pub route_settings: Option<Vec<u8>>,
 }
 
 /// A head, and whether the client waits for `100 Continue`.
@@ -112,6 +117,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         content,
         persistence,
         expects_continue,
+        authorization,
+        route_settings,
     } = fields;
     let head = Head {
         method,
@@ -120,6 +127,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         version,
         persistence,
         content,
+        authorization: authorization.map(Vec::from),
+        route_settings: route_settings.map(Vec::from),
     };
     Ok(Parsed {
         head,
@@ -134,6 +143,7 @@ impl Method {
             "HEAD" => Self::Head,
             "POST" => Self::Post,
             "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
             other => Self::Other(String::from(other)),
         }
     }

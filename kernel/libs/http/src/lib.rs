@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+mod bearer;
 mod buffer;
 mod chunked;
 mod connection;
@@ -30,6 +31,7 @@ mod scan;
 mod status;
 mod target;
 
+pub use bearer::is_bearer;
 pub use connection::{Accepted, Connection, Event, Expired, Received};
 pub use date::Date;
 pub use head::{Content, Head, Method, Persistence, Version};

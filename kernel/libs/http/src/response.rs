@@ -83,6 +83,9 @@ impl Response<'_> {
         if self.framing != Framing::Chunked {
             head.result(self.outcome, self.timing);
         }
+        if self.status == Status::Unauthorized {
+            head.text("WWW-Authenticate: Bearer\r\n");
+        }
         if let Some(methods) = self.allow {
             head.text("Allow: ").text(methods).text("\r\n");
         }

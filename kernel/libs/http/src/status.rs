@@ -11,13 +11,16 @@ use core::fmt;
 )]
 pub enum Status {
     Ok = 200,
+    Created = 201,
     BadRequest = 400,
+    Unauthorized = 401,
     NotFound = 404,
     MethodNotAllowed = 405,
     RequestTimeout = 408,
     ContentTooLarge = 413,
     UriTooLong = 414,
     ExpectationFailed = 417,
+    UnprocessableContent = 422,
     TooManyRequests = 429,
     RequestHeaderFieldsTooLarge = 431,
     InternalServerError = 500,
@@ -37,13 +40,16 @@ impl Status {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Ok => "OK",
+            Self::Created => "Created",
             Self::BadRequest => "Bad Request",
+            Self::Unauthorized => "Unauthorized",
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request Timeout",
             Self::ContentTooLarge => "Content Too Large",
             Self::UriTooLong => "URI Too Long",
             Self::ExpectationFailed => "Expectation Failed",
+            Self::UnprocessableContent => "Unprocessable Content",
             Self::TooManyRequests => "Too Many Requests",
             Self::RequestHeaderFieldsTooLarge => "Request Header Fields Too Large",
             Self::InternalServerError => "Internal Server Error",

@@ -12,7 +12,8 @@ const CONVERSATION: &str = "GET /fib?n=30 HTTP/1.1\r\nHost: luge\r\nAccept: */*\
     PUT /echo?a=%31&b=x+y HTTP/1.1\r\nHost: luge\r\nTransfer-Encoding: chunked\r\n\r\n\
     5\r\nhello\r\n1;note=\"x\"\r\n,\r\n00006 \r\n world\r\n0\r\nExpires: never\r\n\r\n\
     HEAD / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n\
-    DELETE * HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n";
+    DELETE /x HTTP/1.1\r\nHost:\r\nAuthorization: Bearer t\r\nLuge-Route: {}\r\n\r\n\
+    TRACE * HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n";
 
 #[test]
 fn a_conversation_is_understood_request_by_request() {
@@ -23,6 +24,7 @@ fn a_conversation_is_understood_request_by_request() {
         Seen::Request(put, world),
         Seen::Request(head, _),
         Seen::Request(delete, _),
+        Seen::Request(trace, _),
     ] = &seen[..]
     else {
         panic!("{seen:?}");
@@ -49,8 +51,12 @@ fn a_conversation_is_understood_request_by_request() {
         (&Method::Head, Version::Http10)
     );
     assert_eq!(head.persistence, Persistence::KeepAlive);
-    assert_eq!(delete.method, Method::Other("DELETE".into()));
-    assert_eq!(delete.persistence, Persistence::Close);
+    assert_eq!(delete.method, Method::Delete);
+    assert_eq!(delete.authorization.as_deref(), Some(&b"Bearer t"[..]));
+    assert_eq!(delete.route_settings.as_deref(), Some(&b"{}"[..]));
+    assert_eq!((&head.authorization, &head.route_settings), (&None, &None));
+    assert_eq!(trace.method, Method::Other("TRACE".into()));
+    assert_eq!(trace.persistence, Persistence::Close);
 }
 
 #[test]

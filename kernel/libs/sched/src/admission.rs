@@ -57,6 +57,8 @@ struct Route {
     at_once: u32,
     waiting: u32,
     counts: Counts,
+    /// How often its program was changed.
+    version: u32,
 }
 
 impl Admission {
@@ -89,16 +91,28 @@ impl Admission {
 
     /// Adds a route.
     pub fn add_route(&mut self, terms: RouteTerms) -> RouteId {
-        let most = terms.budget_ns.unwrap_or(CAUTIOUS_NS).min(CAUTIOUS_NS);
-        let cautious_ns = (terms.relative_deadline_ns / CAUTIOUS_PART).min(most);
         self.routes.push(Route {
             terms,
-            estimate: Estimate::new(terms.percentile, terms.given_estimate_ns, cautious_ns),
+            estimate: first_estimate(&terms),
             at_once: 0,
             waiting: 0,
             counts: Counts::default(),
+            version: 0,
         });
         RouteId(self.routes.len() - 1)
+    }
+
+    /// From now on other terms hold for a route, of the same tenant, and another program runs: what was
+    /// measured is forgotten. Requests that were let in before stay what they were, and count as the route's.
+    ///
+    /// # Panics
+    /// If the route would go to another tenant.
+    pub fn change_route(&mut self, route: RouteId, terms: RouteTerms) {
+        let route = &mut self.routes[route.0];
+        assert_eq!(route.terms.tenant, terms.tenant, "a route stays a tenant's");
+        route.estimate = first_estimate(&terms);
+        route.terms = terms;
+        route.version = route.version.wrapping_add(1);
     }
 
     /// Lets a request in that arrives now, if the limits and what is promised allow.
@@ -187,8 +201,10 @@ impl Admission {
         route.at_once -= 1;
         let tenant = &mut self.tenants[route.terms.tenant.0];
         tenant.at_once -= 1;
-        tenant.memory -= route.terms.memory;
-        if let Measured::Took(ns) = measured {
+        tenant.memory -= ticket.memory;
+        if let Measured::Took(ns) = measured
+            && ticket.version == route.version
+        {
             route.estimate.measured(ns);
         }
     }
@@ -306,6 +322,7 @@ impl Admission {
             estimate,
             at_once,
             waiting,
+            version,
             ..
         } = &mut self.routes[route.0];
         *at_once += 1;
@@ -322,6 +339,8 @@ impl Admission {
             estimate_ns: estimate.ns(),
             booked_ns,
             extended_ns: 0,
+            memory: terms.memory,
+            version: *version,
             has_begun: false,
             is_given_back: false,
         };
@@ -340,6 +359,13 @@ impl Admission {
         let found = self.books.iter_mut().find(|(of, _)| *of == group);
         &mut found.expect("every group has a book").1
     }
+}
+
+/// What is reckoned with for a route of which nothing was measured.
+fn first_estimate(terms: &RouteTerms) -> Estimate {
+    let most = terms.budget_ns.unwrap_or(CAUTIOUS_NS).min(CAUTIOUS_NS);
+    let cautious_ns = (terms.relative_deadline_ns / CAUTIOUS_PART).min(most);
+    Estimate::new(terms.percentile, terms.given_estimate_ns, cautious_ns)
 }
 
 const fn with_margin(estimate_ns: u64) -> u64 {

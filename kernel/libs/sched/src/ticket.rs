@@ -24,6 +24,10 @@ pub struct Ticket {
     pub(crate) booked_ns: Option<u64>,
     /// By how much the booking was made longer.
     pub(crate) extended_ns: u64,
+    /// What it may take of memory by the limits that it was let in with, in bytes.
+    pub(crate) memory: u64,
+    /// Which of the programs that its route has had will run.
+    pub(crate) version: u32,
     pub(crate) has_begun: bool,
     pub(crate) is_given_back: bool,
 }

@@ -43,6 +43,45 @@ fn simple(terms: impl Fn(TenantId) -> RouteTerms) -> (Admission, Ready, RouteId)
     (admission, Ready::new(Settings::default()), route)
 }
 
+#[test]
+fn a_route_whose_program_changed_is_measured_anew_and_what_was_let_in_before_counts_till_its_end() {
+    let mut admission = Admission::new(true);
+    let owner = admission.add_tenant(TenantTerms {
+        most_memory: Some(10),
+        ..tenant(SHARED)
+    });
+    let terms = |memory, estimate_ns| RouteTerms {
+        memory,
+        ..route(owner, 100 * MS, estimate_ns)
+    };
+    let id = admission.add_route(terms(7, MS));
+    let ready = Ready::new(Settings::default());
+    let old = admission.admit(id, 0, &ready).unwrap();
+    admission.change_route(id, terms(4, 2 * MS));
+    let estimate = admission.estimate_ns(id);
+    let refusal = admission.admit(id, 0, &ready).unwrap_err();
+    assert_eq!(refusal, Refusal::TenantMemory(10), "the old one has 7");
+    admission.give_back(old, Measured::Took(50 * MS));
+    assert_eq!(
+        admission.estimate_ns(id),
+        estimate,
+        "another program took that"
+    );
+    let new = [0, 0].map(|now| admission.admit(id, now, &ready).unwrap());
+    let refusal = admission.admit(id, 0, &ready).unwrap_err();
+    assert_eq!(refusal, Refusal::TenantMemory(10));
+    for ticket in new {
+        admission.give_back(ticket, Measured::Took(5 * MS));
+    }
+    for _ in 0..64 {
+        let ticket = admission.admit(id, 0, &ready).unwrap();
+        admission.give_back(ticket, Measured::Took(5 * MS));
+    }
+    assert_ne!(admission.estimate_ns(id), estimate);
+    assert_eq!(admission.counts(id).admitted, 67);
+    assert!(admission.out() == 0 && admission.nothing_is_booked());
+}
+
 // --- A machine -------------------------------------------------------------------------------------
 
 /// A request in a machine that takes no time for anything but running.

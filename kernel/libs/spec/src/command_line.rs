@@ -16,6 +16,7 @@
 //! | `admission` | none, or `on`, `off`: refuse what could not be done by its deadline | `on` |
 //! | `replay` | none, or `on`, `off`: play the requests of the disk's `arrivals.txt`, then power off | `off` |
 //! | `max_connections` | connections served at once | 128 |
+//! | `admin_token` | what whoever deploys functions while the machine runs must know: 16 to 256 visible characters | none: nobody can |
 //! | `scenario` | what to do wrong on purpose; kernels built for the tests only | none |
 //! | `virtio_mmio.device` | `size@address:interrupt` of a virtio window; may be repeated | none |
 //!
@@ -43,7 +44,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "log",
     "batch",
     "bench",
@@ -58,6 +59,7 @@ const KEYS: [&str; 16] = [
     "admission",
     "replay",
     "max_connections",
+    "admin_token",
     "scenario",
     "virtio_mmio.device",
 ];
@@ -98,6 +100,8 @@ pub struct Options {
     pub replay: bool,
     /// How many TCP connections are served at once.
     pub max_connections: u16,
+    /// What whoever deploys functions while the machine runs must know.
+    pub admin_token: Option<String>,
     /// Name of a scenario of the tests.
     pub scenario: Option<String>,
     /// Where virtio devices may be, in the order given.
@@ -123,6 +127,7 @@ impl Default for Options {
             admission: true,
             replay: false,
             max_connections: 128,
+            admin_token: None,
             scenario: None,
             virtio_mmio: Vec::new(),
         }
@@ -195,6 +200,8 @@ pub fn parse(line: &str) -> (Options, Vec<Warning>) {
             continue;
         };
         if let Err(expected) = options.set(key, word, value) {
+            // A secret is no less one for being too short.
+            let value = if key == "admin_token" { "..." } else { value };
             warnings.push(Warning::BadValue {
                 key,
                 value: value.to_owned(),
@@ -232,6 +239,7 @@ impl Options {
             "max_connections" => {
                 self.max_connections = number(value, 1..=4096, "a number from 1 to 4096")?;
             }
+            "admin_token" => self.admin_token = Some(admin_token(value)?),
             "scenario" if value.is_empty() => return Err("the name of a scenario"),
             "scenario" => self.scenario = Some(value.to_owned()),
             _ => self
@@ -279,6 +287,14 @@ fn engine(value: &str) -> Result<Engine, Expected> {
         "wasmtime" => Ok(Engine::Wasmtime),
         _ => Err("wasmi or wasmtime"),
     }
+}
+
+/// What cannot be guessed, and can stand in a header.
+fn admin_token(value: &str) -> Result<String, Expected> {
+    let sound = (16..=256).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic());
+    sound
+        .then(|| value.to_owned())
+        .ok_or("16 to 256 visible characters")
 }
 
 /// `10.0.2.15/24`.

@@ -98,6 +98,7 @@ pub use error::{Expected, Found, Label, Place, Position, Problem, SpecError};
 pub use model::{Engine, Limits, OnMiss, Route, Spec, Tenant};
 pub use module_path::{FolderPath, ModulePath, PathProblem};
 pub use modules::Unroutable;
+pub use route_path::ADMIN_PAGE;
 pub use warning::{Warning, WarningKind};
 
 /// Name of the spec in the top folder of a disk.

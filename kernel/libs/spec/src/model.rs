@@ -116,6 +116,13 @@ impl Route {
     /// Longest relative deadline, period or budget: an hour.
     pub const LONGEST_US: u64 = 3_600_000_000;
 
+    /// The route of a module that somebody has sent, with every setting at its default.
+    #[must_use]
+    pub fn uploaded(route: &str) -> Self {
+        let module = ModulePath::new("uploaded").expect("it is a name");
+        Route::new(route.into(), module)
+    }
+
     /// A route with every setting at its default.
     pub fn new(route: String, module: ModulePath) -> Self {
         Route {

@@ -45,14 +45,8 @@ impl Spec {
             }
         }
         let tenant = Tenant {
-            name: Self::DEFAULT_TENANT.to_owned(),
-            port,
-            replenishment_period_us: 0,
-            max_budget_us: 0,
-            max_concurrency: None,
-            max_queue: None,
-            max_memory: None,
             routes,
+            ..Tenant::alone(port)
         };
         (
             Spec {
@@ -60,6 +54,23 @@ impl Spec {
             },
             unroutable,
         )
+    }
+}
+
+impl Tenant {
+    /// The only tenant, on `port`, without a route.
+    #[must_use]
+    pub fn alone(port: u16) -> Tenant {
+        Tenant {
+            name: Spec::DEFAULT_TENANT.to_owned(),
+            port,
+            replenishment_period_us: 0,
+            max_budget_us: 0,
+            max_concurrency: None,
+            max_queue: None,
+            max_memory: None,
+            routes: Vec::new(),
+        }
     }
 }
 

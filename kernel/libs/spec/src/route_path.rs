@@ -7,6 +7,9 @@ const HOST_PAGES: [&str; 8] = [
     "/", "/healthz", "/readyz", "/metrics", "/trace", "/faults", "/records", "/logs",
 ];
 
+/// Where functions are deployed while the machine runs; no tenant may have it or anything below.
+pub const ADMIN_PAGE: &str = "/admin/functions";
+
 /// Longest route in bytes; a request's line has to hold it.
 const LONGEST: usize = 255;
 
@@ -26,7 +29,9 @@ pub fn check(route: &str) -> Result<(), NoRoute> {
             "a path from \"/\" on, at most 255 letters, digits and signs, no blanks, ? or #",
         )));
     }
-    if HOST_PAGES.contains(&route) {
+    let below = route.strip_prefix(ADMIN_PAGE);
+    let is_admin = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
+    if HOST_PAGES.contains(&route) || is_admin {
         Err(NoRoute::HostPage)
     } else {
         Ok(())

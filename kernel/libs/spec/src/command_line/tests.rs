@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 
@@ -158,4 +159,15 @@ fn a_bad_pair_does_not_spoil_its_neighbours() {
         (8080, 77, true)
     );
     assert_eq!(warnings.len(), 2);
+}
+
+#[test]
+fn a_token_must_be_long_enough_and_is_never_shown() {
+    let token = "0123456789abcdef";
+    let options = parsed(&format!("admin_token={token}"));
+    assert_eq!(options.admin_token.as_deref(), Some(token));
+    assert_eq!(
+        warning("admin_token=secret"),
+        "command line: admin_token: expected 16 to 256 visible characters, found \"...\"; passed over"
+    );
 }

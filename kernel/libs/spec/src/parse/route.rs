@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::{COUNT, DURATION_US, Reader};
-use crate::error::{Expected, Place, Problem, SpecError};
+use crate::error::{Expected, Label, Place, Problem, SpecError};
 use crate::fields::{Fields, found, refuse_duplicates};
 use crate::json::{Entry, Kind, Source, Value};
 use crate::model::{Engine, Limits, OnMiss, Route};
@@ -41,6 +41,26 @@ const ROUTE_KEYS: [&str; 24] = [
     "environ",
 ];
 
+/// What can be said of a route that is deployed while the machine runs: what is neither its name nor on the
+/// disk.
+const SETTING_KEYS: [&str; 14] = [
+    "admissions-percentile",
+    DEADLINE,
+    "http-resp-content-type",
+    "stack-size",
+    "expected-execution-us",
+    "max-memory",
+    "max-request-bytes",
+    "max-response-bytes",
+    "max-scratch-bytes",
+    "max-exec-us",
+    "max-concurrency",
+    "max-queue",
+    "on-miss",
+    "environ",
+];
+const DEADLINE: &str = "relative-deadline-us";
+
 /// Numbers for Sledge's prediction of execution times; checked, then dropped.
 const MODEL_KEYS: [&str; 5] = [
     "model-bias",
@@ -63,28 +83,33 @@ impl<'a> Reader<'_, 'a> {
         let place = |label| Place::Route(label, Box::new(tenant.clone()));
         let fields = self.object(value, number, "route", &ROUTE_KEYS, place)?;
         let offset = fields.required("route")?.offset;
-        let route = Route {
-            route: url_path(&fields)?,
-            module: module(&fields)?,
-            relative_deadline_us: self.relative_deadline(&fields)?,
-            content_type: content_type(&fields)?,
-            admissions_percentile: self.percentile(&fields)?,
-            expected_execution_us: self.expected_execution(&fields)?,
-            max_concurrency: fields.integer_if_any("max-concurrency", COUNT)?,
-            max_queue: fields.integer_if_any("max-queue", COUNT)?,
-            limits: limits(&fields)?,
-            max_exec_us: fields.integer_if_any("max-exec-us", 1..=Route::LONGEST_US)?,
-            on_miss: on_miss(&fields)?,
-            engine: Self::engine(&fields)?,
-            folder: folder(&fields)?,
-            environ: environ(&fields)?,
-        };
+        let mut route = Route::new(url_path(&fields)?, module(&fields)?);
+        fields.required(DEADLINE)?;
+        self.set(&mut route, &fields)?;
+        route.engine = Self::engine(&fields)?;
+        route.folder = folder(&fields)?;
         self.prediction(&fields)?;
         Ok((route, offset))
     }
 
+    /// Sets what is not about names, engines or the disk.
+    fn set(&mut self, route: &mut Route, fields: &Fields<'_, 'a>) -> Result<(), SpecError> {
+        if fields.get(DEADLINE).is_some() {
+            route.relative_deadline_us = self.relative_deadline(fields)?;
+        }
+        route.content_type = content_type(fields)?;
+        route.admissions_percentile = self.percentile(fields)?;
+        route.expected_execution_us = self.expected_execution(fields)?;
+        route.max_concurrency = fields.integer_if_any("max-concurrency", COUNT)?;
+        route.max_queue = fields.integer_if_any("max-queue", COUNT)?;
+        route.limits = limits(fields)?;
+        route.max_exec_us = fields.integer_if_any("max-exec-us", 1..=Route::LONGEST_US)?;
+        route.on_miss = on_miss(fields)?;
+        route.environ = environ(fields)?;
+        Ok(())
+    }
+
     fn relative_deadline(&mut self, fields: &Fields) -> Result<u32, SpecError> {
-        fields.required("relative-deadline-us")?;
         let deadline = fields.integer_or("relative-deadline-us", DURATION_US, 0)?;
         if deadline == 0 {
             self.warn(
@@ -147,6 +172,45 @@ impl<'a> Reader<'_, 'a> {
             self.note(fields, "path_preprocess");
         }
         Ok(())
+    }
+}
+
+impl Route {
+    /// The route of `tenant` at `path`, with settings that are an object of the keys of a route in a spec,
+    /// without those that name it or something on the disk. Its module is `uploaded`. `source` is what errors
+    /// call the text.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, and where it stands.
+    pub fn deployed(
+        tenant: &str,
+        path: &str,
+        source: &str,
+        text: &[u8],
+    ) -> Result<Route, SpecError> {
+        let (source, root) = Source::open(source, text)?;
+        let mut reader = Reader {
+            source: &source,
+            noted: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let place = Place::Route(
+            Label::Name(path.into()),
+            Box::new(Place::Tenant(Label::Name(tenant.into()))),
+        );
+        if root.kind() != Kind::Object {
+            return Err(source.error(root.offset, Problem::NotAnObject(place, found(root))));
+        }
+        let entries = source.entries(root)?;
+        let fields = Fields::check(&source, place, root.offset, entries, &SETTING_KEYS)?;
+        let written = Value { raw: path, ..root };
+        route_path::check(path).map_err(|why| match why {
+            NoRoute::Malformed(expected) => fields.bad_value("route", written, expected),
+            NoRoute::HostPage => source.error(root.offset, Problem::HostRoute(path.into())),
+        })?;
+        let mut route = Route::uploaded(path);
+        reader.set(&mut route, &fields)?;
+        Ok(route)
     }
 }
 

@@ -1,0 +1,230 @@
+//! Deploying functions over HTTP, while the machine runs.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `GET /admin/functions` | lists the functions of all tenants |
+//! | `PUT /admin/functions/NAME`, the module as its body | adds or replaces the function `/NAME` of the tenant whose port was asked |
+//! | `DELETE /admin/functions/NAME` | removes it |
+//!
+//! All of them want `Authorization: Bearer TOKEN`, with the token of the kernel's command line; without one
+//! there, the pages do not exist. The field `luge-route` may have the settings of the route, an object of
+//! the keys of `functions.json`; without it a function that is replaced keeps its own.
+//!
+//! Invariant: until the answer is 200 or 201, nothing is changed.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use log::info;
+use luge_http::{Date, Head, Method, Outgoing, Persistence, Response, Status, is_bearer};
+use luge_sandbox::Outcome;
+use luge_spec::{ADMIN_PAGE, Route};
+use luge_trap::Trap;
+
+use super::Surroundings;
+use super::exchange::{Progress, Refused};
+use super::pages::{Careful, Page, TEXT};
+use crate::engine::LARGEST_MODULE;
+use crate::functions::{self, Change, NotDeployed, Table};
+use crate::sandbox::making::{Making, Unmade};
+
+/// What a request wants of these pages.
+pub(super) enum Demand {
+    /// Nothing: it is for somebody else.
+    None,
+    /// An answer, which is this.
+    Page(Page),
+    /// What cannot be done; what can.
+    NotAllowed(&'static str),
+    /// To deploy the body.
+    Upload(Upload),
+}
+
+/// What is known of a deployment before its body.
+pub(super) struct Upload {
+    port: u16,
+    path: String,
+    settings: Option<Route>,
+    persistence: Persistence,
+}
+
+/// A deployment that is under way.
+pub(super) struct Deployment {
+    making: Making,
+    upload: Upload,
+}
+
+/// There is one deployment at a time, since each may take much memory.
+static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+
+/// What the request wants, if it is for these pages and they exist. What can be done at once is done.
+pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Demand {
+    let below = head.path.strip_prefix(ADMIN_PAGE);
+    let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
+    let (Some(path), Some(token)) = (below, around.admin_token) else {
+        return Demand::None;
+    };
+    let authorization = head.authorization.as_deref().unwrap_or_default();
+    if !is_bearer(authorization, token.as_bytes()) {
+        return page(Status::Unauthorized, "the admin token is wanted\n");
+    }
+    match (&head.method, path) {
+        (Method::Get | Method::Head, "" | "/") => list(around.table),
+        (_, "" | "/") => Demand::NotAllowed("GET, HEAD"),
+        (Method::Put, path) => match Upload::new(head, port, path, around.table) {
+            Ok(upload) => Demand::Upload(upload),
+            Err((status, why)) => page(status, &format!("{why}\n")),
+        },
+        (Method::Delete, path) => match functions::withdraw(port, path) {
+            Ok(()) => page(Status::Ok, &format!("removed {path}\n")),
+            Err(why) => page(Status::NotFound, &format!("{why}: {path:.200}\n")),
+        },
+        _ => Demand::NotAllowed("PUT, DELETE"),
+    }
+}
+
+fn page(status: Status, text: &str) -> Demand {
+    Demand::Page(Page {
+        status,
+        content_type: TEXT,
+        text: text.into(),
+    })
+}
+
+/// Port and path, tenant, where the module is from, its route's deadline and memory, a line each.
+fn list(table: &Table) -> Demand {
+    let mut text = Careful(String::new());
+    for function in table.functions() {
+        let from = match function.uploaded_bytes {
+            Some(bytes) => format!("uploaded, {bytes} bytes"),
+            None => "disk".to_string(),
+        };
+        let written = writeln!(
+            text,
+            ":{}{}\t{}\t{from}\tdeadline {} us\tmemory {}",
+            function.port,
+            function.route,
+            function.tenant,
+            function.relative_deadline_ns / 1_000,
+            function.limits.memory,
+        );
+        if written.is_err() {
+            return page(Status::ServiceUnavailable, "no memory for the list\n");
+        }
+    }
+    page(Status::Ok, &text.0)
+}
+
+impl Upload {
+    /// The longest module, in bytes.
+    pub(super) const LARGEST: u64 = LARGEST_MODULE as u64;
+
+    fn new(head: &Head, port: u16, path: &str, table: &Table) -> Result<Self, (Status, String)> {
+        let owner = table.owner_of(port);
+        let owner = owner.ok_or_else(|| {
+            let why = NotDeployed::NoTenant(port);
+            (Status::NotFound, why.to_string())
+        })?;
+        let given = head.route_settings.as_deref();
+        let settings = Route::deployed(&owner.name, path, "luge-route", given.unwrap_or(b"{}"));
+        let settings = settings.map_err(|why| (Status::BadRequest, why.to_string()))?;
+        Ok(Upload {
+            port,
+            path: path.into(),
+            settings: given.is_some().then_some(settings),
+            persistence: head.persistence,
+        })
+    }
+
+    pub(super) fn persistence(&self) -> Persistence {
+        self.persistence
+    }
+}
+
+impl Deployment {
+    /// Begins to translate the module.
+    ///
+    /// # Errors
+    /// What to tell the client instead.
+    pub(super) fn start(upload: Upload, module: Vec<u8>) -> Result<Self, Refused> {
+        if UNDER_WAY.swap(true, Relaxed) {
+            return Err(Refused {
+                status: Status::ServiceUnavailable,
+                text: "another module is being deployed\n".into(),
+                retry_after_s: Some(1),
+            });
+        }
+        let memory = functions::memory_for_upload(module.len());
+        match Making::begin(functions::of_upload, module, memory) {
+            Ok(making) => Ok(Deployment { making, upload }),
+            Err(refused) => {
+                UNDER_WAY.store(false, Relaxed);
+                Err(Refused::by_sandboxes(refused))
+            }
+        }
+    }
+
+    pub(super) fn cancel(&self) {
+        self.making.cancel();
+    }
+
+    pub(super) fn body_bytes(&self) -> usize {
+        self.making.input_bytes()
+    }
+
+    /// Answers, once the module is translated: from then on, the new function is there.
+    pub(super) fn go_on(&mut self, outgoing: &mut Outgoing, date: Option<Date>) -> Progress {
+        let Some(end) = self.making.end() else {
+            return Progress::Running;
+        };
+        let settings = self.upload.settings.take();
+        let Upload { port, path, .. } = &self.upload;
+        let (status, text) = match end {
+            Ok(program) => {
+                let bytes = self.making.input_bytes();
+                let took_us = self.making.charged_ns() / 1_000;
+                info!("{path}: {bytes} bytes translated in {took_us} us of CPU time");
+                match functions::deploy(*port, path, settings, program, bytes) {
+                    Ok(Change::Added) => (Status::Created, format!("added {path}\n")),
+                    Ok(Change::Replaced) => (Status::Ok, format!("replaced {path}\n")),
+                    Err(why) => (Status::ServiceUnavailable, format!("{why}\n")),
+                }
+            }
+            Err(Unmade::Refused(why)) => (Status::UnprocessableContent, format!("{path}: {why}\n")),
+            Err(Unmade::Ended(outcome)) => ended(path, outcome),
+        };
+        let response = Response {
+            persistence: self.upload.persistence,
+            date,
+            ..Response::text(status, text.len())
+        };
+        outgoing.push(response.encode(0));
+        outgoing.push(text.into_bytes());
+        Progress::Answered(self.upload.persistence)
+    }
+}
+
+/// What is said of a translation that was not finished.
+fn ended(path: &str, outcome: Outcome) -> (Status, String) {
+    let (status, why) = match outcome {
+        Outcome::Trap(Trap::OutOfMemory) => (
+            Status::ServiceUnavailable,
+            "translating it takes more memory than it may have, or than there is",
+        ),
+        Outcome::OverDeadline => (
+            Status::GatewayTimeout,
+            "translating it takes longer than it may",
+        ),
+        _ => (Status::ServiceUnavailable, "its translation was ended"),
+    };
+    (status, format!("{path}: {why}\n"))
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        UNDER_WAY.store(false, Relaxed);
+    }
+}

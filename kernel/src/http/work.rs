@@ -1,0 +1,82 @@
+//! What a request is for, and what is done for it: a function runs, or a module is deployed.
+
+use alloc::vec::Vec;
+
+use luge_http::{Date, Outgoing, Persistence};
+
+use super::Surroundings;
+use super::admin::{Deployment, Upload};
+use super::exchange::{Call, Exchange, Progress, Refused};
+
+/// What the body that is being received is for.
+pub(super) enum Purpose {
+    Call(Call),
+    Upload(Upload),
+}
+
+/// What is being done.
+pub(super) enum Work {
+    Exchange(Exchange),
+    Deployment(Deployment),
+}
+
+impl Purpose {
+    /// The longest body that is taken, in bytes.
+    pub(super) fn body_limit(&self) -> u64 {
+        match self {
+            Self::Call(call) => call.body_limit(),
+            Self::Upload(_) => Upload::LARGEST,
+        }
+    }
+
+    pub(super) fn persistence(&self) -> Persistence {
+        match self {
+            Self::Call(call) => call.persistence(),
+            Self::Upload(upload) => upload.persistence(),
+        }
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        match self {
+            Self::Call(call) => call.is_head(),
+            Self::Upload(_) => false,
+        }
+    }
+
+    /// The body is here.
+    ///
+    /// # Errors
+    /// What to tell the client instead.
+    pub(super) fn start(self, body: Vec<u8>, around: &Surroundings<'_>) -> Result<Work, Refused> {
+        match self {
+            Self::Call(call) => Exchange::start(call, body, around).map(Work::Exchange),
+            Self::Upload(upload) => Deployment::start(upload, body).map(Work::Deployment),
+        }
+    }
+}
+
+impl Work {
+    /// Nobody waits for the answer any more.
+    pub(super) fn cancel(&self) {
+        match self {
+            Self::Exchange(exchange) => exchange.cancel(),
+            Self::Deployment(deployment) => deployment.cancel(),
+        }
+    }
+
+    /// Bytes of memory that the request's body takes.
+    pub(super) fn body_bytes(&self) -> usize {
+        match self {
+            Self::Exchange(exchange) => exchange.body_bytes(),
+            Self::Deployment(deployment) => deployment.body_bytes(),
+        }
+    }
+
+    /// Moves what there is to say to the connection.
+    pub(super) fn go_on(&mut self, outgoing: &mut Outgoing, date: Option<Date>) -> Progress {
+        match self {
+            Self::Exchange(exchange) => exchange.go_on(outgoing, date),
+            Self::Deployment(deployment) => deployment.go_on(outgoing, date),
+        }
+    }
+}

@@ -1,0 +1,526 @@
+//! Functions are added, replaced and removed while the machine runs.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use luge_harness::http::{Client, Raw, Response, Verb};
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
+use serde_json::json;
+
+use crate::guests::{Engine, Guests, text};
+use crate::load::{last_figure, memory, wait_for_the_end_of};
+use crate::served::clients;
+
+scenarios![
+    functions_are_added_replaced_and_removed_while_the_machine_runs,
+    without_a_token_on_the_command_line_there_are_no_admin_pages,
+    whoever_has_another_token_changes_nothing,
+    a_bad_upload_changes_nothing_and_says_where_it_is_wrong,
+    a_machine_without_a_disk_serves_what_is_deployed,
+    a_request_in_flight_keeps_its_module_to_its_end,
+    no_request_is_dropped_and_none_is_mixed_while_its_function_is_replaced,
+    a_thousand_replacements_leave_nothing_behind,
+    a_function_in_native_code_is_replaced_and_removed_too,
+    translating_a_large_module_holds_nobody_up,
+    a_deployment_is_given_up_when_its_client_leaves,
+    a_module_that_takes_too_much_memory_to_translate_is_refused_and_nothing_else_is,
+];
+
+const TOKEN: &str = "a-token-of-the-scenarios";
+
+/// What the command line has.
+fn with_token(more: &str) -> String {
+    format!("admin_token={TOKEN} {more}")
+}
+
+fn fields() -> [(&'static str, &'static str); 1] {
+    [("authorization", "Bearer a-token-of-the-scenarios")]
+}
+
+fn deploy(client: &Client, path: &str, module: &[u8]) -> Result<Response> {
+    client.put(&format!("/admin/functions{path}"), &fields(), module)
+}
+
+fn remove(client: &Client, path: &str) -> Result<Response> {
+    let path = format!("/admin/functions{path}");
+    client.ask(Verb::Delete, &path, &fields())
+}
+
+/// A module that writes `letter` eight times, a call and a loop of so many turns each.
+fn speaker(letter: char, turns: u32) -> Vec<u8> {
+    text::module(&format!(
+        "(data (i32.const 16) \"{letter}\")
+         (data (i32.const 0) \"\\10\\00\\00\\00\\01\\00\\00\\00\")
+         (func (export \"_start\") (local $left i32) (local $turn i32)
+            (local.set $left (i32.const 8))
+            (loop $again
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                (local.set $turn (i32.const {turns}))
+                (loop $spin
+                    (local.set $turn (i32.sub (local.get $turn) (i32.const 1)))
+                    (br_if $spin (i32.gt_s (local.get $turn) (i32.const 0))))
+                (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                (br_if $again (local.get $left))))"
+    ))
+}
+
+fn functions_are_added_replaced_and_removed_while_the_machine_runs(lab: &Lab) -> Result<()> {
+    let disk = lab.folder("disk")?.copy("fib.wasm", lab.example("fib")?)?;
+    let boot = Boot::new(Kernel::Product).disk(disk.disk());
+    let machine = lab.serve(&boot.append(&with_token("")))?;
+    let client = machine.client();
+    client.get("/speaker")?.expect_status(404)?;
+    let added = deploy(&client, "/speaker", &speaker('a', 1))?;
+    added.expect_status(201)?;
+    ensure!(added.text() == "added /speaker\n", "{}", added.text());
+    client.get("/speaker")?.expect("aaaaaaaa")?;
+    deploy(&client, "/speaker", &speaker('b', 1))?.expect("replaced /speaker\n")?;
+    client.get("/speaker")?.expect("bbbbbbbb")?;
+
+    let settings = r#"{"http-resp-content-type": "text/html", "max-response-bytes": 3}"#;
+    let more = [fields()[0], ("luge-route", settings)];
+    client
+        .put("/admin/functions/speaker", &more, &speaker('c', 1))?
+        .expect("replaced /speaker\n")?;
+    let answer = client.get("/speaker")?;
+    answer.expect("ccc")?;
+    ensure!(
+        answer.header("content-type") == Some("text/html"),
+        "{answer:?}"
+    );
+    deploy(&client, "/speaker", &speaker('d', 1))?.expect_status(200)?;
+    client.get("/speaker")?.expect("ddd")?;
+
+    deploy(&client, "/fib", &speaker('f', 1))?.expect("replaced /fib\n")?;
+    client.get("/fib?n=10")?.expect("ffffffff")?;
+    let list = client.ask(Verb::Get, "/admin/functions", &fields())?;
+    let lines = [
+        ":8080/fib\tdefault\tuploaded, ",
+        ":8080/speaker\tdefault\tuploaded, ",
+    ];
+    let told = list.text();
+    ensure!(lines.iter().all(|line| told.contains(line)), "{told}");
+    remove(&client, "/speaker")?.expect("removed /speaker\n")?;
+    client.get("/speaker")?.expect_status(404)?;
+    remove(&client, "/speaker")?.expect_status(404)?;
+    remove(&client, "/fib")?.expect_status(200)?;
+    client.get("/readyz")?.expect_status(503)?;
+    deploy(&client, "/speaker", &speaker('e', 1))?.expect_status(201)?;
+    client.get("/speaker")?.expect("eeeeeeee")
+}
+
+fn without_a_token_on_the_command_line_there_are_no_admin_pages(lab: &Lab) -> Result<()> {
+    for append in ["", "admin_token=short"] {
+        let disk = lab.folder("disk")?.copy("fib.wasm", lab.example("fib")?)?;
+        let machine = lab.serve(&Boot::new(Kernel::Product).disk(disk.disk()).append(append))?;
+        let client = machine.client();
+        client
+            .ask(Verb::Get, "/admin/functions", &fields())?
+            .expect_status(404)?;
+        deploy(&client, "/fib", &speaker('a', 1))?.expect_status(404)?;
+        remove(&client, "/fib")?.expect_status(405)?;
+        client.get("/fib?n=10")?.expect("55\n")?;
+        let shown = machine.serial.text().contains("short\"");
+        ensure!(!shown, "the log shows what should be a secret");
+    }
+    Ok(())
+}
+
+fn whoever_has_another_token_changes_nothing(lab: &Lab) -> Result<()> {
+    let disk = lab.folder("disk")?.copy("fib.wasm", lab.example("fib")?)?;
+    let boot = Boot::new(Kernel::Product).disk(disk.disk());
+    let machine = lab.serve(&boot.append(&with_token("")))?;
+    let path = "/admin/functions/fib";
+    for fields in [
+        &[][..],
+        &[("authorization", "Bearer a-token-of-the-scenario")],
+        &[("authorization", "Bearer a-token-of-the-scenarios-")],
+        &[("authorization", "Basic a-token-of-the-scenarios")],
+        &[("authorization", "Bearer")],
+        &[self::fields()[0], self::fields()[0]],
+    ] {
+        let client = machine.client();
+        let answers = [
+            client.put(path, fields, &speaker('a', 1))?,
+            client.ask(Verb::Delete, path, fields)?,
+            client.ask(Verb::Get, "/admin/functions", fields)?,
+        ];
+        for answer in answers {
+            answer.expect_status(401)?;
+            let wanted = answer.header("www-authenticate");
+            ensure!(wanted == Some("Bearer"), "{answer:?}");
+        }
+    }
+    let client = machine.client();
+    for (verb, path) in [(Verb::Delete, "/admin/functions"), (Verb::Get, path)] {
+        client
+            .ask(verb, path, &self::fields())?
+            .expect_status(405)?;
+    }
+    client.get("/fib?n=10")?.expect("55\n")
+}
+
+/// Bodies that are no good, the status, and what is said of them.
+fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
+    let good = speaker('a', 1);
+    let with = |fields: &str| wat::parse_str(format!("(module {fields})")).expect("it is right");
+    let memory = r#"(memory (export "memory") 1)"#;
+    vec![
+        (
+            Vec::new(),
+            422,
+            "/speaker: header, offset 0x0: unexpected end-of-file\n",
+        ),
+        (
+            b"\x7fELF".to_vec(),
+            422,
+            "/speaker: header, offset 0x0: not WebAssembly: it does not begin with \"\\0asm\"\n",
+        ),
+        (
+            good[..good.len() - 3].to_vec(),
+            422,
+            "/speaker: data section, offset 0x",
+        ),
+        (
+            with(&format!(r#"{memory} (func (export "_start") i32.const 1)"#)),
+            422,
+            "/speaker: code section, offset 0x33: type mismatch",
+        ),
+        (
+            with(&format!(r#"(import "env" "f" (func)) {memory}"#)),
+            422,
+            "/speaker: import section, offset 0x11: it imports \"env\" \"f\", which nobody provides\n",
+        ),
+        (
+            with(memory),
+            422,
+            "/speaker: export section, offset 0xf: not a WASI command: it does not export a function \"_start\"",
+        ),
+        (
+            with(&"(memory 1)".repeat(11)),
+            422,
+            "/speaker: memory section, offset 0xa: 11 memories, and 10 are the most\n",
+        ),
+        (vec![0; (16 << 20) + 1], 413, "413 Content Too Large"),
+    ]
+}
+
+fn a_bad_upload_changes_nothing_and_says_where_it_is_wrong(lab: &Lab) -> Result<()> {
+    let machine = reporting(lab, "speaker", &speaker('o', 1), "")?;
+    let client = machine.client();
+    client.get("/speaker")?.expect("oooooooo")?;
+    for (body, status, said) in bad_uploads() {
+        let answer = deploy(&machine.client(), "/speaker", &body)?;
+        answer.expect_status(status)?;
+        let told = answer.text();
+        ensure!(told.starts_with(said), "{said:?} is wanted: {told:?}");
+        client.get("/speaker")?.expect("oooooooo")?;
+    }
+    for (path, settings, said) in [
+        ("/speaker", "{", "luge-route:1:"),
+        ("/speaker", r#"{"max-memry": 1}"#, "luge-route:1:2: "),
+        ("/speaker", r#"{"max-memory": 1}"#, "luge-route:1:16: "),
+        ("/speaker", r#"{"engine": "wasmtime"}"#, "luge-route:1:2: "),
+        ("/healthz", "{}", "luge-route:1:1: "),
+        ("/admin/functions/x", "{}", "luge-route:1:1: "),
+    ] {
+        let more = [fields()[0], ("luge-route", settings)];
+        let path = format!("/admin/functions{path}");
+        let answer = client.put(&path, &more, &speaker('b', 1))?;
+        answer.expect_status(400)?;
+        let told = answer.text();
+        ensure!(told.starts_with(said), "{said:?} is wanted: {told:?}");
+        client.get("/speaker")?.expect("oooooooo")?;
+    }
+    settled(&machine, |machine| {
+        for (body, ..) in bad_uploads() {
+            let _ = deploy(&machine.client(), "/speaker", &body)?;
+        }
+        Ok(())
+    })
+}
+
+/// A machine whose kernel reports its memory, with this function by the interpreter.
+fn reporting(lab: &Lab, name: &str, module: &[u8], append: &str) -> Result<Machine> {
+    let file = format!("{name}.wasm");
+    let folder = lab.folder("disk")?.file(&file, module)?;
+    let disk = Disk::Image(lab.plain_image(&folder)?);
+    let boot = Boot::new(Kernel::Scenarios).disk(disk);
+    let boot = boot.append(&with_token(&format!("memory_report=1 {append}")));
+    lab.serve(&boot.limit(Duration::from_secs(300)))
+}
+
+/// How long the kernel may take to close connections and give back what they held.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// Does something twice, and waits until the kernel has as much as after the first time.
+fn settled(machine: &Machine, act: impl Fn(&Machine) -> Result<()>) -> Result<()> {
+    act(machine)?;
+    thread::sleep(SETTLING / 6);
+    let before = memory(machine)?;
+    act(machine)?;
+    let deadline = Instant::now() + SETTLING;
+    while memory(machine)? != before {
+        let after = memory(machine)?;
+        ensure!(
+            Instant::now() < deadline,
+            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
+        );
+        process::pause();
+    }
+    Ok(())
+}
+
+fn a_machine_without_a_disk_serves_what_is_deployed(lab: &Lab) -> Result<()> {
+    let boot = Boot::new(Kernel::Product).disk(Disk::None);
+    let machine = lab.serve(&boot.append(&with_token("")))?;
+    let client = machine.client();
+    client.get("/readyz")?.expect_status(503)?;
+    deploy(&client, "/some/speaker", &speaker('n', 1))?.expect_status(201)?;
+    client.get("/readyz")?.expect("ready\n")?;
+    client.get("/some/speaker")?.expect("nnnnnnnn")
+}
+
+fn a_request_in_flight_keeps_its_module_to_its_end(lab: &Lab) -> Result<()> {
+    // Some seconds.
+    let slow = speaker('s', 3_000_000);
+    let machine = reporting(lab, "other", &speaker('o', 1), "")?;
+    let client = machine.client();
+    deploy(&client, "/speaker", &slow)?.expect_status(201)?;
+    let slow_client = machine.client();
+    thread::scope(|scope| {
+        let slow = scope.spawn(move || slow_client.get("/speaker"));
+        while !client.get("/trace")?.text().contains("speaker") {
+            process::pause();
+        }
+        deploy(&client, "/speaker", &speaker('n', 1))?.expect("replaced /speaker\n")?;
+        client.get("/speaker")?.expect("nnnnnnnn")?;
+        ensure!(
+            !slow.is_finished(),
+            "the old one has ended too early to tell"
+        );
+        remove(&client, "/speaker")?.expect_status(200)?;
+        client.get("/speaker")?.expect_status(404)?;
+        ensure!(
+            !slow.is_finished(),
+            "the old one has ended too early to tell"
+        );
+        slow.join().ok().context("its thread")??.expect("ssssssss")
+    })?;
+    // The programs' arenas went with their last users.
+    let gone = Instant::now() + SETTLING;
+    while last_figure(&machine, "arenas=")? != 0 {
+        ensure!(Instant::now() < gone, "an arena is left");
+        process::pause();
+    }
+    Ok(())
+}
+
+/// Clients that ask while their function is replaced.
+const ASKERS: u64 = 4;
+const REPLACEMENTS: u32 = 20;
+
+fn no_request_is_dropped_and_none_is_mixed_while_its_function_is_replaced(lab: &Lab) -> Result<()> {
+    let spoken = speaker('a', 2_000);
+    let machine = reporting(lab, "speaker", &spoken, "log=warn,main=info")?;
+    let mut askers = clients(&machine, ASKERS + 1)?;
+    let operator = askers.pop().context("one more client")?;
+    let (over, answers) = (AtomicBool::new(false), AtomicU32::new(0));
+    let ask = |client: Client| -> Result<[bool; 2]> {
+        let mut seen = [false; 2];
+        while !over.load(Relaxed) {
+            let answer = client.get("/speaker")?;
+            answer.expect_status(200)?;
+            match answer.text().as_str() {
+                "aaaaaaaa" => seen[0] = true,
+                "bbbbbbbb" => seen[1] = true,
+                other => bail!("answered {other:?}"),
+            }
+            answers.fetch_add(1, Relaxed);
+        }
+        Ok(seen)
+    };
+    thread::scope(|scope| {
+        let ask = &ask;
+        let threads: Vec<_> = askers
+            .into_iter()
+            .map(|client| scope.spawn(move || ask(client)))
+            .collect();
+        let replaced = (0..REPLACEMENTS).try_for_each(|number| {
+            let letter = if number % 2 == 0 { 'b' } else { 'a' };
+            deploy(&operator, "/speaker", &speaker(letter, 2_000))?
+                .expect("replaced /speaker\n")?;
+            // From the answer on, it is the new one.
+            let expected = letter.to_string().repeat(8);
+            operator.get("/speaker")?.expect(expected)
+        });
+        over.store(true, Relaxed);
+        replaced?;
+        for thread in threads {
+            let seen = thread.join().ok().context("a client's thread")??;
+            ensure!(seen == [true; 2], "only one of the two was seen");
+        }
+        Ok(())
+    })?;
+    let answers = answers.into_inner();
+    ensure!(answers > REPLACEMENTS, "only {answers} answers beside them");
+    Ok(())
+}
+
+/// A module that leaves its frames behind: it runs into the guard of its stack.
+fn overflowing(number: u32) -> Vec<u8> {
+    text::module(&format!(
+        "(import \"luge_scenario\" \"fill_stack\" (func $fill))
+         (data (i32.const 16) \"{number}\")
+         (func (export \"_start\") (call $fill))"
+    ))
+}
+
+fn a_thousand_replacements_leave_nothing_behind(lab: &Lab) -> Result<()> {
+    let machine = reporting(
+        lab,
+        "speaker",
+        &speaker('o', 1),
+        "log=warn,main=info,observe=info",
+    )?;
+    let client = machine.client();
+    let replace = |number: u32| -> Result<()> {
+        if number.is_multiple_of(2) {
+            deploy(&client, "/speaker", &overflowing(number))?.expect_status(200)?;
+            let answer = client.get("/speaker")?;
+            return answer.expect_outcome("trap stack-overflow");
+        }
+        let letter = char::from(b'a' + (number % 26) as u8);
+        deploy(&client, "/speaker", &speaker(letter, 1))?.expect_status(200)?;
+        client.get("/speaker")?.expect(letter.to_string().repeat(8))
+    };
+    // A deployment and a request are a sandbox each.
+    const FIRST: u32 = 52;
+    const ALL: u32 = FIRST + 1_000;
+    (0..FIRST).try_for_each(replace)?;
+    wait_for_the_end_of(&machine, 2 * u64::from(FIRST))?;
+    let before = memory(&machine)?;
+    (FIRST..ALL).try_for_each(replace)?;
+    wait_for_the_end_of(&machine, 2 * u64::from(ALL))?;
+    let deadline = Instant::now() + SETTLING;
+    while memory(&machine)? != before {
+        let after = memory(&machine)?;
+        ensure!(
+            Instant::now() < deadline,
+            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
+        );
+        process::pause();
+    }
+    Ok(())
+}
+
+fn a_function_in_native_code_is_replaced_and_removed_too(lab: &Lab) -> Result<()> {
+    let guests = Guests::new(lab, Engine::Wasmtime)?.text_with(
+        "traces",
+        text::TRACES,
+        json!({ "max-concurrency": 7 }),
+    )?;
+    let machine = lab.serve(&guests.boot(lab)?.append(&with_token("")))?;
+    let client = machine.client();
+    client.get("/fib?n=20")?.expect("6765\n")?;
+    deploy(&client, "/fib", &speaker('n', 1))?.expect("replaced /fib\n")?;
+    client.get("/fib?n=20")?.expect("nnnnnnnn")?;
+    remove(&client, "/traces")?.expect_status(200)?;
+    client.get("/traces")?.expect_status(404)?;
+    client.get("/fib")?.expect("nnnnnnnn")?;
+    client.post("/echo", b"still")?.expect("still")
+}
+
+/// A module of so many functions of about 4,000 bytes each.
+fn large(functions: usize) -> Vec<u8> {
+    let step = "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 77)) (local.get 1)))";
+    let function = format!("(func (param i32 i32) {})", step.repeat(400));
+    text::module(&format!(
+        "{} (func (export \"_start\"))",
+        function.repeat(functions)
+    ))
+}
+
+/// The longest that a neighbour may wait for its answer while a module is translated.
+const PATIENCE: Duration = Duration::from_millis(1_000);
+
+fn translating_a_large_module_holds_nobody_up(lab: &Lab) -> Result<()> {
+    let module = large(700);
+    let machine = reporting(lab, "speaker", &speaker('o', 1), "")?;
+    let neighbour = machine.client();
+    neighbour.get("/speaker")?.expect("oooooooo")?;
+    let operator = machine.client();
+    thread::scope(|scope| {
+        let began = Instant::now();
+        let deployment = scope.spawn(|| deploy(&operator, "/large", &module));
+        let (mut longest, mut answers) = (Duration::ZERO, 0);
+        while !deployment.is_finished() {
+            let asked = Instant::now();
+            neighbour.get("/speaker")?.expect("oooooooo")?;
+            longest = longest.max(asked.elapsed());
+            answers += 1;
+        }
+        let took = began.elapsed();
+        let deployed = deployment.join().ok().context("its thread")??;
+        deployed.expect_status(201)?;
+        let told = format!(
+            "{} bytes in {took:?}, beside them {answers} answers, the slowest in {longest:?}",
+            module.len()
+        );
+        ensure!(longest < PATIENCE && longest < took / 2, "{told}");
+        println!("{told}");
+        Ok(())
+    })?;
+    machine.client().get("/large")?.expect("")
+}
+
+fn a_deployment_is_given_up_when_its_client_leaves(lab: &Lab) -> Result<()> {
+    let module = large(700);
+    let machine = reporting(lab, "speaker", &speaker('o', 1), "")?;
+    let head = format!(
+        "PUT /admin/functions/speaker HTTP/1.1\r\nhost: luge\r\nauthorization: Bearer {TOKEN}\r\n\
+         content-length: {}\r\n\r\n",
+        module.len()
+    );
+    for sent in [module.len() / 2, module.len()] {
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send(&head)?;
+        raw.send(&module[..sent])?;
+        drop(raw);
+        machine.client().get("/speaker")?.expect("oooooooo")?;
+    }
+    // It is over when another one is let in.
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let answer = deploy(&machine.client(), "/speaker", &speaker('n', 1))?;
+        if answer.status == 200 {
+            break;
+        }
+        answer.expect_status(503)?;
+        ensure!(Instant::now() < deadline, "{}", answer.text());
+        process::pause();
+    }
+    machine.client().get("/speaker")?.expect("nnnnnnnn")?;
+    let over = machine.serial.text().matches("/speaker: replaced").count();
+    ensure!(over == 1, "what was given up has replaced it all the same");
+    Ok(())
+}
+
+fn a_module_that_takes_too_much_memory_to_translate_is_refused_and_nothing_else_is(
+    lab: &Lab,
+) -> Result<()> {
+    let disk = lab.folder("disk")?.file("speaker.wasm", speaker('o', 1))?;
+    let boot = Boot::new(Kernel::Product).disk(disk.disk());
+    let boot = boot
+        .append(&with_token(""))
+        .switch("--memory")
+        .switch("64M");
+    let machine = lab.serve(&boot)?;
+    let answer = deploy(&machine.client(), "/speaker", &large(2_000))?;
+    answer.expect_status(503)?;
+    machine.client().get("/speaker")?.expect("oooooooo")?;
+    deploy(&machine.client(), "/speaker", &speaker('n', 1))?.expect_status(200)?;
+    machine.client().get("/speaker")?.expect("nnnnnnnn")
+}
