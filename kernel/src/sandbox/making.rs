@@ -1,8 +1,8 @@
 //! Programs that are made while the machine runs, of what somebody sent.
 //!
 //! Key type: [`Making`]. To translate a module is long work on foreign bytes. So it is done in a sandbox: it is
-//! preempted and ended like a guest, what it allocates has a limit, and it comes behind all that is
-//! promised. What comes of it stays where it was made: the sandbox's arena becomes the program's own
+//! preempted and ended like a guest (wherever it is neither in the gate nor at the allocator's books, since
+//! it shares nothing), what it allocates has a limit, and it comes behind all that is promised. What comes of it stays where it was made: the sandbox's arena becomes the program's own
 //! ([`Housed`]), and goes whole when nobody has the program any more. Whatever counts of references
 //! sandboxes have left in it, having been abandoned, then goes with it.
 //!

@@ -55,9 +55,7 @@ pub trait Workload: Send + Sync {
         0
     }
 
-    /// Whether it makes a program, see [`making`]: then it is the kernel's own code, which can be preempted
-    /// and ended wherever it is neither in the gate nor at the allocator's books, and what it leaves in its
-    /// arena stays if it is done.
+    /// Whether it makes a program, see [`making`].
     fn is_making(&self) -> bool {
         false
     }
@@ -142,9 +140,8 @@ pub struct Sandbox {
     doom: Lock<Option<Outcome>>,
     /// When it asked to be woken, while it sleeps.
     alarm: Lock<Option<Instant>>,
-    /// Whether it makes a program.
     is_making: bool,
-    /// Its arena, once the program is made.
+    /// Its arena, once a program is made in it.
     made_in: Lock<Option<Box<Arena>>>,
     /// Its arena, for what its host calls leave behind on its behalf; not to be followed by others.
     own_memory: AtomicPtr<()>,
