@@ -21,6 +21,11 @@ tenant_ports() {
         ports=$("$image_tool" ports "$image" 2>/dev/null | grep -oE '^[0-9]+' || true)
     fi
     echo "${ports:-8080}"
+    # The operator's pages may have a port of their own.
+    # shellcheck disable=SC2154 # `append` is set by the options.
+    if [[ $append =~ (^|' ')operator_port=([0-9]+) ]] && ! grep -qx "${BASH_REMATCH[2]}" <<<"${ports:-8080}"; then
+        echo "${BASH_REMATCH[2]}"
+    fi
 }
 
 # Forwards the host's ports to the tenants' and leaves QEMU's words for it in `forwards`.

@@ -38,6 +38,7 @@ use luge_spec::command_line::{self, Options};
 
 use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
 use mm::{dma, frames, memories, stacks};
+use observe::boot as stages;
 use observe::{debugger, last_words, logger, memory_report};
 use sched::Hooks;
 
@@ -53,14 +54,22 @@ entry_point!(kernel_main, config = &CONFIG);
 
 /// The kernel's first line of Rust.
 fn kernel_main(boot: &'static mut BootInfo) -> ! {
+    stages::begin();
     start_cpu();
+    stages::ended("cpu");
     start_memory(boot);
+    stages::ended("memory");
     start_faults();
+    stages::ended("faults");
     let options = read_command_line(boot);
     start_clocks(boot);
+    stages::ended("clocks");
     start_sandboxes(&options);
+    stages::ended("sandboxes");
     start_devices(&options);
+    stages::ended("devices");
     start_functions(&options);
+    stages::ended("functions");
     play_scenario(&options);
     let poll = start_serving(&options);
     if options.bench {

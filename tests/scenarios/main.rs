@@ -46,6 +46,7 @@ mod kernel_faults;
 mod last_bytes;
 mod load;
 mod loader;
+mod metrics;
 mod native;
 mod operators;
 mod programs;
@@ -85,6 +86,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("tickets", tickets::SCENARIOS),
     ("schedules", schedules::SCENARIOS),
     ("admin", admin::SCENARIOS),
+    ("metrics", metrics::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),

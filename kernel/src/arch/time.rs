@@ -80,6 +80,12 @@ pub fn init() {
     BOOT_TICKS.store(ticks(), Relaxed);
 }
 
+/// What the time stamp counter was at boot: it counts from power-on.
+#[must_use]
+pub fn boot_ticks() -> u64 {
+    BOOT_TICKS.load(Relaxed)
+}
+
 /// TSC ticks in `ns` nanoseconds.
 #[must_use]
 pub fn ticks_of_ns(ns: u64) -> u64 {

@@ -9,6 +9,7 @@
 use core::hint;
 
 use luge_disk::{Fault, SECTOR_BYTES, Sectors};
+use luge_metrics::Traffic;
 use virtio_drivers::Error;
 use virtio_drivers::device::blk::{BlkReq, BlkResp, VirtIOBlk};
 use virtio_drivers::transport::mmio::MmioTransport;
@@ -21,6 +22,9 @@ use crate::virtio::Memory;
 const PATIENCE_NS: u64 = 10_000_000_000;
 /// Most bytes in a request: what the file system reads ahead, and eight pages to bounce through.
 const REQUEST_BYTES: usize = 64 * SECTOR_BYTES;
+
+/// Requests to all disks, and what they asked for.
+pub static READS: Traffic = Traffic::new();
 
 type Device = VirtIOBlk<Memory, MmioTransport<'static>>;
 
@@ -48,6 +52,7 @@ impl Disk {
     /// One request: lends `into` to the device, waits for the answer, and takes it back.
     fn request(&mut self, first: u64, into: &mut [u8]) -> Result<(), Fault> {
         let device = self.device.as_mut().ok_or(Fault::TimedOut)?;
+        READS.passed(into.len());
         let sector = usize::try_from(first).map_err(|_| Fault::Unsupported)?;
         let (mut request, mut response) = (BlkReq::default(), BlkResp::default());
         // SAFETY: the buffers are touched by nobody until the request is complete, or until the

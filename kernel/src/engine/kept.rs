@@ -4,9 +4,15 @@ use alloc::boxed::Box;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use luge_metrics::Histogram;
+
+use crate::arch::time::Instant;
 use crate::mm::allocator;
 use crate::mm::arena::{Arena, parked};
 use crate::sandbox::gate;
+
+/// How long it took to make instances, with what came between.
+pub static INSTANTIATIONS: Histogram = Histogram::new();
 
 /// Tells a program apart from all others of this boot. What is kept of the program goes with it.
 pub struct Number(u64);
@@ -65,7 +71,9 @@ pub(super) unsafe fn instance<T, E>(
         // restored to what it was then, and is this sandbox's alone.
         return Ok(unsafe { kept.cast().as_mut() });
     }
+    let began = Instant::now();
     let made = Box::leak(Box::new(make()?));
+    INSTANTIATIONS.record(Instant::now().since(began));
     if let Some(arena) = arena.filter(|_| keeping == Keeping::Kept) {
         let place = NonNull::from(&mut *made).cast();
         // If there is no room for this, the next sandbox makes its own.

@@ -24,7 +24,7 @@ use super::exchange::{Call, Progress};
 use super::fate::{Fate, Moved};
 use super::pages::{self, Page};
 use super::work::{Purpose, Work};
-use super::{Surroundings, earlier};
+use super::{Surroundings, count_host_answer, earlier};
 use crate::arch::time::Instant;
 use crate::net::{Link, Peer, Stack};
 
@@ -193,7 +193,8 @@ impl Client {
         if let Method::Other(_) = head.method {
             return self.not_allowed(FUNCTION_METHODS, around);
         }
-        if let Some(page) = pages::find(&head.path, around.table) {
+        let is_operator = self.port == around.operator_port;
+        if let Some(page) = pages::find(&head.path, around.table, is_operator) {
             if !is_page_method {
                 return self.not_allowed(PAGE_METHODS, around);
             }
@@ -221,6 +222,7 @@ impl Client {
 
     /// One of the host's own pages.
     fn page(&mut self, page: Page, is_head: bool, around: &Surroundings<'_>) -> Moved {
+        count_host_answer(page.status);
         self.persistence = self.connection.decline();
         let response = Response {
             content_type: page.content_type,
@@ -295,6 +297,7 @@ impl Client {
 
     fn not_allowed(&mut self, allow: &'static str, around: &Surroundings<'_>) -> Moved {
         let persistence = self.connection.decline();
+        count_host_answer(Status::MethodNotAllowed);
         let text = format!("405 Method Not Allowed: only {allow}\n");
         let response = Response {
             persistence,
@@ -319,6 +322,7 @@ impl Client {
         is_head: bool,
         around: &Surroundings<'_>,
     ) -> Moved {
+        count_host_answer(status);
         let response = self.host_response(status, &text, around);
         self.send(response, if is_head { String::new() } else { text })
     }

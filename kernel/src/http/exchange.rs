@@ -151,9 +151,13 @@ impl Exchange {
         let body_bytes = body.capacity();
         // What came before in this step has taken its time.
         let now = Instant::now();
-        let ticket = admission::admit(function.id, now).map_err(Refused::by_admission)?;
-        let request = function.request(arguments, body, Some(ticket));
-        let sandbox = sandbox::submit(request, now).map_err(Refused::by_sandboxes)?;
+        let sandbox = admission::admit(function.id, now)
+            .map_err(Refused::by_admission)
+            .and_then(|ticket| {
+                let request = function.request(arguments, body, Some(ticket));
+                sandbox::submit(request, now).map_err(Refused::by_sandboxes)
+            })
+            .inspect_err(|refused| count(&function, refused.status))?;
         let answer = match is_head {
             true => Answer::Counted { bytes: 0 },
             false => Answer::Held {
@@ -240,6 +244,13 @@ impl Exchange {
 
     /// The sandbox has ended and its output is taken.
     fn end(&mut self, outcome: Outcome, outgoing: &mut Outgoing) -> Progress {
+        count(
+            &self.function,
+            match self.answer {
+                Answer::Committed(_) => Status::Ok,
+                _ => status_of(outcome),
+            },
+        );
         match mem::replace(&mut self.answer, Answer::Counted { bytes: 0 }) {
             Answer::Committed(framing) => return self.end_stream(outcome, framing, outgoing),
             Answer::Counted { bytes } => self.answer_with(outcome, bytes, Vec::new(), outgoing),
@@ -323,6 +334,11 @@ fn push(outgoing: &mut Outgoing, framing: Framing, buffer: Vec<u8>) {
         Framing::Chunked => outgoing.push_chunk(buffer),
         Framing::UntilClose | Framing::Length(_) => outgoing.push(buffer),
     }
+}
+
+/// A request for the function is answered with this status.
+fn count(function: &Function, status: Status) {
+    admission::meter(function.id).answered(status.code());
 }
 
 fn status_of(outcome: Outcome) -> Status {

@@ -22,8 +22,10 @@ mod work;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use luge_http::Date;
+use luge_http::{Date, Status};
+use luge_metrics::{Counters, STATUSES, count_status};
 use luge_spec::command_line::Options;
 
 use crate::arch::lock::Lock;
@@ -40,6 +42,8 @@ struct Server {
     stack: Stack,
     clients: Vec<Client>,
     clock: Clock,
+    /// Where the pages are that tell of all tenants.
+    operator_port: u16,
     /// How many bytes of request bodies may be in memory at once.
     body_room: usize,
     /// When all connections were last looked at.
@@ -58,6 +62,10 @@ const GATHER_NS: u64 = 200_000;
 /// so what bodies take once is lost for sandboxes.
 const BODY_SHARE: usize = 4;
 
+/// Answers in which no function had a part, by status.
+pub static HOST_ANSWERS: Counters<{ STATUSES.len() }> = Counters::new();
+static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+
 static SERVER: Lock<Option<Server>> = Lock::new(None);
 
 /// A wall clock below this has not been set. 2001-09-09.
@@ -75,16 +83,34 @@ struct Surroundings<'a> {
     table: &'a Table,
     date: Option<Date>,
     admin_token: Option<&'a str>,
+    /// Where the pages are that tell of all tenants.
+    operator_port: u16,
     /// How many bytes of request bodies may still be taken in, for all clients together.
     body_room: Cell<usize>,
 }
 
-/// Starts listening on these ports.
+/// How many connections are open.
+pub fn connections() -> usize {
+    CONNECTIONS.load(Relaxed)
+}
+
+/// The host itself answers with this status.
+fn count_host_answer(status: Status) {
+    count_status(&HOST_ANSWERS, status.code());
+}
+
+/// Starts listening on the ports of tenants, and on that for the operator's pages.
 ///
 /// # Errors
 /// [`NoNetwork`]; the kernel can go on without, and [`poll`] does nothing.
 pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNetwork> {
-    let stack = Stack::start(options, ports, now)?;
+    let first = ports.first().copied().unwrap_or(options.port);
+    let operator_port = options.operator_port.unwrap_or(first);
+    let mut ports = ports.to_vec();
+    if !ports.contains(&operator_port) {
+        ports.push(operator_port);
+    }
+    let stack = Stack::start(options, &ports, now)?;
     let clients = Vec::with_capacity(usize::from(options.max_connections));
     let clock = Clock {
         unix_s: 0,
@@ -95,6 +121,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
         stack,
         clients,
         clock,
+        operator_port,
         body_room,
         polled_at: now,
         running: 0,
@@ -127,12 +154,14 @@ impl Server {
         if self.stack.take_turned_away() {
             self.make_room();
         }
+        CONNECTIONS.store(self.clients.len(), Relaxed);
         let bodies: usize = self.clients.iter().map(Client::body_bytes).sum();
         let around = Surroundings {
             now,
             table,
             date: self.clock.date(),
             admin_token: self.admin_token.as_deref(),
+            operator_port: self.operator_port,
             body_room: Cell::new(self.body_room.saturating_sub(bodies)),
         };
         let mut next = None;

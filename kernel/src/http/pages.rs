@@ -1,13 +1,17 @@
 //! The host's own pages. Functions cannot take their paths.
+//!
+//! Whether the machine is there can be asked at every port. What tells of all tenants is at the operator's port alone.
 
 use alloc::format;
 use alloc::string::String;
 use core::fmt::{self, Write};
 
 use luge_http::Status;
+use luge_metrics::CONTENT_TYPE;
 use luge_trace::Trace;
 
 use crate::functions::Table;
+use crate::observe::metrics;
 use crate::sched::trace;
 
 /// An answer of the host's.
@@ -20,8 +24,8 @@ pub(super) struct Page {
 /// Of pages for people.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The page at this path, if it belongs to the host.
-pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
+/// The page at this path, if there is one of the host's. `is_operator` is whether it was asked for at the operator's port.
+pub(super) fn find(path: &str, table: &Table, is_operator: bool) -> Option<Page> {
     let page = |status, text: &str| {
         Some(Page {
             status,
@@ -35,6 +39,7 @@ pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
             page(Status::ServiceUnavailable, "no function is loaded\n")
         }
         "/readyz" => page(Status::Ok, "ready\n"),
+        _ if !is_operator => None,
         "/" => match routes(table) {
             Some(text) => Some(Page {
                 status: Status::Ok,
@@ -51,7 +56,15 @@ pub(super) fn find(path: &str, table: &Table) -> Option<Page> {
             }),
             None => page(Status::ServiceUnavailable, "no memory for the trace\n"),
         },
-        "/metrics" | "/faults" | "/records" | "/logs" => Some(Page {
+        "/metrics" => match metrics(table) {
+            Some(text) => Some(Page {
+                status: Status::Ok,
+                content_type: CONTENT_TYPE,
+                text,
+            }),
+            None => page(Status::ServiceUnavailable, "no memory for the metrics\n"),
+        },
+        "/faults" | "/records" | "/logs" => Some(Page {
             status: Status::NotImplemented,
             content_type: TEXT,
             text: format!("{path} belongs to the host and is not there yet\n"),
@@ -66,6 +79,13 @@ fn trace(table: &Table) -> Option<String> {
     let names = |route| table.name_of(route);
     let mut text = Careful(String::new());
     write!(text, "{}", Trace::new(&ring, names)).ok()?;
+    Some(text.0)
+}
+
+/// What was counted, for Prometheus. None without memory for it.
+fn metrics(table: &Table) -> Option<String> {
+    let mut text = Careful(String::new());
+    metrics::write(&mut text, table).ok()?;
     Some(text.0)
 }
 

@@ -22,6 +22,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use luge_memory::layout::{self, MEMORY_SLOTS};
 use luge_memory::slots::SlotMap;
+use luge_metrics::PoolMeter;
 
 use super::frames;
 use crate::arch::landmarks::Landmark;
@@ -162,6 +163,9 @@ impl Slot {
     }
 }
 
+/// How often a linear memory of the same program was in the pool.
+pub static TAKES: PoolMeter = PoolMeter::new();
+
 impl Memory {
     /// A slot, with nothing accessible; if there is one that a sandbox of the same program left, that.
     ///
@@ -169,6 +173,7 @@ impl Memory {
     /// [`MemoryError::NoSlot`].
     pub fn take(for_use: Use) -> Result<Self, MemoryError> {
         let idle = take_idle(|idle| idle.for_use == for_use);
+        TAKES.asked(idle.is_some());
         let slot = match idle {
             Some(idle) => idle.number,
             None => take_free().ok_or(MemoryError::NoSlot)?,

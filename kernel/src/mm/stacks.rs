@@ -20,6 +20,7 @@ use luge_memory::layout::{
     self, KERNEL_STACK_BYTES, MAX_STACK_BYTES, MIN_STACK_BYTES, STACK_SLOTS,
 };
 use luge_memory::slots::SlotMap;
+use luge_metrics::PoolMeter;
 
 use super::{frames, idle};
 use crate::arch::landmarks::Landmark;
@@ -45,6 +46,9 @@ pub const LANDMARKS: &[Landmark] = &[
     Landmark::place("stacks.bytes", &raw const BYTES),
     Landmark::field("stack.slot", offset_of!(Stack, slot)),
 ];
+
+/// How often a stack was in the pool.
+pub static TAKES: PoolMeter = PoolMeter::new();
 
 struct Pool {
     stacks: [Option<Stack>; POOLED],
@@ -137,6 +141,7 @@ pub fn take(bytes: u64) -> Option<Stack> {
         .next_multiple_of(PAGE_BYTES)
         .clamp(MIN_STACK_BYTES, MAX_STACK_BYTES);
     let pooled = POOL.lock().take(bytes);
+    TAKES.asked(pooled.is_some());
     pooled.or_else(|| {
         make_room(bytes + KERNEL_STACK_BYTES);
         let stack = reserve(bytes)?;

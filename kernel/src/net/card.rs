@@ -2,11 +2,17 @@
 
 use alloc::vec::Vec;
 
+use luge_metrics::Traffic;
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, TcpPacket};
 
 use crate::virtio::{FRAME_BYTES, Network, Transmitter};
+
+/// Frames that arrived.
+pub static RECEIVED: Traffic = Traffic::new();
+/// Frames that were sent.
+pub static SENT: Traffic = Traffic::new();
 
 /// The card, and the ports whose clients have to wait.
 pub(super) struct Card {
@@ -58,6 +64,7 @@ impl Device for Card {
 
     fn receive(&mut self, _: Instant) -> Option<(Frame<'_>, Room<'_>)> {
         let (frame, transmitter) = self.network.receive()?;
+        RECEIVED.passed(frame.len());
         let refused = !self.deaf_ports.is_empty()
             && connection_request(frame).is_some_and(|port| self.deaf_ports.contains(&port));
         self.turned_away |= refused;
@@ -106,6 +113,7 @@ pub(super) struct Room<'a>(Transmitter<'a>);
 
 impl phy::TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, fill: F) -> R {
+        SENT.passed(bytes);
         self.0.transmit(bytes, fill)
     }
 }

@@ -35,6 +35,7 @@ use crate::virtio::{self, Network};
 use card::Card;
 use pool::Pool;
 
+pub use card::{RECEIVED, SENT};
 pub use pool::Link;
 
 /// Packets taken in by one call, so that a flood of them cannot keep the dispatcher for ever.

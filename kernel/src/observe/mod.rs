@@ -1,6 +1,8 @@
-//! What the kernel says of itself: its log, and its last words.
+//! What the kernel says of itself: its log, its metrics, and its last words.
 
+pub mod boot;
 pub mod debugger;
 pub mod last_words;
 pub mod logger;
 pub mod memory_report;
+pub mod metrics;

@@ -39,6 +39,7 @@ impl Sandbox {
         let mut standing = self.standing.lock();
         let was_booked = standing.is_booked();
         standing.charge(ran_ns);
+        self.count_cpu(ran_ns);
         sched::worked_for_sandboxes(ran_ns);
         sched::stopped(&standing, ran_ns);
         if let Some(ticket) = &mut *self.ticket.lock() {
@@ -65,6 +66,7 @@ impl Sandbox {
     pub(super) fn charge(&self, took_ns: u64) {
         let mut standing = self.standing.lock();
         standing.charge(took_ns);
+        self.count_cpu(took_ns);
         sched::worked_for_sandboxes(took_ns);
         sched::charge(&standing, took_ns);
         drop(standing);
@@ -73,9 +75,26 @@ impl Sandbox {
         }
     }
 
+    fn count_cpu(&self, ns: u64) {
+        if let Some(meter) = self.meter {
+            meter.cpu_ns.add(ns);
+        }
+    }
+
+    /// It has ended: how, and how its time went.
+    pub(super) fn count_end(&self) {
+        let life = self.life.lock();
+        if let (Some(meter), Some(outcome)) = (self.meter, life.outcome()) {
+            meter.ended(outcome, &life.times(0), life.counters());
+        }
+    }
+
     /// Its deadline has come, and it is not done.
     pub(super) fn miss(&self) {
         self.note(Kind::Miss);
+        if let Some(meter) = self.meter {
+            meter.misses.count();
+        }
         if let Some(ticket) = &*self.ticket.lock() {
             admission::missed(ticket);
         }

@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use log::{debug, warn};
 use luge_memory::layout::NATIVE_CODE;
+use luge_metrics::Counter;
 use luge_sandbox::{Event, Outcome, State, Wait};
 use luge_sched::{Comeback, TaskId};
 use luge_spec::OnMiss;
@@ -22,6 +23,9 @@ use crate::arch::{interrupts as irq, per_cpu};
 use crate::mm::allocator::{self, Exhausted};
 use crate::mm::stacks;
 use crate::sched;
+
+/// How often the CPU went to a sandbox.
+pub static SWITCHES: Counter = Counter::new();
 
 /// Registers what the lower layers call when a sandbox is to leave the CPU.
 pub fn init() {
@@ -120,6 +124,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sandbox.arm_turn();
     cpu.interrupted_ticks.store(0, Relaxed);
+    SWITCHES.count();
     let entered = time::ticks();
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
     // torn down and never found again.
@@ -194,6 +199,7 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     }
     sandbox.charge(Instant::now().since(began));
     sandbox.give_ticket_back();
+    sandbox.count_end();
     say_how_it_ended(sandbox);
     sched::want_attention();
 }

@@ -9,6 +9,7 @@
 //! arena, and what they do to the kernel they do inside the gate, which is never abandoned.
 
 mod account;
+mod census;
 mod dispatch;
 mod faults;
 mod gate;
@@ -26,6 +27,7 @@ use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use luge_disk::Part;
+use luge_metrics::RouteMeter;
 use luge_sandbox::{Life, Outcome, State, Times, Wait};
 use luge_sched::{Comeback, Group, Measured, SHARED, Standing, TaskId, Ticket};
 use luge_spec::OnMiss;
@@ -39,7 +41,8 @@ use crate::mm::arena::Arena;
 use crate::mm::{idle, stacks};
 use crate::sched::{self, admission, trace};
 
-pub use dispatch::{init, run, run_next, wake};
+pub use census::census;
+pub use dispatch::{SWITCHES, init, run, run_next, wake};
 pub use gate::{EndNow, gate, in_own_memory};
 use output::Output;
 
@@ -115,6 +118,8 @@ pub enum Refused {
 /// What an arena may map beyond the guest's own limit: the engine's bookkeeping, and the slack of
 /// vectors that grow by doubling.
 const ENGINE_ALLOWANCE: u64 = 8 << 20;
+/// The place of this reason in `luge_metrics::REFUSALS`.
+const NO_ROOM: usize = 6;
 /// What must be free, beside the stack, for a sandbox to start, in bytes.
 const ROOM_TO_START: u64 = 256 << 10;
 
@@ -130,6 +135,8 @@ pub struct Sandbox {
     group: Group,
     /// Its route's number in the trace.
     route: u16,
+    /// What is counted of its route, if it has one.
+    meter: Option<&'static RouteMeter>,
     ticket: Lock<Option<Ticket>>,
     life: Lock<Life>,
     standing: Lock<Standing>,
@@ -202,6 +209,10 @@ pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refuse
     let ticket = request.ticket.take();
     let Some((stack, arena)) = take_room(&request) else {
         if let Some(ticket) = ticket {
+            admission::meter(ticket.route())
+                .refusals
+                .at(NO_ROOM)
+                .count();
             admission::give_back(ticket, Measured::Nothing);
         }
         return Err(Refused::NoRoom);
@@ -263,6 +274,9 @@ impl Sandbox {
             deadline,
             group: ticket.as_ref().map_or(SHARED, Ticket::group),
             route: trace::route_of(ticket.as_ref()),
+            meter: ticket
+                .as_ref()
+                .map(|ticket| admission::meter(ticket.route())),
             ticket: Lock::new(ticket),
             life: Lock::new(Life::new(now.as_ns())),
             standing: Lock::new(standing),

@@ -3,6 +3,10 @@
 //! Tenants and routes are added while the disk is read, before the first request. From then on a request
 //! asks with [`admit`], and its [`Ticket`] goes with its sandbox, which gives it back when it ends.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use luge_metrics::RouteMeter;
 use luge_sched::{
     Admission, Counts, Measured, Refusal, Reservation, RouteId, RouteTerms, SHARED, TenantId,
     TenantTerms, Ticket,
@@ -14,6 +18,8 @@ use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::time::Instant;
 
 static ADMISSION: Once<Lock<Admission>> = Once::new();
+/// What is counted of each route, by its number. It stays for good, so that nothing counted ever goes back.
+static METERS: Lock<Vec<&'static RouteMeter>> = Lock::new(Vec::new());
 
 /// Opens the books. With `tests_demand`, what could not be done by its deadline is refused.
 pub(super) fn start(tests_demand: bool) {
@@ -37,12 +43,18 @@ pub fn add_tenant(reservation: Option<Reservation>, terms: TenantTerms) -> (Tena
 
 /// Adds a route.
 pub fn add_route(terms: RouteTerms) -> RouteId {
+    METERS.lock().push(Box::leak(Box::default()));
     admission().add_route(terms)
 }
 
 /// From now on other terms hold for a route, and another program runs.
 pub fn change_route(route: RouteId, terms: RouteTerms) {
     admission().change_route(route, terms);
+}
+
+/// What is counted of a route.
+pub fn meter(route: RouteId) -> &'static RouteMeter {
+    METERS.lock()[route.index()]
 }
 
 /// Lets a request in that arrived at `now`, or says why not.
@@ -57,10 +69,23 @@ pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
     }
     let admitted = admission.admit(route, now.as_ns(), &ready);
     drop((ready, admission));
-    if admitted.is_err() {
+    if let Err(refusal) = &admitted {
         trace::refused(route);
+        meter(route).refusals.at(place_of(refusal)).count();
     }
     admitted
+}
+
+/// The place of a reason in `luge_metrics::REFUSALS`.
+fn place_of(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::NoTime { .. } => 0,
+        Refusal::RouteAtOnce(_) => 1,
+        Refusal::RouteWaiting(_) => 2,
+        Refusal::TenantAtOnce(_) => 3,
+        Refusal::TenantWaiting(_) => 4,
+        Refusal::TenantMemory(_) => 5,
+    }
 }
 
 /// The ticket's sandbox has run for so long.

@@ -25,7 +25,7 @@ use x86_64::instructions::interrupts;
 
 use crate::arch::apic;
 use crate::arch::lock::{Lock, LockGuard};
-use crate::arch::time::{Instant, ticks};
+use crate::arch::time::{Instant, boot_ticks, ticks};
 
 /// Every task that is entered gets at least this long, in nanoseconds.
 const SHORTEST_TURN_NS: u64 = 20_000;
@@ -57,6 +57,7 @@ pub struct Hooks {
 /// Makes the queue and opens the books. With `tests_demand`, requests are refused that could not be done by
 /// their deadlines.
 pub fn start(settings: Settings, tests_demand: bool) {
+    WOKE_AT.store(boot_ticks(), Relaxed);
     READY.call_once(|| Lock::new(Ready::new(settings)));
     admission::start(tests_demand);
     trace::start();
@@ -95,7 +96,7 @@ pub fn stopped(standing: &Standing, ran_ns: u64) {
     }
 }
 
-pub use share::worked_for_sandboxes;
+pub use share::{for_sandboxes_ns, worked_for_sandboxes};
 
 /// `ran_ns` of CPU time was spent for a task.
 pub fn charge(standing: &Standing, ran_ns: u64) {

@@ -28,6 +28,12 @@ pub fn worked_for_sandboxes(ns: u64) {
     FOR_SANDBOXES_NS.fetch_add(ns, Relaxed);
 }
 
+/// How much time went to sandboxes since boot, in nanoseconds.
+#[must_use]
+pub fn for_sandboxes_ns() -> u64 {
+    FOR_SANDBOXES_NS.load(Relaxed)
+}
+
 /// Begins to measure: what came before was the boot.
 pub(super) fn start() {
     *LAST.lock() = Reading::now();

@@ -10,6 +10,7 @@
 //! | `ip` | address and prefix of the network card | `10.0.2.15/24` |
 //! | `gateway` | address of the router | `10.0.2.2` |
 //! | `port` | TCP port of the only tenant, where the disk has no spec | 8080 |
+//! | `operator_port` | TCP port of the pages that tell of all tenants: `/metrics`, `/trace`, ... | that of the first tenant |
 //! | `sched` | `edf`, `fifo`, `sjf` or `rr`: which sandbox gets the CPU | `edf` |
 //! | `preempt` | none, or `on`, `off`: whether the CPU is taken from one sandbox for another | `on` |
 //! | `quantum_us` | longest time that a sandbox runs while another is ready | 1000 |
@@ -44,7 +45,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "log",
     "batch",
     "bench",
@@ -53,6 +54,7 @@ const KEYS: [&str; 17] = [
     "ip",
     "gateway",
     "port",
+    "operator_port",
     "sched",
     "preempt",
     "quantum_us",
@@ -88,6 +90,8 @@ pub struct Options {
     pub gateway: Ipv4Addr,
     /// TCP port of the only tenant where the disk has no spec.
     pub port: u16,
+    /// TCP port of the pages that tell of all tenants; without it, they are at the first tenant's.
+    pub operator_port: Option<u16>,
     /// Which sandbox gets the CPU.
     pub sched: Policy,
     /// Whether the CPU is taken from one sandbox for another.
@@ -121,6 +125,7 @@ impl Default for Options {
             prefix: 24,
             gateway: Ipv4Addr::new(10, 0, 2, 2),
             port: DEFAULT_PORT,
+            operator_port: None,
             sched: Policy::default(),
             preempt: true,
             quantum_us: 1000,
@@ -227,6 +232,9 @@ impl Options {
             "ip" => (self.ip, self.prefix) = network(value)?,
             "gateway" => self.gateway = value.parse().map_err(|_| "an IPv4 address")?,
             "port" => self.port = number(value, 1..=65535, "a port, 1 to 65535")?,
+            "operator_port" => {
+                self.operator_port = Some(number(value, 1..=65535, "a port, 1 to 65535")?);
+            }
             "sched" => {
                 self.sched = Policy::from_name(value).ok_or("edf, fifo, sjf or rr")?;
             }

@@ -5,6 +5,8 @@
 
 use alloc::boxed::Box;
 
+use luge_metrics::PoolMeter;
+
 use super::Arena;
 use crate::arch::lock::Lock;
 use crate::mm::frames;
@@ -19,6 +21,9 @@ static POOL: Lock<Pool> = Lock::new(Pool {
     frames: 0,
     oldest: 0,
 });
+
+/// How often there was an arena with an instance of the program in it.
+pub static TAKES: PoolMeter = PoolMeter::new();
 
 struct Pool {
     places: [Option<Parked>; PLACES],
@@ -74,8 +79,11 @@ pub(super) fn put(arena: Box<Arena>) {
 
 /// An arena that a sandbox of `program` left, with the same limit.
 pub(super) fn take(program: u64, limit: u64) -> Option<Box<Arena>> {
-    POOL.lock()
-        .take(|arena| arena.program() == program && arena.limit == limit)
+    let arena = POOL
+        .lock()
+        .take(|arena| arena.program() == program && arena.limit == limit);
+    TAKES.asked(arena.is_some());
+    arena
 }
 
 /// Gives up a parked arena. False if there is none.

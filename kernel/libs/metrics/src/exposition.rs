@@ -1,0 +1,178 @@
+//! The text format of Prometheus, version 0.0.4 (Prometheus documentation, "Exposition formats", "Text-based
+//! format").
+
+use core::fmt::{self, Display, Formatter, Write};
+
+use crate::Histogram;
+
+/// What an answer in this format is declared to be.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What a family's samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Grows, or stays. Its name ends in `_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Durations by their length.
+    Histogram,
+}
+
+/// What is written before the samples of a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// The name, with the unit in it where there is one.
+    pub name: &'static str,
+    /// What its samples are.
+    pub kind: Kind,
+    /// One sentence for who looks at it.
+    pub help: &'static str,
+}
+
+/// A duration in nanoseconds as a number of seconds, with nothing lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub u64);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}.{:09}",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000
+        )
+    }
+}
+
+/// Labels of a sample: names, which are ours, and values, which can be any text.
+pub type Labels<'a> = [(&'static str, &'a str)];
+
+/// Writes families of samples.
+pub struct Exposition<W>(W);
+
+impl<W: Write> Exposition<W> {
+    /// Into `out`.
+    pub const fn new(out: W) -> Self {
+        Self(out)
+    }
+
+    /// Begins a family. Its samples follow.
+    ///
+    /// # Errors
+    /// Those of the writer, here and below.
+    pub fn family(&mut self, family: &Family) -> fmt::Result {
+        let Family { name, kind, help } = family;
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
+    }
+
+    /// A family of one sample without labels.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn single(&mut self, family: &Family, value: impl Display) -> fmt::Result {
+        self.family(family)?;
+        self.sample(family, &[], value)
+    }
+
+    /// A sample of a family.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn sample(
+        &mut self,
+        family: &Family,
+        labels: &Labels<'_>,
+        value: impl Display,
+    ) -> fmt::Result {
+        self.line(family.name, "", labels, None, value)
+    }
+
+    /// The samples that a histogram is.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn histogram(
+        &mut self,
+        family: &Family,
+        labels: &Labels<'_>,
+        histogram: &Histogram,
+    ) -> fmt::Result {
+        // The sum first: what is taken in meanwhile may be missing from it, and never from the count alone.
+        let (name, sum_ns, mut all) = (family.name, histogram.sum_ns(), 0);
+        for (bound_ns, up_to_it) in histogram.cumulated() {
+            self.line(name, "_bucket", labels, Some(bound_ns), up_to_it)?;
+            all = up_to_it;
+        }
+        self.line(name, "_sum", labels, None, Seconds(sum_ns))?;
+        self.line(name, "_count", labels, None, all)
+    }
+
+    /// `bound_ns` is the bound of a bucket; none in it is the one without end.
+    fn line(
+        &mut self,
+        name: &str,
+        suffix: &str,
+        labels: &Labels<'_>,
+        bound_ns: Option<Option<u64>>,
+        value: impl Display,
+    ) -> fmt::Result {
+        self.0.write_str(name)?;
+        self.0.write_str(suffix)?;
+        let mut before = '{';
+        for (label, text) in labels {
+            write!(self.0, "{before}{label}=\"{}\"", Escaped(text))?;
+            before = ',';
+        }
+        match bound_ns {
+            Some(Some(ns)) => write!(self.0, "{before}le=\"{}\"", Bound(ns))?,
+            Some(None) => write!(self.0, "{before}le=\"+Inf\"")?,
+            None => {}
+        }
+        if !labels.is_empty() || bound_ns.is_some() {
+            self.0.write_char('}')?;
+        }
+        writeln!(self.0, " {value}")
+    }
+}
+
+/// A bucket's bound in seconds, as a person would write it.
+struct Bound(u64);
+
+impl Display for Bound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (whole, mut rest, mut places) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000, 9);
+        if rest == 0 {
+            return write!(f, "{whole}");
+        }
+        while rest % 10 == 0 {
+            rest /= 10;
+            places -= 1;
+        }
+        write!(f, "{whole}.{rest:0places$}")
+    }
+}
+
+/// A label's value: what would end it, or its line, is escaped.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find(['\\', '"', '\n']) {
+            f.write_str(&rest[..at])?;
+            f.write_str(match rest.as_bytes()[at] {
+                b'\\' => "\\\\",
+                b'"' => "\\\"",
+                _ => "\\n",
+            })?;
+            rest = &rest[at + 1..];
+        }
+        f.write_str(rest)
+    }
+}
