@@ -194,6 +194,15 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
             "/speaker: import section, offset 0x11: it imports \"env\" \"f\", which nobody provides\n",
         ),
         (
+            // It is quoted, and escaped five times as long.
+            with(&format!(
+                r#"(import "{}" "f" (func)) {memory}"#,
+                r"\01".repeat(100_000)
+            )),
+            422,
+            "/speaker: import section, offset 0x13: it imports \"\\u{1}\\u{1}",
+        ),
+        (
             with(memory),
             422,
             "/speaker: export section, offset 0xf: not a WASI command: it does not export a function \"_start\"",
@@ -216,6 +225,7 @@ fn a_bad_upload_changes_nothing_and_says_where_it_is_wrong(lab: &Lab) -> Result<
         answer.expect_status(status)?;
         let told = answer.text();
         ensure!(told.starts_with(said), "{said:?} is wanted: {told:?}");
+        ensure!(told.len() < 1_100, "{} bytes for one mistake", told.len());
         client.get("/speaker")?.expect("oooooooo")?;
     }
     for (path, settings, said) in [

@@ -115,7 +115,11 @@ fn list(table: &Table) -> Demand {
             return page(Status::ServiceUnavailable, "no memory for the list\n");
         }
     }
-    page(Status::Ok, &text.0)
+    Demand::Page(Page {
+        status: Status::Ok,
+        content_type: TEXT,
+        text: text.0,
+    })
 }
 
 impl Upload {

@@ -111,6 +111,19 @@ struct Work {
     made: Lock<Option<Result<Made, String>>>,
 }
 
+/// The most of a reason that is kept, in bytes.
+const LONGEST_REASON: usize = 1024;
+
+/// A reason as far as it is kept. It may quote the input, which is not ours to store in the kernel's heap at
+/// any length: that gives large pieces only while memory lasts, and whoever asks for one must bear a refusal.
+fn shortened(mut why: String) -> String {
+    if why.len() > LONGEST_REASON {
+        why.truncate(why.floor_char_boundary(LONGEST_REASON));
+        why.push('…');
+    }
+    why
+}
+
 /// A program in the arena of the sandbox that made it.
 struct Made(*const dyn Workload);
 
@@ -119,7 +132,7 @@ unsafe impl Send for Made {}
 
 impl Workload for Work {
     fn run(&self, _: Current) -> Outcome {
-        let made = (self.make)(&self.input);
+        let made = (self.make)(&self.input).map_err(shortened);
         let noted = gate(|| {
             // In the kernel's heap: the arena goes with whatever was refused.
             let made = match &made {
