@@ -21,6 +21,8 @@ static ENDED: [AtomicU64; STAGES.len()] = [const { AtomicU64::new(0) }; STAGES.l
 static BEGAN: AtomicU64 = AtomicU64::new(0);
 
 /// The first stage begins.
+// Whoever breaks on `kernel_main` in gdb is to find himself there, and not in what was inlined into its first line.
+#[inline(never)]
 pub fn begin() {
     BEGAN.store(ticks(), Relaxed);
 }
