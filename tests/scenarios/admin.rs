@@ -10,7 +10,7 @@ use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
 use serde_json::json;
 
 use crate::guests::{Engine, Guests, text};
-use crate::load::{last_figure, memory, wait_for_the_end_of};
+use crate::load::{SETTLING, last_figure, memory, wait_for_memory, wait_for_the_end_of};
 use crate::served::clients;
 
 scenarios![
@@ -262,25 +262,13 @@ fn reporting(lab: &Lab, name: &str, module: &[u8], append: &str) -> Result<Machi
     lab.serve(&boot.limit(Duration::from_secs(300)))
 }
 
-/// How long the kernel may take to close connections and give back what they held.
-const SETTLING: Duration = Duration::from_secs(30);
-
 /// Does something twice, and waits until the kernel has as much as after the first time.
 fn settled(machine: &Machine, act: impl Fn(&Machine) -> Result<()>) -> Result<()> {
     act(machine)?;
     thread::sleep(SETTLING / 6);
     let before = memory(machine)?;
     act(machine)?;
-    let deadline = Instant::now() + SETTLING;
-    while memory(machine)? != before {
-        let after = memory(machine)?;
-        ensure!(
-            Instant::now() < deadline,
-            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
-        );
-        process::pause();
-    }
-    Ok(())
+    wait_for_memory(machine, &before)
 }
 
 fn a_machine_without_a_disk_serves_what_is_deployed(lab: &Lab) -> Result<()> {
@@ -414,16 +402,7 @@ fn a_thousand_replacements_leave_nothing_behind(lab: &Lab) -> Result<()> {
     let before = memory(&machine)?;
     (FIRST..ALL).try_for_each(replace)?;
     wait_for_the_end_of(&machine, 2 * u64::from(ALL))?;
-    let deadline = Instant::now() + SETTLING;
-    while memory(&machine)? != before {
-        let after = memory(&machine)?;
-        ensure!(
-            Instant::now() < deadline,
-            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
-        );
-        process::pause();
-    }
-    Ok(())
+    wait_for_memory(&machine, &before)
 }
 
 fn a_function_in_native_code_is_replaced_and_removed_too(lab: &Lab) -> Result<()> {

@@ -120,7 +120,7 @@ const SLOTS: u64 = 16 + 64;
 const TABLES: u64 = SLOTS * 12;
 
 /// How long the kernel may take to close connections and give back what they held.
-const SETTLING: Duration = Duration::from_secs(30);
+pub const SETTLING: Duration = Duration::from_secs(30);
 
 /// Waits until the kernel reports that `sandboxes` have ended.
 pub fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
@@ -140,6 +140,20 @@ pub fn memory(machine: &Machine) -> Result<Memory> {
         last_figure(machine, "heap_bytes=")?,
         last_figure(machine, "tickets=")?,
     ))
+}
+
+/// Waits until the kernel has as much memory as `before`: what connections hold goes when they are closed.
+pub fn wait_for_memory(machine: &Machine, before: &Memory) -> Result<()> {
+    let deadline = Instant::now() + SETTLING;
+    while memory(machine)? != *before {
+        let after = memory(machine)?;
+        ensure!(
+            Instant::now() < deadline,
+            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
+        );
+        process::pause();
+    }
+    Ok(())
 }
 
 pub fn last_figure(machine: &Machine, key: &str) -> Result<u64> {
@@ -174,16 +188,7 @@ fn two_thousand_mixed_requests_leave_nothing_behind(lab: &Lab) -> Result<()> {
         tables <= TABLES,
         "{tables} page tables, for {SLOTS} slots at most"
     );
-    let deadline = Instant::now() + SETTLING;
-    while memory(&machine)? != before {
-        let after = memory(&machine)?;
-        ensure!(
-            Instant::now() < deadline,
-            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
-        );
-        process::pause();
-    }
-    Ok(())
+    wait_for_memory(&machine, &before)
 }
 
 /// With twenty times the preemptions, nothing of an engine's or the kernel's may be found half-done: a
