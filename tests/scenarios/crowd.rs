@@ -29,10 +29,11 @@ const REQUESTS: u32 = 20_000;
 const CLIENTS: u64 = 4;
 
 /// The deadline of `empty` and of what faults, in microseconds. Longer than anything the host does to the machine.
-const SHORT_US: u32 = 2_500_000;
-/// The deadline of the loop: later, so that it has the processor when nobody else wants it, and ends a few times
-/// while the requests come.
-const LONG_US: u32 = 5_000_000;
+const SHORT_US: u32 = 20_000_000;
+/// The deadline of the loop: later, so that it has the processor when nobody else wants it.
+const LONG_US: u32 = 50_000_000;
+/// What it may use of the processor: so little that it ends many times while the requests come.
+const LOOP_US: u32 = 200_000;
 
 fn twenty_thousand_interpreted_requests_are_answered_beside_faults_and_loops(
     lab: &Lab,
@@ -58,7 +59,7 @@ fn twenty_thousand_native_requests_are_answered_with_a_quantum_of_50_us_too(
 
 fn crowd(lab: &Lab, engine: Engine, quantum: &str) -> Result<()> {
     let short = json!({ "relative-deadline-us": SHORT_US });
-    let long = json!({ "relative-deadline-us": LONG_US });
+    let long = json!({ "relative-deadline-us": LONG_US, "max-exec-us": LOOP_US });
     let guests = Guests::none(lab, engine)?
         .file_with("empty", lab.example("empty")?, short.clone())?
         .file_with("loop", lab.hostile("loop")?, long)?;

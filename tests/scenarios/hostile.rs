@@ -1,8 +1,5 @@
 //! Guests that misbehave, and a neighbour that finishes with the right answer. Those that are ended by a trap
 //! are in the catalogue (`catalogue.rs`); here are the others, and some by the kernel as it is shipped.
-
-use std::time::{Duration, Instant};
-
 use anyhow::{Result, ensure};
 use luge_boot_info::exit::ExitCode;
 use luge_harness::{Boot, End, Kernel, Lab};
@@ -53,14 +50,7 @@ outcomes! {
 
 fn an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up(lab: &Lab) -> Result<()> {
     let machine = machine_with(lab, Kernel::Product, "loop", SHORT_US)?;
-    let start = Instant::now();
-    beside_a_neighbour(&machine, "/loop")?.expect_status(504)?;
-    ensure!(
-        start.elapsed() < Duration::from_secs(10),
-        "it took {:?}",
-        start.elapsed()
-    );
-    Ok(())
+    beside_a_neighbour(&machine, "/loop")?.expect_status(504)
 }
 
 /// Its time passes in the engine's `memset`, where there is no guest code.

@@ -1,10 +1,12 @@
 //! Every request finds its instance as new, though instances are made once and restored.
 
 use anyhow::{Context, Result, ensure};
+use luge_harness::http::Client;
 use luge_harness::{Lab, Machine};
 use serde_json::json;
 
 use crate::guests::{Engine, Guests, text};
+use crate::served::clients;
 
 scenarios![
     every_request_finds_its_instance_as_new,
@@ -77,9 +79,13 @@ fn every_request_finds_its_instance_as_new(lab: &Lab) -> Result<()> {
 
 /// Several at once, which have an arena each.
 fn together(machine: &Machine) -> Result<()> {
-    let client = || (0..10).try_for_each(|_| machine.client().get("/spoiler")?.expect(""));
+    let ask = |client: Client| (0..10).try_for_each(|_| client.get("/spoiler")?.expect(""));
+    let connected = clients(machine, 4)?;
     std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(client)).collect();
+        let clients = connected.into_iter();
+        let clients: Vec<_> = clients
+            .map(|client| scope.spawn(move || ask(client)))
+            .collect();
         let mut results = clients.into_iter().map(|client| client.join().ok());
         results.try_for_each(|result| result.context("a client's thread")?)
     })

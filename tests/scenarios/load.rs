@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use luge_harness::http::{Client, Raw};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
 
-use crate::served::{clients, route, spec};
+use crate::served::{PATIENCE, clients, route, spec};
 
 scenarios![
     two_thousand_mixed_requests_leave_nothing_behind,
@@ -119,13 +119,13 @@ const SLOTS: u64 = 16 + 64;
 /// as many again for stacks and for the tables above.
 const TABLES: u64 = SLOTS * 12;
 
-/// How long the kernel may take to close connections and give back what they held.
-pub const SETTLING: Duration = Duration::from_secs(30);
+/// After so long without a change, the kernel has closed the connections that it was to close.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Waits until the kernel reports that `sandboxes` have ended.
 pub fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
     let ended = format!("load: sandboxes={sandboxes} ");
-    let deadline = Instant::now() + SETTLING;
+    let deadline = Instant::now() + PATIENCE;
     let load = machine
         .serial
         .wait_for(deadline, |line| line.contains(&ended));
@@ -142,9 +142,20 @@ pub fn memory(machine: &Machine) -> Result<Memory> {
     ))
 }
 
+/// What the kernel reports of its memory when that does not change any more.
+pub fn settled_memory(machine: &Machine) -> Result<Memory> {
+    loop {
+        let reports = machine.serial.lines().len();
+        thread::sleep(QUIET);
+        if machine.serial.lines().len() == reports {
+            return memory(machine);
+        }
+    }
+}
+
 /// Waits until the kernel has as much memory as `before`: what connections hold goes when they are closed.
 pub fn wait_for_memory(machine: &Machine, before: &Memory) -> Result<()> {
-    let deadline = Instant::now() + SETTLING;
+    let deadline = Instant::now() + PATIENCE;
     while memory(machine)? != *before {
         let after = memory(machine)?;
         ensure!(
@@ -178,9 +189,7 @@ fn two_thousand_mixed_requests_leave_nothing_behind(lab: &Lab) -> Result<()> {
     let machine = serve_everything(lab, "")?;
     send(&machine, 0, 100)?;
     wait_for_the_end_of(&machine, 100)?;
-    // By now all connections are closed, and the report says so.
-    thread::sleep(SETTLING / 6);
-    let before = memory(&machine)?;
+    let before = settled_memory(&machine)?;
     send(&machine, 100, 100 + REQUESTS)?;
     wait_for_the_end_of(&machine, 100 + REQUESTS)?;
     let tables = last_figure(&machine, "tables=")?;
@@ -297,7 +306,7 @@ fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -
             open.push(raw);
         }
     }
-    let refused = Instant::now() + Duration::from_secs(10);
+    let refused = Instant::now() + PATIENCE;
     while machine.client().get("/small?0")?.status != 503 {
         ensure!(Instant::now() < refused, "guests do not fill the memory");
         let mut raw = Raw::connect(machine.port())?;
@@ -322,7 +331,7 @@ fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -
     }
     machine.client().get("/healthz")?.expect("ok\n")?;
     drop(open);
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while machine.client().get("/small?0")?.status != 200 {
         ensure!(Instant::now() < deadline, "the memory does not come back");
     }

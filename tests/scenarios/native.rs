@@ -94,7 +94,7 @@ fn examples_answer_as_in_the_interpreter(lab: &Lab) -> Result<()> {
 }
 
 fn float_registers_survive_preemption(lab: &Lab) -> Result<()> {
-    let machine = machine_of_examples(lab, "engine=wasmtime quantum_us=50")?;
+    let machine = machine_of_examples(lab, "engine=wasmtime quantum_us=50 admission=off")?;
     let alone = answers(&machine)?;
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| answers(&machine))).collect();

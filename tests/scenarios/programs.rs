@@ -8,6 +8,7 @@ use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::Value;
 
 use crate::examples::{bytes, expect_outcome};
+use crate::served::PATIENCE;
 
 scenarios![
     every_program_answers_as_the_table_says,
@@ -94,7 +95,7 @@ fn check(lab: &Lab, machine: &Machine, program: &str, run: &Value) -> Result<()>
 
 /// The words are on their way over the serial port when the answer is there.
 fn logged(machine: &Machine, since: usize, words: &str) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let lines = machine.serial.lines();
         if lines[since..].iter().any(|line| line.contains(words)) {

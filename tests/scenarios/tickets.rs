@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::promises::{LONG, fib, replay, tenant};
 use crate::served::{
-    SECOND_US, TO_ARRIVE, extend, machine_of, route, route_with, spec, wait_until,
+    PATIENCE, SECOND_US, TO_ARRIVE, extend, machine_of, route, route_with, spec, wait_until,
 };
 
 scenarios![
@@ -22,7 +22,7 @@ scenarios![
 
 /// Waits until the kernel reports that nothing is promised any more.
 pub fn wait_for_all_tickets(machine: &Machine) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let lines = machine.serial.lines();
         let last = lines.iter().rev().find(|line| line.contains("memory: "));

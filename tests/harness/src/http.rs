@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ureq::{Agent, SendBody};
 
 /// How long a request may take, all in all.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// Most bytes of a response that are read.
 const MOST: u64 = 64 << 20;

@@ -14,10 +14,10 @@ use crate::process;
 use crate::transcript::Transcript;
 
 /// How long `qemu-run.sh` may take to end a machine and clean up behind it.
-const GRACE: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// How long a machine that does something may take to say so.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a machine ended: the exit status of `qemu-run.sh`, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

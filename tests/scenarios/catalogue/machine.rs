@@ -21,7 +21,9 @@ const CASE_US: u64 = AMPLE_US / 2;
 const TRIES: u32 = 5;
 
 /// How long memory may take to come back to its level.
-const SETTLING: Duration = Duration::from_secs(10);
+const SETTLING: Duration = Duration::from_secs(120);
+/// After so long without a change, the connections are closed.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// A machine with some cases, by one engine.
 pub struct Catalogue {
@@ -130,8 +132,13 @@ impl Catalogue {
             line.contains(&ended)
         })?;
         // Connections are closed a little later.
-        thread::sleep(Duration::from_secs(1));
-        self.last_report()
+        loop {
+            let reports = self.machine.serial.lines().len();
+            thread::sleep(QUIET);
+            if self.machine.serial.lines().len() == reports {
+                return self.last_report();
+            }
+        }
     }
 
     /// Waits until the kernel reports this of its memory.
