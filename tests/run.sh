@@ -61,6 +61,11 @@ host_clippy() {
         cargo clippy -p luge-spec-tests --all-targets -- -D warnings
 }
 
+documents() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps &&
+        RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="-D warnings" cargo bare-doc -p luge-pvh -p luge-kernel
+}
+
 # What became of WebAssembly's official suite and of random modules, in a line for each engine.
 conformance() {
     local report
@@ -87,6 +92,7 @@ run_part() {
         ;;
     clippy) part clippy host_clippy ;;
     clippy-bare) part clippy-bare bare_clippy ;;
+    documents) part documents documents ;;
     host) part host cargo test --no-fail-fast ;;
     guests) part guests tests/guests/check.sh "${CARGO_TARGET_DIR:-$root/target}/functions" ;;
     scenarios)
@@ -106,7 +112,7 @@ run_part() {
 
 mkdir -p "$logs"
 setup rust lint guests programs npm zig qemu disk gdb
-[ $# -gt 0 ] || set -- format clippy clippy-bare host guests scenarios bench
+[ $# -gt 0 ] || set -- format clippy clippy-bare documents host guests scenarios bench
 for name in "$@"; do
     run_part "$name"
 done

@@ -225,7 +225,7 @@ unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
     )
 }
 
-/// Entry: [rsp] vector, rip, cs, rflags, rsp, ss: six words on a 16-byte aligned stack.
+/// Entry: `[rsp]` vector, rip, cs, rflags, rsp, ss: six words on a 16-byte aligned stack.
 /// Fifteen registers and a word of padding keep it aligned for `fxsave64`.
 /// Exit: `iretq` with everything as it was.
 #[unsafe(naked)]

@@ -1,6 +1,6 @@
 //! The first serial port, where the kernel's log goes.
 //!
-//! Key function: [`write`]. The port is at 0x3f8 on every PC (COM1).
+//! Key function: [`write()`]. The port is at 0x3f8 on every PC (COM1).
 
 use uart_16550::backend::PioBackend;
 use uart_16550::{Config, Uart16550};
@@ -11,7 +11,7 @@ const COM1: u16 = 0x3f8;
 
 static PORT: Lock<Option<Uart16550<PioBackend>>> = Lock::new(None);
 
-/// Sets the port up. Without one, [`write`] says nothing.
+/// Sets the port up. Without one, [`write()`] says nothing.
 pub fn init() {
     // SAFETY: 0x3f8 is COM1 on every PC, and nobody else in the kernel touches it.
     let Ok(mut port) = (unsafe { Uart16550::new_port(COM1) }) else {

@@ -250,7 +250,7 @@ fn carry_out<F: FnOnce() -> R, R>(_: &Call<F, R>) -> extern "C" fn(*mut ()) {
 /// Exit: on the caller's stack, `f` has returned.
 ///
 /// The frame that rbp names stays on the caller's stack, so that a chain of frames leads from the one
-/// stack to the other: [rbp] the caller's rbp, [rbp + 8] its return address.
+/// stack to the other: `[rbp]` the caller's rbp, `[rbp + 8]` its return address.
 #[unsafe(naked)]
 unsafe extern "C" fn call_on(argument: *mut (), f: extern "C" fn(*mut ()), top: u64) {
     naked_asm!(

@@ -181,7 +181,7 @@ unsafe extern "C" fn stub<const VECTOR: u64>() -> ! {
 /// What the stub takes of the stack below the frame: the FPU's state, and a word of padding.
 const STUB_ROOM: u64 = 512 + 8;
 
-/// Entry: [rsp] vector, error code, rip, cs, rflags, rsp, ss.
+/// Entry: `[rsp]` vector, error code, rip, cs, rflags, rsp, ss.
 /// Exit: `iretq` with everything as it was, if [`on_fault`] returns.
 ///
 /// Seven words are on a stack that was 16-byte aligned; sixteen more make 23, so one word of

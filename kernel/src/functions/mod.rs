@@ -4,7 +4,7 @@
 //! A route is matched by the whole path of the URL, byte for byte, and by the port that the request
 //! came to: `/fib` answers for `/fib?n=30` and for nothing else.
 //!
-//! [`deploy`] and [`withdraw`] change what is deployed while the machine runs, for `http`.
+//! [`deploy()`] and [`withdraw`] change what is deployed while the machine runs, for `http`.
 //!
 //! Invariant: a table never changes: a change makes another, and who looks into the old one goes on with
 //! that. Every function in a table has been compiled. Whatever is wrong with the disk, its spec or a

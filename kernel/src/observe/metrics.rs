@@ -1,6 +1,6 @@
 //! `/metrics`: what was counted and measured since boot, for Prometheus.
 //!
-//! [`write`] writes all of it. What belongs to routes is kept by `sched::admission`, the rest by whoever counts
+//! [`write()`] writes all of it. What belongs to routes is kept by `sched::admission`, the rest by whoever counts
 //! it; here it only gets names.
 
 use core::fmt::{self, Write};

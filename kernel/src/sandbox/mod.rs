@@ -2,7 +2,7 @@
 //!
 //! Key types: [`Request`] is what a sandbox is made from, [`Sandbox`] what its client holds,
 //! [`Workload`] what runs in it, [`Current`] how the running one is spoken to. [`submit`] makes one;
-//! [`dispatch`] runs one and carries out how it ends; [`gate`] is the way into the kernel.
+//! [`dispatch`] runs one and carries out how it ends; [`mod@gate`] is the way into the kernel.
 //!
 //! Invariant: a sandbox's frames may be abandoned at any moment in guest code, and no destructor on
 //! them ever runs. So nothing of the kernel's may be owned by them: what they allocate is in the

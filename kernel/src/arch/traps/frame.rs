@@ -8,7 +8,7 @@ use crate::arch::landmarks::Landmark;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct FaultFrame {
-    /// The address that was touched, for #PF; put there by [`on_fault`].
+    /// The address that was touched, for #PF; put there by [`on_fault`](super::on_fault).
     pub cr2: u64,
     /// General-purpose registers.
     pub r15: u64,
