@@ -8,7 +8,8 @@
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `programs` (what the programs are built with, and a source of
-# Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk` (mke2fs), `gdb`.
+# Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk` (mke2fs), `gdb`, `curl` (what
+# the README types).
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -65,6 +66,7 @@ setup_look() {
         qemu) setup_need qemu-system-x86_64 qemu-system-x86 seabios ;;
         disk) setup_need mke2fs e2fsprogs ;;
         gdb) setup_need gdb gdb ;;
+        curl) setup_need curl curl ;;
         esac
     done
 }

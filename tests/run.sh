@@ -111,7 +111,7 @@ run_part() {
 }
 
 mkdir -p "$logs"
-setup rust lint guests programs npm zig qemu disk gdb
+setup rust lint guests programs npm zig qemu disk gdb curl
 [ $# -gt 0 ] || set -- format clippy clippy-bare documents host guests scenarios bench
 for name in "$@"; do
     run_part "$name"

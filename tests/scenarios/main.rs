@@ -51,6 +51,7 @@ mod native;
 mod operators;
 mod programs;
 mod promises;
+mod readme;
 mod schedules;
 mod script;
 mod served;
