@@ -7,9 +7,9 @@
 # with status 2. On a machine that has everything it touches no network and takes well under a second.
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
-# example functions are built with), `programs` (what the programs are built with, and a source of
-# Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk` (mke2fs), `gdb`, `curl` (what
-# the README types).
+# example functions are built with), `programs` and `wasi` (what the programs, and tests of WASI that others wrote,
+# are built from: sources of Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk`
+# (mke2fs), `gdb`, `curl` (what the README types).
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -59,6 +59,10 @@ setup_look() {
         case $part in
         rust) setup_need cc gcc libc6-dev ;;
         guests) setup_need_c_for_wasi ;;
+        wasi)
+            setup_need_c_for_wasi
+            setup_need xz xz-utils
+            ;;
         programs)
             setup_need_c_for_wasi
             setup_need llvm-ar llvm
@@ -184,18 +188,26 @@ setup_need_c_for_wasi() {
     setup_packages+=(clang lld wasi-libc "$runtime")
 }
 
-# What of Debian's sources is built, and the digest of its archive.
-setup_source=gocr setup_source_version=0.52
-setup_source_digest=df906463105f5f4273becc2404570f187d4ea52bd5769d33a7a8661a747b8686
-
-# setup_programs — puts the source of gocr into `sources` of the target folder. The program that is made of
-# it is left out where this fails: nothing else depends on it.
+# setup_programs — the source of gocr. The program that is made of it is left out where this fails: nothing else
+# depends on it.
 setup_programs() {
+    setup_source gocr 0.52 orig.tar.gz df906463105f5f4273becc2404570f187d4ea52bd5769d33a7a8661a747b8686
+}
+
+# setup_wasi — the programs that Node.js tests its WASI with. They are left out where this fails.
+setup_wasi() {
+    setup_source nodejs 18.20.4+dfsg orig.tar.xz \
+        6ce58062c71eae37d9c5ac31eeaeff9c2d48561d21c2849179d056c9c1bd9ebc '*/test/wasi/c/*' '*/LICENSE'
+}
+
+# setup_source NAME VERSION SUFFIX DIGEST [PATTERN…] — puts a source of Debian's into `sources` of the target
+# folder, or what of it has these names.
+setup_source() {
     local sources=${CARGO_TARGET_DIR:-$setup_root/target}/sources
-    [ ! -d "$sources/$setup_source" ] || return 0
+    [ ! -d "$sources/$1" ] || return 0
     mkdir -p "$sources/lists/partial"
-    setup_download_source "$sources" >"$sources/log" 2>&1 ||
-        setup_say "the source of $setup_source cannot be had, and it is left out ($sources/log)"
+    setup_download_source "$sources" "$@" >"$sources/log" 2>&1 ||
+        setup_say "the source of $1 cannot be had, and it is left out ($sources/log)"
 }
 
 # What the templates in AssemblyScript and in Zig are built with. Without it, they are left out.
@@ -220,11 +232,12 @@ setup_zig() {
     fi
 }
 
-# setup_download_source FOLDER — through apt-get, with lists of its own, since few machines have those of
+# setup_download_source FOLDER NAME… — through apt-get, with lists of its own, since few machines have those of
 # sources. What it brings counts only if it is what it was.
 setup_download_source() (
     cd "$1" || return 1
-    local archive=${setup_source}_$setup_source_version.orig.tar.gz list=debian.sources apt
+    local name=$2 archive=$2_$3.$4 digest=$5 list=debian.sources apt
+    shift 5
     sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >$list || {
         list=debian.list
         sed 's/^deb /deb-src /' /etc/apt/sources.list >$list
@@ -232,10 +245,11 @@ setup_download_source() (
     apt=(apt-get -q -o "Dir::Etc::sourcelist=$PWD/$list" -o Dir::Etc::sourceparts=/dev/null
         -o "Dir::State::lists=$PWD/lists")
     "${apt[@]}" update
-    "${apt[@]}" source --download-only --tar-only "$setup_source"
-    echo "$setup_source_digest  $archive" | sha256sum --check || return 1
-    mkdir -p unpacked && tar -xzf "$archive" -C unpacked --strip-components=1 && mv unpacked "$setup_source"
-    rm -rf lists "$archive"
+    "${apt[@]}" source --download-only --tar-only "$name"
+    echo "$digest  $archive" | sha256sum --check || return 1
+    rm -rf unpacked && mkdir unpacked &&
+        tar -xf "$archive" -C unpacked --strip-components=1 --wildcards "$@" && mv unpacked "$name"
+    rm -rf lists "${name}_"*
 )
 
 setup() {
@@ -244,7 +258,7 @@ setup() {
     if [ ${#setup_packages[@]} != 0 ] && setup_apt "${setup_packages[@]}"; then setup_look "$@"; fi
     local part advice
     for part in "$@"; do
-        case $part in rust | lint | programs | npm | zig) "setup_$part" ;; esac
+        case $part in rust | lint | programs | wasi | npm | zig) "setup_$part" ;; esac
     done
     if [ ${#setup_packages[@]} != 0 ]; then
         setup_advice=("on Debian: apt-get install ${setup_packages[*]}" "${setup_advice[@]}")

@@ -66,10 +66,10 @@ documents() {
         RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="-D warnings" cargo bare-doc -p luge-pvh -p luge-kernel
 }
 
-# What became of WebAssembly's official suite and of random modules, in a line for each engine.
+# What became of WebAssembly's official suite, of random modules and of WASI's tests, in a line for each engine.
 conformance() {
     local report
-    for report in "${CARGO_TARGET_DIR:-$root/target}"/scenarios/conformance/{suite,random}-*.txt; do
+    for report in "${CARGO_TARGET_DIR:-$root/target}"/scenarios/conformance/{suite,random,wasi}-*.txt; do
         [ -f "$report" ] && printf '    %-9s %s\n' "$(basename "${report%%-*}")" "$(tail -n 1 "$report")"
     done
     return 0
@@ -111,7 +111,7 @@ run_part() {
 }
 
 mkdir -p "$logs"
-setup rust lint guests programs npm zig qemu disk gdb curl
+setup rust lint guests programs wasi npm zig qemu disk gdb curl
 [ $# -gt 0 ] || set -- format clippy clippy-bare documents host guests scenarios bench
 for name in "$@"; do
     run_part "$name"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds all guests from source: `build.sh OUTPUT` fills OUTPUT/examples, OUTPUT/files (functions that want
-# a folder) and OUTPUT/hostile.
+# a folder), OUTPUT/hostile and OUTPUT/wasi (tests of the interface).
 #
 # Builds only what has changed, and says something only if it builds. Needs rustup's wasm targets for
 # the Rust ones, and clang, lld and wasi-libc for those in C.
@@ -16,7 +16,7 @@ fail() {
 }
 
 [ $# -eq 1 ] || fail "usage: build.sh OUTPUT"
-mkdir -p "$1/examples" "$1/files" "$1/hostile"
+mkdir -p "$1/examples" "$1/files" "$1/hostile" "$1/wasi"
 output=$(CDPATH='' cd -- "$1" && pwd)
 
 need() {
@@ -76,9 +76,11 @@ build_rust() {
     build_package plain wasm32-wasip1
     build_package small wasm32-unknown-unknown
     build_package files wasm32-wasip1
+    build_package wasi wasm32-wasip1
     put_all plain wasm32-wasip1 examples
     put_all small wasm32-unknown-unknown examples
     put_all files wasm32-wasip1 files
+    put_all wasi wasm32-wasip1 wasi
 }
 
 # The modules of package $1, which was built for target $2, into folder $3.

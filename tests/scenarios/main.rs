@@ -58,11 +58,13 @@ mod served;
 mod templates;
 mod tickets;
 mod walk;
+mod wasi;
 
 /// All scenarios, by the file that they are in.
 const GROUPS: &[(&str, &[Scenario])] = &[
     ("controls", controls::SCENARIOS),
     ("conformance", conformance::SCENARIOS),
+    ("wasi", wasi::SCENARIOS),
     ("script", script::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
