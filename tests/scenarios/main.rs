@@ -49,6 +49,7 @@ mod loader;
 mod metrics;
 mod native;
 mod operators;
+mod pages;
 mod programs;
 mod promises;
 mod readme;
@@ -90,6 +91,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("schedules", schedules::SCENARIOS),
     ("admin", admin::SCENARIOS),
     ("metrics", metrics::SCENARIOS),
+    ("pages", pages::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),

@@ -201,6 +201,16 @@ impl Table {
             .filter_map(|entry| entry.function.as_ref())
     }
 
+    /// How many places there are for functions. One that was removed leaves its place behind.
+    pub fn places(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The function at a place, in the order of [`functions`](Self::functions).
+    pub fn function_at(&self, place: usize) -> Option<&Arc<Function>> {
+        self.entries.get(place)?.function.as_ref()
+    }
+
     /// Whether no function is deployed.
     pub fn is_empty(&self) -> bool {
         self.functions().next().is_none()

@@ -12,10 +12,11 @@
 //!
 //! Invariant: until the answer is 200 or 201, nothing is changed.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use log::info;
@@ -26,9 +27,10 @@ use luge_trap::Trap;
 
 use super::Surroundings;
 use super::exchange::{Progress, Refused};
-use super::pages::{Careful, Page, TEXT};
+use super::pages::{self, Found, TEXT};
 use crate::engine::LARGEST_MODULE;
-use crate::functions::{self, Change, NotDeployed, Table};
+use crate::functions::{self, Change, Function, NotDeployed, Table};
+use crate::observe::text::ByFunction;
 use crate::sandbox::making::{Making, Unmade};
 
 /// What a request wants of these pages.
@@ -36,7 +38,7 @@ pub(super) enum Demand {
     /// Nothing: it is for somebody else.
     None,
     /// An answer, which is this.
-    Page(Page),
+    Found(Found),
     /// What cannot be done; what can.
     NotAllowed(&'static str),
     /// To deploy the body.
@@ -72,7 +74,9 @@ pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Deman
         return page(Status::Unauthorized, "the admin token is wanted\n");
     }
     match (&head.method, path) {
-        (Method::Get | Method::Head, "" | "/") => list(around.table),
+        (Method::Get | Method::Head, "" | "/") => {
+            Demand::Found(Found::Text(TEXT, Box::new(ByFunction::new(line))))
+        }
         (_, "" | "/") => Demand::NotAllowed("GET, HEAD"),
         (Method::Put, path) => match Upload::new(head, port, path, around.table) {
             Ok(upload) => Demand::Upload(upload),
@@ -87,39 +91,25 @@ pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Deman
 }
 
 fn page(status: Status, text: &str) -> Demand {
-    Demand::Page(Page {
-        status,
-        content_type: TEXT,
-        text: text.into(),
-    })
+    Demand::Found(pages::page(status, text))
 }
 
-/// Port and path, tenant, where the module is from, its route's deadline and memory, a line each.
-fn list(table: &Table) -> Demand {
-    let mut text = Careful(String::new());
-    for function in table.functions() {
-        let from = match function.uploaded_bytes {
-            Some(bytes) => format!("uploaded, {bytes} bytes"),
-            None => "disk".to_string(),
-        };
-        let written = writeln!(
-            text,
-            ":{}{}\t{}\t{from}\tdeadline {} us\tmemory {}",
-            function.port,
-            function.route,
-            function.tenant,
-            function.relative_deadline_ns / 1_000,
-            function.limits.memory,
-        );
-        if written.is_err() {
-            return page(Status::ServiceUnavailable, "no memory for the list\n");
-        }
+/// Port and path, tenant, where the module is from, its route's deadline and memory.
+fn line(out: &mut dyn Write, function: &Function) -> fmt::Result {
+    let Function {
+        port,
+        route,
+        tenant,
+        limits,
+        ..
+    } = function;
+    write!(out, ":{port}{route}\t{tenant}\t")?;
+    match function.uploaded_bytes {
+        Some(bytes) => write!(out, "uploaded, {bytes} bytes")?,
+        None => out.write_str("disk")?,
     }
-    Demand::Page(Page {
-        status: Status::Ok,
-        content_type: TEXT,
-        text: text.0,
-    })
+    let deadline_us = function.relative_deadline_ns / 1_000;
+    writeln!(out, "\tdeadline {deadline_us} us\tmemory {}", limits.memory)
 }
 
 impl Upload {

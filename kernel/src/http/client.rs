@@ -3,10 +3,13 @@
 //! ```text
 //!  Reading ──head of a function──▶ Receiving ──body──▶ Running ──ended──▶ Sending
 //!   ▲  │                              │                                  ▲ │
-//!   │  └── page, refusal ─────────────┴── refusal ───────────────────────┘ │
+//!   │  ├── page, refusal ─────────────┴── refusal ───────────────────────┤ │
+//!   │  └── long page ──▶ Writing ──────── last part ─────────────────────┘ │
 //!   └──────────────── everything sent, connection kept ───────────────────┘
 //! ```
 //! What is queued to be sent is sent in every phase, as far as the socket has room.
+
+mod answers;
 
 use alloc::format;
 use alloc::string::String;
@@ -22,9 +25,10 @@ use luge_http::{
 use super::admin::{self, Demand};
 use super::exchange::{Call, Progress};
 use super::fate::{Fate, Moved};
-use super::pages::{self, Page};
+use super::pages;
 use super::work::{Purpose, Work};
-use super::{Surroundings, count_host_answer, earlier};
+use super::writing::Writing;
+use super::{Surroundings, earlier};
 use crate::arch::time::Instant;
 use crate::net::{Link, Peer, Stack};
 
@@ -47,6 +51,7 @@ enum Phase {
     Reading,
     Receiving(Purpose),
     Running(Work),
+    Writing(Writing),
     Sending,
 }
 
@@ -92,7 +97,7 @@ impl Client {
         match &self.phase {
             Phase::Receiving(_) => self.connection.body_bytes(),
             Phase::Running(work) => work.body_bytes(),
-            Phase::Reading | Phase::Sending => 0,
+            Phase::Reading | Phase::Writing(_) | Phase::Sending => 0,
         }
     }
 
@@ -119,6 +124,7 @@ impl Client {
                 Phase::Reading => self.read(stack, around, None),
                 Phase::Receiving(purpose) => self.read(stack, around, Some(purpose)),
                 Phase::Running(work) => self.run(work, around.date),
+                Phase::Writing(writing) => self.write(writing, around),
                 Phase::Sending => self.sent(around.now),
             };
             self.flush(stack, around.now);
@@ -194,17 +200,15 @@ impl Client {
             return self.not_allowed(FUNCTION_METHODS, around);
         }
         let is_operator = self.port == around.operator_port;
-        if let Some(page) = pages::find(&head.path, around.table, is_operator) {
+        if let Some(found) = pages::find(&head.path, around.table, is_operator) {
             if !is_page_method {
                 return self.not_allowed(PAGE_METHODS, around);
             }
-            return self.page(page, head.method == Method::Head, around);
+            return self.page(found, &head, around);
         }
         match admin::demand(&head, self.port, around) {
             Demand::None => {}
-            Demand::Page(page) => {
-                return self.page(page, head.method == Method::Head, around);
-            }
+            Demand::Found(found) => return self.page(found, &head, around),
             Demand::NotAllowed(methods) => return self.not_allowed(methods, around),
             Demand::Upload(upload) => return self.receive(Purpose::Upload(upload), around),
         }
@@ -218,17 +222,6 @@ impl Client {
         };
         let call = Call::new(function.clone(), head);
         self.receive(Purpose::Call(call), around)
-    }
-
-    /// One of the host's own pages.
-    fn page(&mut self, page: Page, is_head: bool, around: &Surroundings<'_>) -> Moved {
-        count_host_answer(page.status);
-        self.persistence = self.connection.decline();
-        let response = Response {
-            content_type: page.content_type,
-            ..self.host_response(page.status, &page.text, around)
-        };
-        self.send(response, if is_head { String::new() } else { page.text })
     }
 
     /// The body is wanted.
@@ -295,60 +288,6 @@ impl Client {
         }
     }
 
-    fn not_allowed(&mut self, allow: &'static str, around: &Surroundings<'_>) -> Moved {
-        let persistence = self.connection.decline();
-        count_host_answer(Status::MethodNotAllowed);
-        let text = format!("405 Method Not Allowed: only {allow}\n");
-        let response = Response {
-            persistence,
-            allow: Some(allow),
-            date: around.date,
-            ..Response::text(Status::MethodNotAllowed, text.len())
-        };
-        self.send(response, text)
-    }
-
-    fn refuse(&mut self, refusal: Refusal, around: &Surroundings<'_>) -> Moved {
-        self.persistence = Persistence::Close;
-        let text = format!("{}: {}\n", refusal.status, refusal.detail);
-        self.answer(refusal.status, text, false, around)
-    }
-
-    /// Answers with a text of the host's.
-    fn answer(
-        &mut self,
-        status: Status,
-        text: String,
-        is_head: bool,
-        around: &Surroundings<'_>,
-    ) -> Moved {
-        count_host_answer(status);
-        let response = self.host_response(status, &text, around);
-        self.send(response, if is_head { String::new() } else { text })
-    }
-
-    fn host_response(
-        &self,
-        status: Status,
-        text: &str,
-        around: &Surroundings<'_>,
-    ) -> Response<'static> {
-        Response {
-            persistence: self.persistence,
-            retry_after_s: (status == Status::ServiceUnavailable).then_some(1),
-            date: around.date,
-            ..Response::text(status, text.len())
-        }
-    }
-
-    fn send(&mut self, response: Response<'_>, text: String) -> Moved {
-        self.persistence = response.persistence;
-        self.outgoing.push(response.encode(0));
-        self.outgoing.push(text.into_bytes());
-        self.phase = Phase::Sending;
-        Moved::On
-    }
-
     /// Writes as much as the socket has room for.
     fn flush(&mut self, stack: &mut Stack, now: Instant) {
         while let Some(bytes) = self.outgoing.front() {
@@ -375,7 +314,7 @@ impl Client {
                 Phase::Running(_) => {
                     self.leaves_at.get_or_insert(now.plus_ns(LEAVING_NS));
                 }
-                Phase::Sending => {}
+                Phase::Writing(_) | Phase::Sending => {}
             }
         }
         let ends = [self.stalls_at, self.leaves_at.filter(|_| self.is_running())];
@@ -385,10 +324,18 @@ impl Client {
         // While an answer is sent, a deadline for what was read is nobody's any more.
         let deadline = match self.phase {
             Phase::Reading | Phase::Receiving(_) => self.connection.deadline_ns(),
-            Phase::Running(_) | Phase::Sending => None,
+            Phase::Running(_) | Phase::Writing(_) | Phase::Sending => None,
         };
         let deadline = deadline.map(Instant::from_ns);
         Fate::Stay(earlier(deadline, earlier(ends[0], ends[1])))
+    }
+
+    /// The ticket with which it waits to write a part of a page.
+    pub(super) fn waits_with(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Writing(writing) if self.outgoing.is_empty() => Some(writing.ticket()),
+            _ => None,
+        }
     }
 
     /// Whether a function runs for it.

@@ -305,7 +305,7 @@ impl Exchange {
         );
         match framing {
             // The last chunk is missing, so an orderly end is enough.
-            Framing::Chunked => Progress::Answered(Persistence::Close),
+            Framing::Chunked | Framing::ChunkedAlone => Progress::Answered(Persistence::Close),
             Framing::UntilClose | Framing::Length(_) => Progress::Broken,
         }
     }
@@ -329,9 +329,9 @@ impl Exchange {
     }
 }
 
-fn push(outgoing: &mut Outgoing, framing: Framing, buffer: Vec<u8>) {
+pub(super) fn push(outgoing: &mut Outgoing, framing: Framing, buffer: Vec<u8>) {
     match framing {
-        Framing::Chunked => outgoing.push_chunk(buffer),
+        Framing::Chunked | Framing::ChunkedAlone => outgoing.push_chunk(buffer),
         Framing::UntilClose | Framing::Length(_) => outgoing.push(buffer),
     }
 }

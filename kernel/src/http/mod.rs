@@ -18,6 +18,7 @@ mod exchange;
 mod fate;
 mod pages;
 mod work;
+mod writing;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -36,6 +37,7 @@ use crate::mm;
 use crate::net::{NoNetwork, Stack};
 use client::Client;
 use fate::Fate;
+use writing::Turns;
 
 /// Everything that the server has.
 struct Server {
@@ -46,6 +48,8 @@ struct Server {
     operator_port: u16,
     /// How many bytes of request bodies may be in memory at once.
     body_room: usize,
+    /// Who of those who wait for a part of a page gets one.
+    turns: Turns,
     /// When all connections were last looked at.
     polled_at: Instant,
     /// How many functions ran when that was done.
@@ -87,6 +91,7 @@ struct Surroundings<'a> {
     operator_port: u16,
     /// How many bytes of request bodies may still be taken in, for all clients together.
     body_room: Cell<usize>,
+    turns: &'a Turns,
 }
 
 /// How many connections are open.
@@ -123,6 +128,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
         clock,
         operator_port,
         body_room,
+        turns: Turns::new(now),
         polled_at: now,
         running: 0,
         admin_token: options.admin_token.clone(),
@@ -156,6 +162,8 @@ impl Server {
         }
         CONNECTIONS.store(self.clients.len(), Relaxed);
         let bodies: usize = self.clients.iter().map(Client::body_bytes).sum();
+        let waiting = self.clients.iter().filter_map(Client::waits_with);
+        self.turns.call(now, waiting);
         let around = Surroundings {
             now,
             table,
@@ -163,6 +171,7 @@ impl Server {
             admin_token: self.admin_token.as_deref(),
             operator_port: self.operator_port,
             body_room: Cell::new(self.body_room.saturating_sub(bodies)),
+            turns: &self.turns,
         };
         let mut next = None;
         let mut index = 0;
@@ -183,6 +192,14 @@ impl Server {
                     self.stack.abort(link, now);
                 }
             }
+        }
+        let call_at = self.turns.next_call();
+        if self
+            .clients
+            .iter()
+            .any(|client| client.waits_with().is_some())
+        {
+            next = earlier(next, Some(call_at));
         }
         earlier(next, self.stack.send_packets(now))
     }

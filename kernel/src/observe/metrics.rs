@@ -1,16 +1,17 @@
 //! `/metrics`: what was counted and measured since boot, for Prometheus.
 //!
-//! [`write()`] writes all of it. What belongs to routes is kept by `sched::admission`, the rest by whoever counts
+//! [`Metrics`] writes them, a few at a time. What belongs to routes is kept by `sched::admission`, the rest by whoever counts
 //! it; here it only gets names.
 
 use core::fmt::{self, Write};
 
 use luge_metrics::{
-    Counter, Exposition, Family, Histogram, Kind, OUTCOMES, PoolMeter, REFUSALS, RouteMeter,
-    STATUSES, Seconds,
+    Exposition, Family, Histogram, Kind, OUTCOMES, PoolMeter, REFUSALS, RouteMeter, STATUSES,
+    Seconds,
 };
 
 use super::boot;
+use super::text::{Rest, Text};
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::{Instant, ns_of_ticks};
 use crate::engine::kept;
@@ -55,25 +56,108 @@ families! {
     BUILD: Gauge "luge_build_info", "1, with the version that runs.";
 }
 
-/// Writes all metrics.
-///
-/// # Errors
-/// Those of the writer.
-pub fn write(out: &mut impl Write, table: &Table) -> fmt::Result {
-    let mut out = Exposition::new(out);
-    machine(&mut out)?;
-    memory(&mut out)?;
-    devices(&mut out)?;
-    routes(&mut out, table)
+/// What is written at a time.
+enum Piece {
+    /// Families of the machine.
+    Machine(fn(&mut Out<'_>) -> fmt::Result),
+    /// A family with the samples of each route, of which one is written at a time.
+    Routes(&'static Family, OfRoute),
 }
 
-fn machine(out: &mut Exposition<impl Write>) -> fmt::Result {
+type Out<'a> = Exposition<&'a mut dyn Write>;
+/// Writes the samples that a route has in a family.
+type OfRoute = fn(&mut Out<'_>, &RouteLabels<'_>, &RouteMeter) -> fmt::Result;
+/// Tenant and path.
+type RouteLabels<'a> = [(&'static str, &'a str); 2];
+
+/// All metrics, in their order.
+const PIECES: &[Piece] = &[
+    Piece::Machine(boot),
+    Piece::Machine(machine),
+    Piece::Machine(memory),
+    Piece::Machine(devices),
+    Piece::Routes(&REQUESTS, |out, labels, meter| {
+        let counts = meter.answers.with(&STATUSES);
+        by_label(out, &REQUESTS, labels, "status", counts)
+    }),
+    Piece::Routes(&ENDED, |out, labels, meter| {
+        let counts = meter.outcomes.with(&OUTCOMES);
+        by_label(out, &ENDED, labels, "outcome", counts)
+    }),
+    Piece::Routes(&REFUSED, |out, labels, meter| {
+        let counts = meter.refusals.with(&REFUSALS);
+        by_label(out, &REFUSED, labels, "reason", counts)
+    }),
+    Piece::Routes(&MISSES, |out, labels, meter| {
+        out.sample(&MISSES, labels, meter.misses.get())
+    }),
+    Piece::Routes(&PREEMPTIONS, |out, labels, meter| {
+        out.sample(&PREEMPTIONS, labels, meter.preemptions.get())
+    }),
+    Piece::Routes(&TURNS, |out, labels, meter| {
+        out.sample(&TURNS, labels, meter.turns.get())
+    }),
+    Piece::Routes(&CPU, |out, labels, meter| {
+        out.sample(&CPU, labels, Seconds(meter.cpu_ns.get()))
+    }),
+    Piece::Routes(&LATENCY, |out, labels, meter| {
+        if_any(out, &LATENCY, labels, &meter.latency)
+    }),
+    Piece::Routes(&QUEUED, |out, labels, meter| {
+        if_any(out, &QUEUED, labels, &meter.queued)
+    }),
+    Piece::Routes(&RAN, |out, labels, meter| {
+        if_any(out, &RAN, labels, &meter.ran)
+    }),
+];
+
+/// All metrics, as far as they are written. Each sample is what was counted when its turn came.
+#[derive(Default)]
+pub struct Metrics {
+    /// Which of [`PIECES`] comes next.
+    piece: usize,
+    /// Within it, the place of the route.
+    place: usize,
+}
+
+impl Text for Metrics {
+    fn write_next(&mut self, out: &mut dyn Write, table: &Table) -> Result<Rest, fmt::Error> {
+        let out = &mut Exposition::new(out);
+        match PIECES.get(self.piece) {
+            None => return Ok(Rest::Nothing),
+            Some(Piece::Machine(write)) => {
+                write(out)?;
+                self.piece += 1;
+            }
+            Some(Piece::Routes(family, write)) => {
+                if self.place == 0 {
+                    out.family(family)?;
+                }
+                if let Some(function) = table.function_at(self.place) {
+                    let labels = [("tenant", &*function.tenant), ("route", &function.route)];
+                    write(out, &labels, admission::meter(function.id))?;
+                }
+                self.place += 1;
+                if self.place >= table.places() {
+                    (self.piece, self.place) = (self.piece + 1, 0);
+                }
+            }
+        }
+        Ok(Rest::More)
+    }
+}
+
+fn boot(out: &mut Out<'_>) -> fmt::Result {
     out.family(&BUILD)?;
     out.sample(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1)?;
     out.family(&BOOT)?;
     for (stage, took_ns) in boot::stages() {
         out.sample(&BOOT, &[("stage", stage)], Seconds(took_ns))?;
     }
+    Ok(())
+}
+
+fn machine(out: &mut Out<'_>) -> fmt::Result {
     let busy_ns = ns_of_ticks(sched::busy_ticks_until_now());
     out.single(&BUSY, Seconds(busy_ns))?;
     out.single(&UPTIME, Seconds(Instant::now().as_ns()))?;
@@ -93,7 +177,7 @@ fn machine(out: &mut Exposition<impl Write>) -> fmt::Result {
     out.histogram(&INSTANCES, &[], &kept::INSTANTIATIONS)
 }
 
-fn memory(out: &mut Exposition<impl Write>) -> fmt::Result {
+fn memory(out: &mut Out<'_>) -> fmt::Result {
     let now = mm::statistics();
     let frames = |frames: usize| frames as u64 * PAGE_BYTES;
     out.family(&MEMORY)?;
@@ -119,7 +203,7 @@ fn memory(out: &mut Exposition<impl Write>) -> fmt::Result {
     Ok(())
 }
 
-fn devices(out: &mut Exposition<impl Write>) -> fmt::Result {
+fn devices(out: &mut Out<'_>) -> fmt::Result {
     out.single(&CONNECTIONS, http::connections())?;
     out.family(&HOST_ANSWERS)?;
     for (status, count) in http::HOST_ANSWERS.with(&STATUSES).filter(|(_, n)| *n > 0) {
@@ -138,89 +222,23 @@ fn devices(out: &mut Exposition<impl Write>) -> fmt::Result {
     out.single(&READ, disk::READS.bytes.get())
 }
 
-/// What is counted by route.
-fn routes(out: &mut Exposition<impl Write>, table: &Table) -> fmt::Result {
-    by_route(out, &REQUESTS, table, |out, labels, meter| {
-        by_label(
-            out,
-            &REQUESTS,
-            labels,
-            "status",
-            meter.answers.with(&STATUSES),
-        )
-    })?;
-    by_route(out, &ENDED, table, |out, labels, meter| {
-        by_label(
-            out,
-            &ENDED,
-            labels,
-            "outcome",
-            meter.outcomes.with(&OUTCOMES),
-        )
-    })?;
-    by_route(out, &REFUSED, table, |out, labels, meter| {
-        by_label(
-            out,
-            &REFUSED,
-            labels,
-            "reason",
-            meter.refusals.with(&REFUSALS),
-        )
-    })?;
-    let counters: [(_, Of<Counter>); 3] = [
-        (&MISSES, |meter| &meter.misses),
-        (&PREEMPTIONS, |meter| &meter.preemptions),
-        (&TURNS, |meter| &meter.turns),
-    ];
-    for (family, counter) in counters {
-        by_route(out, family, table, |out, labels, meter| {
-            out.sample(family, labels, counter(meter).get())
-        })?;
-    }
-    by_route(out, &CPU, table, |out, labels, meter| {
-        out.sample(&CPU, labels, Seconds(meter.cpu_ns.get()))
-    })?;
-    let histograms: [(_, Of<Histogram>); 3] = [
-        (&LATENCY, |meter| &meter.latency),
-        (&QUEUED, |meter| &meter.queued),
-        (&RAN, |meter| &meter.ran),
-    ];
-    for (family, histogram) in histograms {
-        by_route(out, family, table, |out, labels, meter| {
-            // Of most routes most of the time: it would be a third of the text.
-            if histogram(meter).count() == 0 {
-                return Ok(());
-            }
-            out.histogram(family, labels, histogram(meter))
-        })?;
-    }
-    Ok(())
-}
-
-/// What is looked at of a route.
-type Of<T> = fn(&RouteMeter) -> &T;
-
-/// Tenant and path.
-type RouteLabels<'a> = [(&'static str, &'a str); 2];
-
-/// A family with the samples that `write` writes of each route.
-fn by_route<W: Write>(
-    out: &mut Exposition<W>,
+/// A histogram, unless it is empty, which that of most routes is most of the time: it would be a third of the
+/// text.
+fn if_any(
+    out: &mut Out<'_>,
     family: &Family,
-    table: &Table,
-    write: impl Fn(&mut Exposition<W>, &RouteLabels<'_>, &RouteMeter) -> fmt::Result,
+    labels: &RouteLabels<'_>,
+    histogram: &Histogram,
 ) -> fmt::Result {
-    out.family(family)?;
-    for function in table.functions() {
-        let labels = [("tenant", &*function.tenant), ("route", &function.route)];
-        write(out, &labels, admission::meter(function.id))?;
+    if histogram.count() == 0 {
+        return Ok(());
     }
-    Ok(())
+    out.histogram(family, labels, histogram)
 }
 
 /// A sample for each label that was ever counted.
 fn by_label<'a>(
-    out: &mut Exposition<impl Write>,
+    out: &mut Out<'_>,
     family: &Family,
     [tenant, route]: &RouteLabels<'_>,
     name: &'static str,

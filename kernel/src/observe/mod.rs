@@ -6,3 +6,5 @@ pub mod last_words;
 pub mod logger;
 pub mod memory_report;
 pub mod metrics;
+pub mod schedule;
+pub mod text;

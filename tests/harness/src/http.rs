@@ -257,6 +257,32 @@ impl Raw {
         Ok(String::from_utf8_lossy(&all).into_owned())
     }
 
+    /// A body in chunks, without trailers.
+    ///
+    /// # Errors
+    /// The stream ends before, or there is something else in it.
+    pub fn read_chunks(&mut self) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            while !line.ends_with(b"\r\n") {
+                ensure!(line.len() < 20, "no size of a chunk: {line:?}");
+                let mut byte = [0];
+                self.stream.read_exact(&mut byte).context("a size line")?;
+                line.push(byte[0]);
+            }
+            let size = std::str::from_utf8(&line)?.trim_end();
+            let size = usize::from_str_radix(size, 16).context("a chunk's size")?;
+            let mut chunk = vec![0; size + 2];
+            self.stream.read_exact(&mut chunk).context("a chunk")?;
+            ensure!(chunk.ends_with(b"\r\n"), "a chunk ends elsewhere");
+            body.extend_from_slice(&chunk[..size]);
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
     /// Everything up to the end of a response's head.
     ///
     /// # Errors

@@ -37,5 +37,5 @@ pub use date::Date;
 pub use head::{Content, Head, Method, Persistence, Version};
 pub use limits::Limits;
 pub use outgoing::Outgoing;
-pub use response::{Framing, Response, ServerTiming, continue_line};
+pub use response::{Framing, Response, ServerTiming, continue_line, last_chunk};
 pub use status::{Refusal, Status};

@@ -14,6 +14,8 @@ pub enum Framing {
     Length(u64),
     /// At an empty chunk. Outcome and times follow it as trailers.
     Chunked,
+    /// At an empty chunk, which nothing follows.
+    ChunkedAlone,
     /// When the connection is closed; for HTTP/1.0 clients only.
     UntilClose,
 }
@@ -107,6 +109,7 @@ impl Response<'_> {
             Framing::Chunked => {
                 head.text("\r\nTransfer-Encoding: chunked\r\nTrailer: luge-outcome, Server-Timing")
             }
+            Framing::ChunkedAlone => head.text("\r\nTransfer-Encoding: chunked"),
             Framing::UntilClose => head,
         };
     }
@@ -118,6 +121,11 @@ impl Response<'_> {
         end.text("\r\n");
         end.0
     }
+}
+
+/// What ends a chunked body that has no trailers.
+pub const fn last_chunk() -> &'static [u8] {
+    b"0\r\n\r\n"
 }
 
 /// The interim response that asks a waiting client for its body.

@@ -1,7 +1,9 @@
 //! Response heads as they go on the wire.
 #![allow(missing_docs)]
 
-use luge_http::{Date, Framing, Persistence, Response, ServerTiming, Status, continue_line};
+use luge_http::{
+    Date, Framing, Persistence, Response, ServerTiming, Status, continue_line, last_chunk,
+};
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("heads are ASCII here")
@@ -86,4 +88,18 @@ fn a_content_type_cannot_add_headers() {
 #[test]
 fn the_interim_response_is_a_status_line_alone() {
     assert_eq!(continue_line(), b"HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+#[test]
+fn a_page_in_parts_promises_no_trailers_and_brings_none() {
+    let response = Response {
+        framing: Framing::ChunkedAlone,
+        ..Response::text(Status::Ok, 0)
+    };
+    assert_eq!(
+        text(response.encode(0)),
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\
+         Connection: keep-alive\r\n\r\n"
+    );
+    assert_eq!(last_chunk(), b"0\r\n\r\n");
 }

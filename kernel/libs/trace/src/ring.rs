@@ -64,6 +64,17 @@ impl Ring {
         older.iter().chain(newer)
     }
 
+    /// The event with this number, counted from the first that there ever was, if it is not lost.
+    #[must_use]
+    pub fn get(&self, number: u64) -> Option<&Event> {
+        let place = usize::try_from(number.checked_sub(self.lost())?).ok()?;
+        let (newer, older) = self.events.split_at(self.oldest);
+        match place.checked_sub(older.len()) {
+            None => older.get(place),
+            Some(place) => newer.get(place),
+        }
+    }
+
     /// How many events there are.
     #[must_use]
     pub const fn len(&self) -> usize {

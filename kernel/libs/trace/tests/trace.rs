@@ -19,8 +19,18 @@ fn ring(room: usize, events: &[Event]) -> Ring {
 }
 
 fn written<'a>(ring: &'a Ring, name: &'a str) -> Value {
-    let text = Trace::new(ring, |_| Some(name)).to_string();
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    let (mut trace, mut text) = (Trace::new(ring), String::new());
+    while next(&mut trace, ring, name, &mut text) {}
+    parsed(&text)
+}
+
+fn next(trace: &mut Trace, ring: &Ring, name: &str, text: &mut String) -> bool {
+    let went_on = trace.write_next(text, ring, |_| Some(name));
+    went_on.expect("a string takes all")
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 /// The events of a trace, without those that name processes, as `PHASE NAME TIME PROCESS/THREAD`.
@@ -168,4 +178,59 @@ fn an_empty_trace_is_json_and_says_what_was_lost() {
     let trace = written(&ring(0, &[event(0, 1, Kind::Arrive)]), "fib").to_string();
     let trace: Value = serde_json::from_str(&trace).expect("JSON");
     assert_eq!(trace["otherData"]["lost"], 1);
+}
+
+#[test]
+fn an_event_is_found_by_its_number_until_it_is_lost() {
+    let events: Vec<_> = (0..10).map(|at| event(at, 1, Kind::Admit)).collect();
+    let ring = ring(4, &events);
+    let found: Vec<_> = (0..12).map(|number| ring.get(number).copied()).collect();
+    let kept = events.iter().map(|event| Some(*event)).skip(6);
+    let expected = [None; 6].into_iter().chain(kept).chain([None; 2]);
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_comes_while_a_trace_is_written_is_not_in_it() {
+    let mut ring = ring(16, &[event(1_000, 7, Kind::Arrive)]);
+    let (mut trace, mut text) = (Trace::new(&ring), String::new());
+    for _ in 0..10 {
+        ring.push(event(2_000, 8, Kind::Arrive));
+        if !next(&mut trace, &ring, "fib", &mut text) {
+            break;
+        }
+    }
+    assert_eq!(lines(&parsed(&text)), ["B fib #7 1.0 1/7"]);
+}
+
+#[test]
+fn a_trace_that_is_written_slower_than_the_ring_goes_on_is_whole_json_and_says_what_it_lost() {
+    let mut ring = ring(2, &[event(1_000, 7, Kind::Dispatch)]);
+    ring.push(event(2_000, 7, Kind::Preempt));
+    let (mut trace, mut text) = (Trace::new(&ring), String::new());
+    assert!(next(&mut trace, &ring, "fib", &mut text));
+    // The first of these is behind the trace's end, and takes the place of what was to be written.
+    for _ in 0..3 {
+        ring.push(event(3_000, 8, Kind::Dispatch));
+    }
+    while next(&mut trace, &ring, "fib", &mut text) {}
+    let trace = parsed(&text);
+    assert_eq!(lines(&trace), ["B fib #7 1.0 0/0"]);
+    assert_eq!(trace["otherData"]["lost"], 1);
+}
+
+#[test]
+fn a_turn_whose_end_was_lost_ends_where_the_trace_goes_on() {
+    let mut ring = ring(3, &[event(1_000, 7, Kind::Dispatch)]);
+    ring.push(event(2_000, 7, Kind::Preempt));
+    ring.push(event(3_000, 8, Kind::Dispatch));
+    let (mut trace, mut text) = (Trace::new(&ring), String::new());
+    assert!(next(&mut trace, &ring, "fib", &mut text));
+    ring.push(event(4_000, 8, Kind::Finish));
+    ring.push(event(5_000, 9, Kind::Arrive));
+    while next(&mut trace, &ring, "fib", &mut text) {}
+    assert_eq!(
+        lines(&parsed(&text)),
+        ["B fib #7 1.0 0/0", "E fib #7 3.0 0/0", "B fib #8 3.0 0/0"]
+    );
 }

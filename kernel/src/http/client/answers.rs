@@ -1,0 +1,113 @@
+//! What the host itself answers.
+
+use alloc::format;
+use alloc::string::String;
+
+use luge_http::{Head, Method, Persistence, Refusal, Response, Status};
+
+use super::super::pages::{Found, Page};
+use super::super::writing::{Part, Writing};
+use super::super::{Surroundings, count_host_answer};
+use super::{Client, Fate, Moved, Phase};
+
+impl Client {
+    /// One of the host's own pages.
+    pub(super) fn page(&mut self, found: Found, head: &Head, around: &Surroundings<'_>) -> Moved {
+        self.persistence = self.connection.decline();
+        match found {
+            Found::Page(page) => self.short_page(page, head.method == Method::Head, around),
+            Found::Text(kind, text) => {
+                let writing = Writing::new(text, kind, head, self.persistence, around.turns);
+                self.phase = Phase::Writing(writing);
+                Moved::On
+            }
+        }
+    }
+
+    fn short_page(&mut self, page: Page, is_head: bool, around: &Surroundings<'_>) -> Moved {
+        count_host_answer(page.status);
+        let response = Response {
+            content_type: page.content_type,
+            ..self.host_response(page.status, &page.text, around)
+        };
+        self.send(response, if is_head { String::new() } else { page.text })
+    }
+
+    /// Writes a part of a page, if it is its turn.
+    pub(super) fn write(&mut self, mut writing: Writing, around: &Surroundings<'_>) -> Moved {
+        if !writing.may_go_on(&self.outgoing, around.turns) {
+            self.phase = Phase::Writing(writing);
+            return Moved::Not;
+        }
+        match writing.go_on(&mut self.outgoing, around.table, around.date) {
+            Part::More => {
+                self.phase = Phase::Writing(writing);
+                Moved::On
+            }
+            Part::Last(persistence) => {
+                self.persistence = persistence;
+                self.phase = Phase::Sending;
+                Moved::On
+            }
+            Part::NoMemory => {
+                let text = String::from("there is no memory for the page now\n");
+                self.answer(Status::ServiceUnavailable, text, false, around)
+            }
+            Part::Broken => Moved::Out(Fate::Abort),
+        }
+    }
+
+    pub(super) fn not_allowed(&mut self, allow: &'static str, around: &Surroundings<'_>) -> Moved {
+        let persistence = self.connection.decline();
+        count_host_answer(Status::MethodNotAllowed);
+        let text = format!("405 Method Not Allowed: only {allow}\n");
+        let response = Response {
+            persistence,
+            allow: Some(allow),
+            date: around.date,
+            ..Response::text(Status::MethodNotAllowed, text.len())
+        };
+        self.send(response, text)
+    }
+
+    pub(super) fn refuse(&mut self, refusal: Refusal, around: &Surroundings<'_>) -> Moved {
+        self.persistence = Persistence::Close;
+        let text = format!("{}: {}\n", refusal.status, refusal.detail);
+        self.answer(refusal.status, text, false, around)
+    }
+
+    /// Answers with a text of the host's.
+    pub(super) fn answer(
+        &mut self,
+        status: Status,
+        text: String,
+        is_head: bool,
+        around: &Surroundings<'_>,
+    ) -> Moved {
+        count_host_answer(status);
+        let response = self.host_response(status, &text, around);
+        self.send(response, if is_head { String::new() } else { text })
+    }
+
+    pub(super) fn host_response(
+        &self,
+        status: Status,
+        text: &str,
+        around: &Surroundings<'_>,
+    ) -> Response<'static> {
+        Response {
+            persistence: self.persistence,
+            retry_after_s: (status == Status::ServiceUnavailable).then_some(1),
+            date: around.date,
+            ..Response::text(status, text.len())
+        }
+    }
+
+    pub(super) fn send(&mut self, response: Response<'_>, text: String) -> Moved {
+        self.persistence = response.persistence;
+        self.outgoing.push(response.encode(0));
+        self.outgoing.push(text.into_bytes());
+        self.phase = Phase::Sending;
+        Moved::On
+    }
+}
