@@ -11,7 +11,7 @@ use heapless::Vec;
 use crate::range::{PAGE, PhysRange};
 use crate::start_info::{u32_at, u64_at};
 
-/// The length of one `hvm_memmap_table_entry`.
+/// The length of one `hvm_memmap_table_entry`, in bytes.
 pub const RECORD_LEN: u64 = 24;
 
 /// Physical addresses have 52 bits at most (SDM Vol. 3A, "Paging and Memory Typing").

@@ -33,7 +33,7 @@ use crate::start_info::{REACH, WRITABLE_FROM};
 /// The most mappings of a plan: memory, its split around the module, segments, and the rest.
 pub const MAX_MAPPINGS: usize = MAX_RECORDS + MAX_SEGMENTS + 8;
 
-/// Where the memory regions lie behind the start of `BootInfo`.
+/// Where the memory regions lie behind the start of `BootInfo`, in bytes.
 pub const REGIONS_OFFSET: u64 =
     size_of::<BootInfo>().next_multiple_of(align_of::<MemoryRegion>()) as u64;
 

@@ -12,10 +12,10 @@ use crate::range::PhysRange;
 /// The first word of `hvm_start_info`: "xEn3" with the top bit of the E set.
 pub const MAGIC: u32 = 0x336e_c578;
 
-/// The length of `hvm_start_info` with a memory map, which version 1 brought.
+/// The length of `hvm_start_info` with a memory map, which version 1 brought, in bytes.
 pub const START_INFO_LEN: u64 = 56;
 
-/// The length of one `hvm_modlist_entry`.
+/// The length of one `hvm_modlist_entry`, in bytes.
 pub const MODULE_LEN: u64 = 32;
 
 /// The loader reads what lies below this address; QEMU puts all of it there.
@@ -24,7 +24,7 @@ pub const REACH: u64 = 1 << 32;
 /// The loader writes from this address on: its own code and what the firmware left lie below.
 pub const WRITABLE_FROM: u64 = 2 << 20;
 
-/// The longest command line, its NUL not counted.
+/// The longest command line in bytes, its NUL not counted.
 pub const MAX_COMMAND_LINE: u64 = 16 * 1024;
 
 /// Which record a [`StartInfoError`] speaks of.

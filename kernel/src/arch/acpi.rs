@@ -1,6 +1,7 @@
 //! What the firmware's ACPI tables say: where the interrupt controllers are and how to power off.
 //!
-//! Only the static tables are read, once, at boot; no AML is run. The `acpi` crate walks them.
+//! Only the static tables are read, once, at boot; no AML is run. The `acpi` crate walks them: ACPI 6.4,
+//! "Multiple APIC Description Table (MADT)" and "Fixed ACPI Description Table (FADT)".
 
 use acpi::sdt::fadt::Fadt;
 use acpi::sdt::madt::{Madt, MadtEntry};

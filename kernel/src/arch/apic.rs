@@ -12,8 +12,10 @@ use x86_64::registers::model_specific::Msr;
 
 use super::{cpu, interrupts, time};
 
+/// SDM Vol. 3A, "Local APIC Status and Location": `IA32_APIC_BASE`, and its enable bit.
 const APIC_BASE_MSR: u32 = 0x1b;
 const APIC_BASE_ENABLE: u64 = 1 << 11;
+/// SDM Vol. 3A, "TSC-Deadline Mode": `IA32_TSC_DEADLINE`.
 const TSC_DEADLINE_MSR: u32 = 0x6e0;
 
 /// Local APIC register offsets, SDM Vol. 3A, "Local APIC Register Address Map".
@@ -31,10 +33,12 @@ mod local {
     pub const DIVIDE: u64 = 0x3e0;
 }
 
+/// Bits of those registers. SDM Vol. 3A, "Spurious Interrupt" (the first), "Local Vector Table" and "APIC Timer".
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const MASKED: u32 = 1 << 16;
 const TIMER_TSC_DEADLINE: u32 = 0b10 << 17;
 const DIVIDE_BY_1: u32 = 0b1011;
+/// Of a redirection entry: 82093AA data sheet, "I/O Redirection Table Registers".
 const LEVEL_TRIGGERED: u32 = 1 << 15;
 
 /// Where the registers are mapped; 0 before [`init`].

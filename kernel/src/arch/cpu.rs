@@ -1,4 +1,6 @@
 //! What the processor can do, and the control bits that the kernel wants.
+//!
+//! The bits are those of SDM Vol. 3A, "Control Registers" and "Extended Feature Enable Register".
 
 use core::arch::asm;
 

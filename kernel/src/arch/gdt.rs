@@ -1,7 +1,7 @@
 //! Segments, the task state segment, and the stacks that faults arrive on.
 //!
-//! Every kind of fault has an interrupt stack of its own (IST), with an unmapped guard page below
-//! it: a fault can then be handled whatever the interrupted stack looks like, and a fault inside a
+//! Every kind of fault has an interrupt stack of its own (SDM Vol. 3A, "Interrupt Stack Table"), with an unmapped
+//! guard below it: a fault can then be handled whatever the interrupted stack looks like, and a fault inside a
 //! handler cannot overwrite the frame of the outer one. The timer and devices have none, since they
 //! switch away instead of returning, which does not compose with a shared stack.
 //!

@@ -229,7 +229,8 @@ fn sample() -> Sample {
         .1
 }
 
-/// The 8254 programmable interval timer, channel 0.
+/// The 8254 programmable interval timer, channel 0. 8254 data sheet, "Control Word Format" and "Counter Latch
+/// Command".
 mod pit {
     use super::Port;
 
@@ -261,7 +262,7 @@ mod pit {
     }
 }
 
-/// The MC146818 real-time clock.
+/// The MC146818 real-time clock. MC146818 data sheet, "Register A" and "Register B".
 mod wall_clock {
     use super::Port;
 

@@ -66,6 +66,9 @@ impl<S: Sectors> Reader<S> {
     }
 
     /// Fills `into` with the bytes from `start` on.
+    ///
+    /// # Errors
+    /// [`ReadError`]: they are not all on the device, or the device failed.
     pub fn read_bytes(&mut self, start: u64, into: &mut [u8]) -> Result<(), ReadError> {
         self.check(start, into.len())?;
         let (mut at, mut rest) = (start, into);

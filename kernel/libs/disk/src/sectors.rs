@@ -15,6 +15,9 @@ pub trait Sectors {
     ///
     /// Callers ask for at least one sector, for a multiple of [`SECTOR_BYTES`], and for no sector
     /// past the last.
+    ///
+    /// # Errors
+    /// [`Fault`]; what is in `into` then means nothing.
     fn read(&mut self, first: u64, into: &mut [u8]) -> Result<(), Fault>;
 }
 

@@ -100,6 +100,9 @@ pub enum FileError {
 
 impl Volume {
     /// Opens the file system of a device.
+    ///
+    /// # Errors
+    /// [`OpenError`]: there is none, or it is damaged, or wants more memory or disk than there is.
     pub fn open(device: impl Sectors + 'static) -> Result<Volume, OpenError> {
         let mut reader = Reader::new(device);
         let block_bytes = superblock::check(&mut reader)?;
@@ -184,6 +187,9 @@ impl Volume {
 
     /// Names of the regular files in the top folder, in order. Names that are no text are left out:
     /// no spec can name such a file.
+    ///
+    /// # Errors
+    /// [`FileError::TooManyFiles`] beyond [`MOST_FILES`], and what else may be wrong with the folder.
     pub fn files(&self) -> Result<Vec<String>, FileError> {
         let mut names = Vec::new();
         for (index, entry) in self.files.read_dir("/").map_err(file_error)?.enumerate() {
@@ -202,6 +208,10 @@ impl Volume {
     }
 
     /// All of a file, if it is at most `most` bytes long. `path` is relative to the top folder.
+    ///
+    /// # Errors
+    /// [`FileError::TooLong`], [`FileError::NoMemory`] if there is no room for all of it, and what else may be
+    /// wrong with the file.
     pub fn read(&self, path: &str, most: u64) -> Result<Vec<u8>, FileError> {
         let mut file = self.open_file(path)?;
         let length = file.metadata().len();

@@ -34,6 +34,9 @@ const LONGEST_NAME: usize = 255;
 impl ModulePath {
     /// Checks a path as it stands in a spec. `.` and empty parts are dropped, and `.wasm.so`, the
     /// name of what Sledge makes of a module, becomes `.wasm`.
+    ///
+    /// # Errors
+    /// [`PathProblem`]: no file of a disk can be meant by it.
     pub fn new(path: &str) -> Result<Self, PathProblem> {
         let mut normal = normal(path)?;
         if normal.ends_with(".wasm.so") {
@@ -56,6 +59,9 @@ impl FolderPath {
     pub const LARGEST_FILE: u64 = 256 << 20;
 
     /// Checks a path as it stands in a spec. `.` and empty parts are dropped.
+    ///
+    /// # Errors
+    /// [`PathProblem`]: no folder of a disk can be meant by it.
     pub fn new(path: &str) -> Result<Self, PathProblem> {
         normal(path).map(FolderPath)
     }

@@ -35,8 +35,10 @@ const NAME: &str = "a name, without control characters";
 impl Spec {
     /// Reads a spec. `file` is its name as errors and warnings show it.
     ///
-    /// Fails with the first thing that is wrong; the table in the crate's documentation says what
-    /// is right. What has no effect comes back as warnings.
+    /// The table in the crate's documentation says what is right. What has no effect comes back as warnings.
+    ///
+    /// # Errors
+    /// [`SpecError`]: the first thing that is wrong, with its place.
     pub fn parse(file: &str, text: &[u8]) -> Result<(Spec, Vec<Warning>), SpecError> {
         let (source, root) = Source::open(file, text)?;
         let mut reader = Reader {
