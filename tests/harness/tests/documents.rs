@@ -83,16 +83,39 @@ fn is_path(quoted: &str) -> bool {
     quoted.chars().all(is_plain) && is_ours && !is_other
 }
 
+/// What a heading is called in links, as GitHub makes it: lower-case letters, digits, and `-` for blanks.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Whether the document at `path` has a heading of this name.
+fn has_heading(path: &Path, name: &str) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(anchor).any(|heading| heading == name)
+}
+
 #[test]
-fn every_link_of_a_document_leads_to_a_file() {
+fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
     let mut wrong = Vec::new();
     for (path, text) in documents() {
-        let folder = root().join(&path).parent().map(Path::to_path_buf);
-        let folder = folder.expect("a file is in a folder");
+        let document = root().join(&path);
+        let folder = document.parent().expect("a file is in a folder");
         for link in text.split("](").skip(1) {
-            let link = link.split([')', '#']).next().unwrap_or_default();
-            let is_here = !link.contains("://") && !link.is_empty();
-            if is_here && !folder.join(link).exists() {
+            let link = link.split(')').next().unwrap_or_default();
+            if link.contains("://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => document.clone(),
+                file => folder.join(file),
+            };
+            if !target.exists() || !heading.is_empty() && !has_heading(&target, heading) {
                 wrong.push(format!("{path}: {link}"));
             }
         }
