@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use luge_boot_info::exit::ExitCode;
+
 /// What a name of a file that is ours ends with.
 const ENDINGS: [&str; 8] = ["rs", "md", "py", "sh", "toml", "ld", "json", "svg"];
 
@@ -183,6 +185,16 @@ fn decisions_are_numbered_without_gaps_and_say_why_and_why_not_otherwise() {
         assert!(text.starts_with(&format!("# {number}. ")), "{path}: title");
         let sections = text.lines().filter_map(|line| line.strip_prefix("## "));
         assert_eq!(sections.collect::<Vec<_>>(), SECTIONS, "{path}");
+    }
+}
+
+#[test]
+fn every_exit_code_stands_in_the_way_of_a_trap() {
+    let document = text("kernel/docs/trap-path.md");
+    for code in ExitCode::ALL {
+        let (status, value) = (code.qemu_status(), code.value());
+        let row = format!("\n| {status} | {value:#x} | ");
+        assert!(document.contains(&row), "{code:?}: {row}");
     }
 }
 
