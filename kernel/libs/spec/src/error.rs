@@ -64,6 +64,13 @@ pub enum Label {
 pub enum Problem {
     /// The file is not text.
     NotUtf8,
+    /// The text is longer than it may be, in bytes.
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
     /// The file is not JSON; what the JSON reader says.
     Syntax(String),
     /// The outermost value is not an array.
@@ -217,6 +224,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::NotUtf8 => f.write_str("not text in UTF-8"),
+            Problem::TooLong { bytes, most } => {
+                write!(f, "{bytes} bytes long, and {most} are the most")
+            }
             Problem::Syntax(what) => write!(f, "not JSON: {what}"),
             Problem::NotAnArray(found) => {
                 write!(f, "the spec must be an array of tenants, not {found}")

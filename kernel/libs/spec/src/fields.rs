@@ -33,7 +33,7 @@ impl<'s, 'a> Fields<'s, 'a> {
         if let Some(entry) = entries.iter().find(|e| !known.contains(&e.key.as_str())) {
             let nearest = nearest(&entry.key, known);
             let problem = Problem::UnknownKey {
-                key: entry.key.clone(),
+                key: shown(&entry.key),
                 place,
                 nearest,
             };
@@ -183,6 +183,14 @@ impl<'s, 'a> Fields<'s, 'a> {
     }
 }
 
+/// How much of a key an error shows, in characters: far more than any known key has.
+const SHOWN: usize = 100;
+
+/// A key as an error shows it.
+pub fn shown(key: &str) -> String {
+    key.chars().take(SHOWN).collect()
+}
+
 /// A value as an error shows it.
 pub fn found(value: Value<'_>) -> Found {
     Found::new(value.kind(), value.raw)
@@ -199,7 +207,7 @@ pub fn refuse_duplicates(
             continue;
         };
         let problem = Problem::DuplicateKey {
-            key: entry.key.clone(),
+            key: shown(&entry.key),
             place: place.clone(),
             first_line: source.position(first.offset).line,
         };

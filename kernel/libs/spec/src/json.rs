@@ -9,8 +9,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Position, Problem, SpecError};
@@ -19,6 +18,7 @@ use crate::error::{Position, Problem, SpecError};
 pub struct Source<'a> {
     file: &'a str,
     text: &'a str,
+    most_entries: usize,
 }
 
 /// A value somewhere in the text. Its syntax is right.
@@ -62,20 +62,35 @@ impl<'a> Source<'a> {
             Ok(text) => (text, None),
             Err(error) => ("", Some(error.valid_up_to())),
         };
-        let source = Source { file, text };
+        let of = |text| Source {
+            file,
+            text,
+            most_entries: usize::MAX,
+        };
+        let source = of(text);
         if let Some(end) = valid {
             let good = core::str::from_utf8(&bytes[..end]).unwrap_or_default();
-            return Err(Source { file, text: good }.error(end, Problem::NotUtf8));
+            return Err(of(good).error(end, Problem::NotUtf8));
         }
         let root: &RawValue = serde_json::from_str(text).map_err(|e| source.syntax(&e))?;
         let root = source.value(root);
         Ok((source, root))
     }
 
+    /// Takes objects with so many entries at most.
+    pub fn with_most_entries(self, most_entries: usize) -> Self {
+        Source {
+            most_entries,
+            ..self
+        }
+    }
+
     /// The entries of an object, in order, keys given twice included.
     pub fn entries(&self, object: Value<'a>) -> Result<Vec<Entry<'a>>, SpecError> {
         let broken = |e| self.error(object.offset, Problem::Syntax(describe(&e)));
-        let Entries(entries) = serde_json::from_str(object.raw).map_err(broken)?;
+        let mut reader = serde_json::Deserializer::from_str(object.raw);
+        let entries = reader.deserialize_map(Entries(self.most_entries));
+        let entries = entries.map_err(broken)?;
         let entry = |(key, value): (&'a RawValue, &'a RawValue)| {
             let key = self.value(key);
             Ok(Entry {
@@ -157,19 +172,11 @@ fn describe(error: &serde_json::Error) -> String {
     text.strip_suffix(&place).unwrap_or(&text).to_owned()
 }
 
-/// An object's keys and values as slices of the text.
-struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+/// Reads an object's keys and values as slices of the text; so many at most.
+struct Entries(usize);
 
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-struct Collect;
-
-impl<'de> Visitor<'de> for Collect {
-    type Value = Entries<'de>;
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(&'de RawValue, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -178,8 +185,11 @@ impl<'de> Visitor<'de> for Collect {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = map.next_entry()? {
+            if entries.len() == self.0 {
+                return Err(M::Error::custom(format_args!("more than {} keys", self.0)));
+            }
             entries.push(entry);
         }
-        Ok(Entries(entries))
+        Ok(entries)
     }
 }

@@ -670,33 +670,3 @@ fn no_cut_or_flipped_spec_makes_the_reader_panic() {
         }
     }
 }
-
-#[test]
-fn a_route_that_is_deployed_is_described_by_the_keys_that_are_not_about_the_disk() {
-    let deployed = |path: &str, text: &str| {
-        Route::deployed("gwu", path, "luge-route", text.as_bytes()).map_err(|why| why.to_string())
-    };
-    let plain = deployed("/a", "{}").unwrap();
-    assert_eq!(plain, Route::new("/a".into(), plain.module.clone()));
-    let text = r#"{"relative-deadline-us": 5, "max-memory": 131072, "environ": {"A": "b"}}"#;
-    let route = deployed("/a/b", text).unwrap();
-    assert_eq!(
-        (route.relative_deadline_us, route.limits.memory),
-        (5, 131_072)
-    );
-    assert_eq!(route.environ, [("A".to_owned(), "b".to_owned())]);
-    for (path, text, said) in [
-        ("/a", "[]", "luge-route:1:1: route \"/a\" of tenant \"gwu\""),
-        ("/a", "{", "luge-route:1:"),
-        ("/a", r#"{"path": "x"}"#, "luge-route:1:2: "),
-        ("/a", r#"{"folder": "x"}"#, "luge-route:1:2: "),
-        ("/a", r#"{"engine": "wasmtime"}"#, "luge-route:1:2: "),
-        ("/a", r#"{"max-memory": 1}"#, "131072 to 4294967296, not 1"),
-        ("/healthz", "{}", "is one of the host's own pages"),
-        ("/admin/functions/x", "{}", "is one of the host's own pages"),
-        ("a b", "{}", "a path from"),
-    ] {
-        let why = deployed(path, text).unwrap_err();
-        assert!(why.contains(said), "{path} {text}: {why}");
-    }
-}

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::{COUNT, DURATION_US, Reader};
-use crate::error::{Expected, Label, Place, Problem, SpecError};
-use crate::fields::{Fields, found, refuse_duplicates};
+use crate::error::{Expected, Label, Place, Position, Problem, SpecError};
+use crate::fields::{Fields, found, refuse_duplicates, shown};
 use crate::json::{Entry, Kind, Source, Value};
 use crate::model::{Engine, Limits, OnMiss, Route};
 use crate::module_path::{FolderPath, ModulePath, PathProblem};
@@ -60,6 +60,13 @@ const SETTING_KEYS: [&str; 14] = [
     "environ",
 ];
 const DEADLINE: &str = "relative-deadline-us";
+
+/// The longest text of settings, in bytes, and the most keys of an object in it. So all that is made of it, errors
+/// included, lies in pieces of less than 16 KiB: whoever deploys does so while guests may hold all memory.
+const LONGEST_SETTINGS: usize = 4 << 10;
+const MOST_KEYS: usize = 128;
+/// How much of a path an error shows, in characters.
+const SHOWN_PATH: usize = 200;
 
 /// Numbers for Sledge's prediction of execution times; checked, then dropped.
 const MODEL_KEYS: [&str; 5] = [
@@ -188,14 +195,18 @@ impl Route {
         source: &str,
         text: &[u8],
     ) -> Result<Route, SpecError> {
+        if text.len() > LONGEST_SETTINGS {
+            return Err(too_long(source, text.len()));
+        }
         let (source, root) = Source::open(source, text)?;
+        let source = source.with_most_entries(MOST_KEYS);
         let mut reader = Reader {
             source: &source,
             noted: Vec::new(),
             warnings: Vec::new(),
         };
         let place = Place::Route(
-            Label::Name(path.into()),
+            Label::Name(path.chars().take(SHOWN_PATH).collect()),
             Box::new(Place::Tenant(Label::Name(tenant.into()))),
         );
         if root.kind() != Kind::Object {
@@ -212,6 +223,16 @@ impl Route {
         reader.set(&mut route, &fields)?;
         Ok(route)
     }
+}
+
+fn too_long(source: &str, bytes: usize) -> SpecError {
+    let beginning = Position {
+        file: source.into(),
+        line: 1,
+        column: 1,
+    };
+    let most = LONGEST_SETTINGS;
+    SpecError::new(beginning, Problem::TooLong { bytes, most })
 }
 
 fn on_miss(fields: &Fields) -> Result<OnMiss, SpecError> {
@@ -316,7 +337,7 @@ fn variable(
 ) -> Result<(String, String), SpecError> {
     let refuse = |offset, expected| {
         let problem = Problem::BadValue {
-            key: key.clone(),
+            key: shown(&key),
             place: place.clone(),
             expected: Expected::Words(expected),
             found: found(value),
