@@ -16,6 +16,7 @@ scenarios![
     a_replay_has_the_same_figures_every_time,
     reserved_work_takes_as_long_beside_a_flood_as_alone,
     work_beyond_its_booking_is_done_beside_a_flood_of_booked_work,
+    work_a_little_beyond_its_booking_does_not_wait_for_endless_loops,
     the_time_that_is_charged_is_the_time_that_passes,
     interrupts_for_others_are_not_charged,
     what_could_not_be_done_in_time_is_429_unless_admission_is_off,
@@ -198,6 +199,46 @@ fn work_beyond_its_booking_is_done_beside_a_flood_of_booked_work(lab: &Lab) -> R
         report.counts["/short"].refused > 100,
         "the flood was none: {:?}",
         report.counts
+    );
+    Ok(())
+}
+
+/// Three loops and then six requests that take about two milliseconds more than can be booked for them, all just
+/// beyond their bookings when a flood begins. The loops came first and have the earlier deadlines.
+fn work_a_little_beyond_its_booking_does_not_wait_for_endless_loops(lab: &Lab) -> Result<()> {
+    const LOOPS: u64 = 3;
+    const SLIGHT: u64 = 6;
+    const ARRIVAL_US: u64 = 100_000;
+    /// What is booked in all for an estimate that is much too short.
+    const fn booked_us(estimate_us: u64) -> u64 {
+        estimate_us + estimate_us / 32 + 20 + 20_000
+    }
+    let estimate_us = cpu_us(lab, LONG)? - 22_000;
+    let routes = [
+        fib("short", 5_000, 300),
+        fib("endless", 2_000_000, 1_000),
+        fib("long", 2_050_000, estimate_us),
+    ];
+    let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
+    // The first ones pay for what is made once.
+    replay.client(0, 20, SHORT);
+    (0..LOOPS).for_each(|_| replay.client(ARRIVAL_US, 1, "/endless 45"));
+    (0..SLIGHT).for_each(|_| replay.client(ARRIVAL_US, 1, LONG));
+    // Meanwhile 2 % go to those that are beyond their bookings already, and some to the kernel.
+    let booked_us = LOOPS * booked_us(1_000) + SLIGHT * booked_us(estimate_us);
+    let flood_us = ARRIVAL_US + booked_us + booked_us / 20;
+    for start in (flood_us..2_200_000).step_by(500) {
+        replay.client(start, 2, SHORT);
+    }
+    let report = replay.play(lab, "")?;
+    let late: Vec<_> = report.of("/long").filter(|r| r.is_missed()).collect();
+    ensure!(late.is_empty(), "{} are late: {late:?}", late.len());
+    let beside = |r: &Request| r.arrived_us + r.took_us > flood_us + 10_000;
+    ensure!(
+        report.of("/long").any(beside) && report.of("/endless").all(Request::is_missed),
+        "not beside a flood and loops: {:?}, {:?}",
+        report.of("/long").collect::<Vec<_>>(),
+        report.of("/endless").collect::<Vec<_>>()
     );
     Ok(())
 }

@@ -27,8 +27,8 @@ pub const SHARED: Group = Group(0);
 const REST: Group = Group(1);
 /// What they have of the CPU in any case, and how often, in nanoseconds: otherwise a request that runs a
 /// little over its booking would wait for as long as there is promised work.
-const REST_BUDGET_NS: u64 = 400_000;
-const REST_PERIOD_NS: u64 = 20_000_000;
+const REST_BUDGET_NS: u64 = 100_000;
+const REST_PERIOD_NS: u64 = 5_000_000;
 
 /// How a task comes into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl Ready {
             self.turns += 1;
             standing.take_turn(self.turns);
         }
-        let key = standing.key(self.settings.policy);
+        let key = standing.key(self.settings.policy, now_ns);
         let group = &mut self.groups[lane.0];
         if comes && group.is_idle() {
             group.wake(now_ns);

@@ -1,15 +1,24 @@
 //! Slices: what keeps a task that runs on and on from holding up those that do not.
 //!
 //! Under plain EDF a task past its deadline is the most urgent of all, for ever. Here a task runs in
-//! slices. The first is what was booked for it, and in that time its place is that of its deadline.
-//! Beyond it, it has no promise any more and comes after all that have one; each further slice that it
-//! uses up moves its deadline for the queue back, as a constant-bandwidth server's does (Abeni and
-//! Buttazzo, "Integrating Multimedia Applications in Hard Real-Time Systems", RTSS 1998): the first time
-//! by five slices, then by twice as much each time. A task that needs a little more than a slice falls
-//! behind a little, one that never ends falls behind everything soon.
+//! slices. If something was booked for it, that is the first, and in that time its place is that of its deadline.
+//!
+//! *Beyond its booking* it has no promise any more and comes after all that have one. Among its like, its place is
+//! then the moment at which it came there, moved back by [`AGING`] times what it has run since: who is least beyond
+//! comes first, so that one that needs a little more does not wait for one that never ends; and whoever waits
+//! comes first in the end, since those that come later begin later.
+//!
+//! Of a task *without a booking*, each slice that it uses up moves its deadline for the queue back, as a
+//! constant-bandwidth server's does (Abeni and Buttazzo, "Integrating Multimedia Applications in Hard Real-Time
+//! Systems", RTSS 1998): the first time by five slices, then by twice as much each time. A task that needs a
+//! little more than a slice falls behind a little, one that never ends falls behind everything soon.
 
 /// The first postponement, in slices: a task that uses no more than every fifth moment keeps up.
 const FIRST: u64 = 5;
+
+/// By how much its own time moves a task back that is beyond its booking: a millisecond counts as a second of
+/// waiting. So twenty that never end, which share the 2 % that are theirs, fall behind newcomers all the same.
+const AGING: u64 = 1_000;
 
 /// A task's place in time: its deadline in the queue and what is left of its slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +28,24 @@ pub struct Slice {
     left_ns: u64,
     postponement_ns: u64,
     is_booked: bool,
+    beyond: Option<Beyond>,
+}
+
+/// A task that has used up its booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Beyond {
+    /// When it was queued first since then; [`Beyond::NOT_YET`] until it is.
+    since_ns: u64,
+    /// CPU time that it has had since.
+    over_ns: u64,
+}
+
+impl Beyond {
+    const NOT_YET: u64 = u64::MAX;
+    const BEGIN: Self = Self {
+        since_ns: Self::NOT_YET,
+        over_ns: 0,
+    };
 }
 
 impl Slice {
@@ -38,6 +65,7 @@ impl Slice {
             left_ns: length_ns,
             postponement_ns: length_ns.saturating_mul(FIRST),
             is_booked: false,
+            beyond: None,
         }
     }
 
@@ -63,6 +91,18 @@ impl Slice {
         self.is_booked
     }
 
+    /// The task is queued now. What it is ordered by, among those that have a booking or those that have none.
+    pub(crate) const fn queued(&mut self, now_ns: u64) -> u64 {
+        let Some(beyond) = &mut self.beyond else {
+            return self.deadline_ns;
+        };
+        if beyond.since_ns == Beyond::NOT_YET {
+            beyond.since_ns = now_ns;
+        }
+        let moved_ns = beyond.over_ns.saturating_mul(AGING);
+        beyond.since_ns.saturating_add(moved_ns)
+    }
+
     /// CPU time after which the task's place changes, in nanoseconds.
     #[must_use]
     pub const fn left_ns(&self) -> u64 {
@@ -71,6 +111,14 @@ impl Slice {
 
     /// Charges `ran_ns` of CPU time.
     pub const fn charge(&mut self, mut ran_ns: u64) {
+        if self.is_booked && ran_ns >= self.left_ns {
+            ran_ns -= self.left_ns;
+            self.exceed();
+        }
+        if let Some(beyond) = &mut self.beyond {
+            beyond.over_ns = beyond.over_ns.saturating_add(ran_ns);
+            return;
+        }
         while ran_ns >= self.left_ns && self.deadline_ns < u64::MAX {
             ran_ns -= self.left_ns;
             self.end();
@@ -80,26 +128,35 @@ impl Slice {
 
     /// The task has missed its deadline and goes on: it has no promise any more.
     pub const fn miss(&mut self) {
-        self.end();
-        self.is_booked = false;
+        if self.is_booked {
+            self.exceed();
+        } else if self.beyond.is_none() {
+            self.end();
+        }
     }
 
-    /// The booking that was used up is longer by `more_ns`. False if the task has fallen behind already.
+    /// The booking that was used up is longer by `more_ns`. False if there was none, or if the task has fallen
+    /// behind by a slice already.
     pub const fn extend(&mut self, more_ns: u64) -> bool {
-        if self.is_booked || self.postponement_ns > self.length_ns.saturating_mul(FIRST) {
-            return false;
+        match self.beyond {
+            Some(Beyond { over_ns, .. }) if over_ns < self.length_ns => {}
+            _ => return false,
         }
+        self.beyond = None;
         self.left_ns = more_ns;
         self.is_booked = true;
         true
     }
 
+    /// Its booking is over.
+    const fn exceed(&mut self) {
+        self.is_booked = false;
+        self.left_ns = self.length_ns;
+        self.beyond = Some(Beyond::BEGIN);
+    }
+
     const fn end(&mut self) {
         self.left_ns = self.length_ns;
-        if self.is_booked {
-            self.is_booked = false;
-            return;
-        }
         self.deadline_ns = self.deadline_ns.saturating_add(self.postponement_ns);
         self.postponement_ns = self.postponement_ns.saturating_mul(2);
     }
@@ -144,13 +201,22 @@ mod tests {
     }
 
     #[test]
-    fn beyond_its_booking_it_has_none_and_then_falls_behind() {
+    fn beyond_its_booking_its_place_is_the_moment_of_that_and_moves_back_with_what_it_runs() {
         let mut slice = Slice::booked(1_000, 320, 50);
+        assert_eq!(slice.queued(7), 1_000);
         slice.charge(320);
         assert!(!slice.is_booked());
-        assert_eq!(slice.deadline_ns(), 1_000);
-        slice.charge(50);
-        assert_eq!(slice.deadline_ns(), 1_250);
+        assert_eq!(slice.queued(400), 400);
+        slice.charge(3);
+        assert_eq!(slice.queued(500), 3_400);
+        assert_eq!(slice.deadline_ns(), 1_000, "for whoever looks at it");
+    }
+
+    #[test]
+    fn what_runs_beyond_its_booking_in_the_same_turn_counts() {
+        let mut slice = Slice::booked(1_000, 320, 50);
+        slice.charge(325);
+        assert_eq!(slice.queued(400), 5_400);
     }
 
     #[test]
@@ -161,7 +227,14 @@ mod tests {
         assert!(slice.is_booked() && slice.deadline_ns() == 1_000);
         slice.charge(20);
         assert!(!slice.is_booked());
+        assert_eq!(slice.queued(900), 900, "it begins anew");
         slice.charge(50);
+        assert!(!slice.extend(20));
+    }
+
+    #[test]
+    fn a_booking_that_never_was_cannot_be_longer() {
+        let mut slice = Slice::new(1_000, 50);
         assert!(!slice.extend(20));
     }
 
@@ -170,6 +243,11 @@ mod tests {
         let mut slice = Slice::booked(1_000, 300, 50);
         slice.miss();
         assert!(!slice.is_booked());
+        assert_eq!(slice.queued(1_000), 1_000);
+        slice.charge(2);
+        slice.miss();
+        assert_eq!(slice.queued(1_100), 3_000);
+        let mut slice = Slice::new(1_000, 50);
         slice.miss();
         assert_eq!(slice.deadline_ns(), 1_250);
     }

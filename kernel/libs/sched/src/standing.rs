@@ -127,13 +127,13 @@ impl Standing {
         self.turn_used_ns >= settings.quantum_ns
     }
 
-    /// What a queue orders it by.
-    pub(crate) fn key(&self, policy: Policy) -> u64 {
+    /// What a queue orders it by that it comes into now.
+    pub(crate) fn key(&mut self, policy: Policy, now_ns: u64) -> u64 {
         match policy {
             Policy::EarliestDeadline if self.slice.is_booked() => {
                 self.slice.deadline_ns().min(LAST)
             }
-            Policy::EarliestDeadline => UNPROMISED | self.slice.deadline_ns().min(LAST),
+            Policy::EarliestDeadline => UNPROMISED | self.slice.queued(now_ns).min(LAST),
             Policy::FirstIn => 0,
             Policy::ShortestJob => self.estimate_ns.saturating_sub(self.ran_ns),
             Policy::RoundRobin => self.turn,

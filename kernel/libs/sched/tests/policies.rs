@@ -9,13 +9,19 @@ use rand_core::{RngCore, SeedableRng};
 /// Sets of tasks in all, shared out among policies, with and without preemption.
 const SETS: u64 = 100_000;
 /// Later than every deadline of a set.
-const LATE: u64 = 1_000;
+const UNPROMISED: u64 = 1_000;
+/// By how much a missed deadline moves one back for which nothing was booked: later than all others.
+const POSTPONED: u64 = 100_000_000;
+/// By how much a step beyond its booking moves one back.
+const AGING: u64 = 1_000;
 
 /// A task of a set. Times are in steps.
 #[derive(Clone, Copy, Debug)]
 struct Job {
     arrives: u64,
     deadline: u64,
+    /// For how many steps it has a promise, if it ever has one.
+    booked: Option<u64>,
     needs: u64,
     /// After so many steps on the CPU it waits for so many.
     waits: (u64, u64),
@@ -36,6 +42,7 @@ fn jobs(random: &mut ChaCha8Rng) -> Vec<Job> {
         Job {
             arrives,
             deadline: arrives + draw(random, 1, 30),
+            booked: Some(draw(random, 1, 9)).filter(|_| draw(random, 0, 3) > 0),
             needs: draw(random, 1, 9),
             waits: (draw(random, 1, 12), draw(random, 1, 6)),
             leaves: draw(random, 0, 100),
@@ -63,8 +70,9 @@ struct Real {
 
 impl Real {
     fn new(settings: Settings, jobs: &[Job]) -> Self {
-        let standing =
-            |(arrival, job): (u64, &Job)| Standing::new(arrival, job.deadline, None, job.needs);
+        let standing = |(arrival, job): (u64, &Job)| {
+            Standing::new(arrival, job.deadline, job.booked, job.needs)
+        };
         Self {
             ready: Ready::new(settings),
             standings: (0..).zip(jobs).map(standing).collect(),
@@ -114,6 +122,10 @@ struct Oracle<'j> {
     /// In the order of turns.
     list: VecDeque<usize>,
     ran: Vec<u64>,
+    /// Of these, steps without the promise that it had.
+    over: Vec<u64>,
+    /// When it was queued first without the promise that it had.
+    since: Vec<Option<u64>>,
     missed: Vec<bool>,
     in_turn: u64,
     /// It ran in the last step and is still ready.
@@ -127,17 +139,37 @@ impl<'j> Oracle<'j> {
             jobs,
             list: VecDeque::new(),
             ran: vec![0; jobs.len()],
+            over: vec![0; jobs.len()],
+            since: vec![None; jobs.len()],
             missed: vec![false; jobs.len()],
             in_turn: 0,
             running: None,
         }
     }
 
+    /// Whether it has used up a promise, or missed its deadline with one.
+    fn is_beyond(&self, job: usize) -> bool {
+        let booked = self.jobs[job].booked;
+        booked.is_some_and(|booked| self.missed[job] || self.ran[job] >= booked)
+    }
+
+    fn is_queued(&mut self, job: usize, now: u64) {
+        if self.is_beyond(job) {
+            self.since[job].get_or_insert(now);
+        }
+    }
+
     fn measure(&self, job: usize) -> u64 {
+        let deadline = self.jobs[job].deadline;
         match self.settings.policy {
-            // Who has missed comes after all that have not.
-            Policy::EarliestDeadline if self.missed[job] => LATE + self.jobs[job].deadline,
-            Policy::EarliestDeadline => self.jobs[job].deadline,
+            // Who is beyond its booking comes after all that are not, the least so first.
+            Policy::EarliestDeadline if self.is_beyond(job) => {
+                let since = self.since[job].expect("it was queued");
+                UNPROMISED + since + AGING * self.over[job]
+            }
+            Policy::EarliestDeadline if self.jobs[job].booked.is_some() => deadline,
+            Policy::EarliestDeadline if self.missed[job] => UNPROMISED + POSTPONED + deadline,
+            Policy::EarliestDeadline => UNPROMISED + deadline,
             Policy::ShortestJob => self.jobs[job].needs.saturating_sub(self.ran[job]),
             Policy::FirstIn | Policy::RoundRobin => 0,
         }
@@ -145,7 +177,8 @@ impl<'j> Oracle<'j> {
 }
 
 impl Scheduler for Oracle<'_> {
-    fn woken(&mut self, job: usize, _: u64) {
+    fn woken(&mut self, job: usize, now: u64) {
+        self.is_queued(job, now);
         self.list.push_back(job);
     }
 
@@ -159,8 +192,12 @@ impl Scheduler for Oracle<'_> {
         self.list.len() < before
     }
 
-    fn missed(&mut self, job: usize, _: u64) {
+    fn missed(&mut self, job: usize, now: u64) {
         self.missed[job] = true;
+        let is_held = self.running == Some(job) && !self.settings.is_preemptive;
+        if self.list.contains(&job) && !is_held {
+            self.is_queued(job, now);
+        }
     }
 
     fn next(&mut self, _: u64) -> Option<usize> {
@@ -176,7 +213,8 @@ impl Scheduler for Oracle<'_> {
         Some(chosen)
     }
 
-    fn ran(&mut self, job: usize, is_ready: bool, _: u64) {
+    fn ran(&mut self, job: usize, is_ready: bool, now: u64) {
+        self.over[job] += u64::from(self.is_beyond(job));
         self.ran[job] += 1;
         self.in_turn += 1;
         if !is_ready {
@@ -184,6 +222,9 @@ impl Scheduler for Oracle<'_> {
             return;
         }
         self.running = Some(job);
+        if self.settings.is_preemptive {
+            self.is_queued(job, now);
+        }
         let turn_is_over = self.in_turn >= self.settings.quantum_ns;
         if turn_is_over && self.settings.is_preemptive {
             self.in_turn = 0;
@@ -315,6 +356,44 @@ fn work_beyond_its_booking_has_a_little_of_the_time_beside_what_is_booked() {
         ready.insert(first, SHARED, standing, Comeback::Preempted, now + 100_000);
     }
     assert_eq!(ran, long / 50);
+}
+
+/// Tasks that have used up a booking at these moments, and have run so much longer since. In what order they come.
+fn order_beyond(tasks: &[(u64, u64)]) -> Vec<u64> {
+    let mut ready = Ready::new(Settings::default());
+    let standing = |_: &(u64, u64)| Standing::new(0, 1_000_000_000, Some(1_000), 0);
+    let mut standings: Vec<_> = tasks.iter().map(standing).collect();
+    for ((number, (since, over)), standing) in (0..).zip(tasks).zip(&mut standings) {
+        standing.charge(1_000);
+        ready.insert(TaskId(number), SHARED, standing, Comeback::Woken, *since);
+        assert!(ready.remove(TaskId(number), standing));
+        standing.charge(*over);
+        ready.insert(
+            TaskId(number),
+            SHARED,
+            standing,
+            Comeback::Preempted,
+            *since,
+        );
+    }
+    std::iter::from_fn(|| ready.take_first(0))
+        .map(|task| task.0)
+        .collect()
+}
+
+#[test]
+fn who_is_least_beyond_its_booking_comes_first_of_those_that_are() {
+    assert_eq!(order_beyond(&[(0, 300), (10, 100), (20, 200)]), [1, 2, 0]);
+}
+
+#[test]
+fn who_is_far_beyond_its_booking_comes_before_those_that_come_much_later() {
+    const SECOND: u64 = 1_000_000_000;
+    let newcomers = [(4 * SECOND, 0), (6 * SECOND, 0)];
+    assert_eq!(
+        order_beyond(&[(0, SECOND / 200), newcomers[0], newcomers[1]]),
+        [1, 0, 2]
+    );
 }
 
 #[test]
