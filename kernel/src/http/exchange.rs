@@ -20,9 +20,9 @@ use luge_http::{
 use luge_sandbox::Outcome;
 use luge_sched::Refusal;
 
-use super::Surroundings;
+use super::{Surroundings, count_host_answer};
 use crate::arch::time::Instant;
-use crate::functions::Function;
+use crate::functions::{self, Function};
 use crate::sandbox::{self, Sandbox};
 use crate::sched::admission;
 
@@ -31,6 +31,7 @@ const WINDOW_BYTES: usize = 64 * 1024;
 
 /// A request whose head is here.
 pub(super) struct Call {
+    /// What answered for its path then. Another function may when the body is here.
     function: Arc<Function>,
     arguments: Vec<String>,
     is_head: bool,
@@ -96,6 +97,25 @@ impl Refused {
         }
     }
 
+    /// The function of a request was removed while its body came.
+    fn without_function(path: &str) -> Self {
+        count_host_answer(Status::NotFound);
+        Self {
+            status: Status::NotFound,
+            text: format!("there is no function at {path:.200} any more\n"),
+            retry_after_s: None,
+        }
+    }
+
+    /// The function was replaced while the body came, and that is longer than it may be now.
+    fn by_new_limit(most: u64) -> Self {
+        Self {
+            status: Status::ContentTooLarge,
+            text: format!("the function takes {most} bytes now\n"),
+            retry_after_s: None,
+        }
+    }
+
     pub(super) fn by_sandboxes(refused: sandbox::Refused) -> Self {
         match refused {
             sandbox::Refused::NoRoom => Self {
@@ -122,6 +142,20 @@ impl Call {
         self.function.limits.request
     }
 
+    /// What answers for its path now that all of it is here: so it is let in by the terms of the program that
+    /// runs. The table of this turn of the server may be older than a deployment in the same turn.
+    fn function_now(&self, body: &[u8]) -> Result<Arc<Function>, Refused> {
+        let Function { port, route, .. } = &*self.function;
+        let function = functions::table().lookup(*port, route).cloned();
+        let function = function.ok_or_else(|| Refused::without_function(route))?;
+        let most = function.limits.request;
+        if body.len() as u64 > most {
+            count(&function, Status::ContentTooLarge);
+            return Err(Refused::by_new_limit(most));
+        }
+        Ok(function)
+    }
+
     pub(super) fn persistence(&self) -> Persistence {
         self.persistence
     }
@@ -141,12 +175,13 @@ impl Exchange {
         body: Vec<u8>,
         around: &Surroundings<'_>,
     ) -> Result<Self, Refused> {
+        let function = call.function_now(&body)?;
         let Call {
-            function,
             arguments,
             is_head,
             version,
             persistence,
+            ..
         } = call;
         let body_bytes = body.capacity();
         // What came before in this step has taken its time.
