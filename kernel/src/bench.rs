@@ -295,7 +295,7 @@ fn request(workload: Arc<dyn Workload>, arguments: &[&str]) -> Request {
         scratch_bytes: 0,
         files: None,
         arguments: arguments.iter().map(|word| (*word).into()).collect(),
-        environment: vec![],
+        environment: Arc::default(),
         body: vec![],
         relative_deadline_ns: 10_000_000_000,
         on_miss: OnMiss::Kill,

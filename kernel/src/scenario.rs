@@ -19,8 +19,10 @@ use crate::arch::time::Instant;
 use crate::arch::{interrupts, paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::mm::arena::parked;
+pub use crate::mm::heap::scenario::refuse_bulk;
 use crate::{conformance, functions, mm, sandbox};
 
+mod deployments;
 mod registers;
 mod starved;
 mod warm;
@@ -36,6 +38,7 @@ pub fn at_boot(name: &str) -> bool {
         "panic" => panic!("asked for by scenario=panic"),
         "audit" => info!("audit: {:?}", paging::audit()),
         "failing-allocations" => failing_allocations(),
+        "failing-deployments" => deployments::with_failing_allocations(),
         "many-faults" => many_faults(),
         "no-page-fault-stack" => interrupts::scenario::page_faults_without_stack(),
         "mapped-guards" => mm::stacks::scenario::map_guards(u64::MAX),
@@ -221,7 +224,7 @@ pub fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sa
         scratch_bytes: 0,
         files: None,
         arguments: Vec::new(),
-        environment: Vec::new(),
+        environment: Arc::default(),
         body: Vec::new(),
         relative_deadline_ns: 10_000_000_000,
         on_miss: luge_spec::OnMiss::Kill,

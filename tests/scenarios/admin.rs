@@ -31,25 +31,25 @@ scenarios![
 const TOKEN: &str = "a-token-of-the-scenarios";
 
 /// What the command line has.
-fn with_token(more: &str) -> String {
+pub fn with_token(more: &str) -> String {
     format!("admin_token={TOKEN} {more}")
 }
 
-fn fields() -> [(&'static str, &'static str); 1] {
+pub fn fields() -> [(&'static str, &'static str); 1] {
     [("authorization", "Bearer a-token-of-the-scenarios")]
 }
 
-fn deploy(client: &Client, path: &str, module: &[u8]) -> Result<Response> {
+pub fn deploy(client: &Client, path: &str, module: &[u8]) -> Result<Response> {
     client.put(&format!("/admin/functions{path}"), &fields(), module)
 }
 
-fn remove(client: &Client, path: &str) -> Result<Response> {
+pub fn remove(client: &Client, path: &str) -> Result<Response> {
     let path = format!("/admin/functions{path}");
     client.ask(Verb::Delete, &path, &fields())
 }
 
 /// A module that writes `letter` eight times, a call and a loop of so many turns each.
-fn speaker(letter: char, turns: u32) -> Vec<u8> {
+pub fn speaker(letter: char, turns: u32) -> Vec<u8> {
     text::module(&format!(
         "(data (i32.const 16) \"{letter}\")
          (data (i32.const 0) \"\\10\\00\\00\\00\\01\\00\\00\\00\")

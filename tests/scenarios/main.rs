@@ -32,6 +32,7 @@ mod cores;
 mod crowd;
 mod deadlines;
 mod debugger;
+mod deployments;
 mod disks;
 mod examples;
 mod exceptions;
@@ -90,6 +91,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("tickets", tickets::SCENARIOS),
     ("schedules", schedules::SCENARIOS),
     ("admin", admin::SCENARIOS),
+    ("deployments", deployments::SCENARIOS),
     ("metrics", metrics::SCENARIOS),
     ("pages", pages::SCENARIOS),
     ("native", native::SCENARIOS),

@@ -120,7 +120,7 @@ fn run_in_sandbox(run: Arc<Run>) -> Outcome {
         output_bytes: 0,
         scratch_bytes: 0,
         arguments: vec![],
-        environment: vec![],
+        environment: Arc::default(),
         files: None,
         body: vec![],
         relative_deadline_ns: DEADLINE_NS,

@@ -30,7 +30,7 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         "divide" => (&[I32, I32], &[I32]),
         "wild_write" => (&[I64], &[]),
         "raise" | "raise_in_host_call" | "fill_stack_by" => (&[I32], &[]),
-        "avx" | "fill_stack" | "linger" => (&[], &[]),
+        "avx" | "fill_stack" | "linger" | "refuse_bulk" | "grant_bulk" => (&[], &[]),
         _ => return Err(unknown(import)),
     };
     let ty = FuncType::new(parameters.iter().copied(), results.iter().copied());
@@ -50,6 +50,8 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         "fill_stack" => linker.func_wrap(MODULE, name, scenario::fill_stack),
         "fill_stack_by" => linker.func_wrap(MODULE, name, scenario::fill_stack_by),
         "linger" => linker.func_wrap(MODULE, name, scenario::linger),
+        "refuse_bulk" => linker.func_wrap(MODULE, name, || scenario::refuse_bulk(true)),
+        "grant_bulk" => linker.func_wrap(MODULE, name, || scenario::refuse_bulk(false)),
         "kernel_fault" => linker.func_wrap(MODULE, name, || in_kernel(scenario::kernel_fault)),
         "kernel_overflow" => linker.func_wrap(MODULE, name, || in_kernel(scenario::overflow)),
         "fault_in_fault_handler" => {

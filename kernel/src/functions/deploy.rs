@@ -2,19 +2,36 @@
 //!
 //! A change makes a new table, and from then on whoever looks finds that. Requests that were looked up
 //! before keep their function, and with it their program, to their end; the last of them lets it go.
+//!
+//! Invariant: a change is made whole or not at all. What may be large is asked for first, in a way that can be
+//! refused, and what is small finds room, since [`ROOM`] is free then.
 
 use alloc::sync::Arc;
 use core::fmt;
 
 use log::info;
+use luge_memory::layout::ARENA_SLOTS;
 use luge_spec::Route;
 
-use super::{Entry, Function, LOG, TABLE, Table, place, table, terms};
+use super::{Function, LOG, TABLE, Table, place, table, terms};
+use crate::arch::paging::PAGE_BYTES;
+use crate::mm::{self, idle};
 use crate::sandbox::Workload;
+use crate::sandbox::making::{self, Housing};
 use crate::sched::admission;
 
 /// Routes that there may ever be: of the disk and deployed, also those that were removed again.
-const MOST_ROUTES: usize = 4096;
+pub(super) const MOST_ROUTES: usize = 4096;
+
+/// Of all slots of arenas, and of all memory, deployed programs may have one part in so many: the others are for
+/// requests.
+const SHARE: usize = 4;
+/// Deployed programs that there may be, also those that wait for their last request to end.
+const MOST_PROGRAMS: usize = ARENA_SLOTS as usize / SHARE;
+
+/// What must be free, above the kernel's reserve, for a change, in bytes. It takes some kibibytes, piece by
+/// piece.
+const ROOM: u64 = 256 << 10;
 
 /// What a deployment was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +51,45 @@ pub enum NotDeployed {
     TooMany,
     /// There is no function to remove.
     NoSuchFunction,
+    /// There is no memory for a table with the change.
+    NoMemory,
+    /// Deployed programs have as much as they may have.
+    Full(Full),
+}
+
+/// What deployed programs have enough of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// There are so many, which are the most.
+    Programs(usize),
+    /// They may take so many bytes of memory.
+    Memory(u64),
+}
+
+/// Whether a program may be made for `path` at `port`: a new one takes the place of the one before it, which lives
+/// until its last request has ended.
+///
+/// # Errors
+/// [`NotDeployed::Full`]
+pub fn check_room(port: u16, path: &str) -> Result<(), NotDeployed> {
+    let table = table();
+    let before = table.lookup(port, path);
+    let replaces = before.is_some_and(|before| before.uploaded_bytes.is_some());
+    let most = MOST_PROGRAMS + usize::from(replaces);
+    if making::housing().programs >= most {
+        return Err(NotDeployed::Full(Full::Programs(MOST_PROGRAMS)));
+    }
+    Ok(())
+}
+
+/// Whether deployed programs, with one that was just made, take no more memory than they may.
+fn check_memory() -> Result<(), NotDeployed> {
+    let Housing { bytes, .. } = making::housing();
+    let most = mm::statistics().frames_total as u64 * PAGE_BYTES / SHARE as u64;
+    if bytes > most {
+        return Err(NotDeployed::Full(Full::Memory(most)));
+    }
+    Ok(())
 }
 
 /// Lets `program`, of a module of so many bytes, be what answers for `route` at `port` from now on. Without
@@ -55,6 +111,8 @@ pub fn deploy(
     if known.is_none() && old.entries.len() >= MOST_ROUTES {
         return Err(NotDeployed::TooMany);
     }
+    check_memory()?;
+    let mut new = copy_to_change(&old)?;
     let mut function = match (settings, before) {
         (None, Some(before)) => {
             admission::change_route(before.id, before.terms);
@@ -82,39 +140,33 @@ pub fn deploy(
         None => Change::Added,
     };
     info!(target: LOG, "{}: {change}, {bytes} bytes", place(port, path));
-    put(&old, function);
+    new.put(function);
+    take_effect(new);
     Ok(change)
 }
 
 /// Removes the function at `port` and `path`.
 ///
 /// # Errors
-/// [`NotDeployed::NoSuchFunction`]
+/// [`NotDeployed::NoSuchFunction`], [`NotDeployed::NoMemory`]
 pub fn withdraw(port: u16, path: &str) -> Result<(), NotDeployed> {
     let old = table();
     let at = old.place_of(port, path);
     let at = at.filter(|at| old.entries[*at].function.is_some());
     let at = at.ok_or(NotDeployed::NoSuchFunction)?;
-    let mut new = Table::clone(&old);
+    let mut new = copy_to_change(&old)?;
     new.entries[at].function = None;
     info!(target: LOG, "{}: removed", place(port, path));
     take_effect(new);
     Ok(())
 }
 
-/// A table like `old`, but with `function` in its place.
-fn put(old: &Table, function: Function) {
-    let mut new = Table::clone(old);
-    match new.place_of(function.port, &function.route) {
-        Some(at) => {
-            new.entries[at] = Entry {
-                function: Some(Arc::new(function)),
-                ..new.entries[at].clone()
-            };
-        }
-        None => new.add(function),
+/// A table like `old`, for a change that cannot fail any more.
+fn copy_to_change(old: &Table) -> Result<Table, NotDeployed> {
+    if !idle::make_room(ROOM) {
+        return Err(NotDeployed::NoMemory);
     }
-    take_effect(new);
+    old.copy().map_err(|_| NotDeployed::NoMemory)
 }
 
 fn take_effect(new: Table) {
@@ -141,6 +193,15 @@ impl fmt::Display for NotDeployed {
                 "there are and were {MOST_ROUTES} routes, which are the most until the next start"
             ),
             NotDeployed::NoSuchFunction => f.write_str("there is no such function"),
+            NotDeployed::Full(Full::Programs(most)) => write!(
+                f,
+                "there are {most} deployed functions, which are the most: remove one first"
+            ),
+            NotDeployed::Full(Full::Memory(most)) => write!(
+                f,
+                "deployed functions would have more than {most} bytes of memory, which are the most: remove one first"
+            ),
+            NotDeployed::NoMemory => f.write_str("there is no memory to change what is deployed"),
         }
     }
 }

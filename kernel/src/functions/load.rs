@@ -14,7 +14,7 @@ use luge_spec::{
     ModulePath, Route, Spec, Tenant, parse_arrivals,
 };
 
-use super::{Function, LOG, Owner, Table, folder, ns, one_line, place, program, terms};
+use super::{FromDisk, Function, LOG, Owner, Table, folder, ns, one_line, place, program, terms};
 use crate::disk::{self, FileError, Store, Volume};
 use crate::sandbox::{Files, Workload};
 use crate::sched::admission;
@@ -33,15 +33,22 @@ pub fn table(options: &Options) -> Table {
         }
     };
     let table = match (store, spec) {
-        (Some(store), Some(spec)) => Table {
-            arrivals: store.ask(|volume| arrivals(volume, options)),
-            ..Loader::new(store, options.engine).load(spec)
-        },
+        (Some(store), Some(spec)) => {
+            let arrivals = store.ask(|volume| arrivals(volume, options));
+            Loader::new(store, options.engine).load(spec, arrivals)
+        }
         // Functions may still be deployed.
-        _ => Table {
-            owners: vec![owner(&Tenant::alone(port))],
-            ..Table::default()
-        },
+        _ => {
+            let owners = vec![owner(&Tenant::alone(port))];
+            let disk = FromDisk {
+                owners,
+                ..FromDisk::default()
+            };
+            Table {
+                disk: Arc::new(disk),
+                ..Table::default()
+            }
+        }
     };
     report(&table);
     table
@@ -137,17 +144,23 @@ impl Loader {
         }
     }
 
-    fn load(mut self, spec: Spec) -> Table {
+    fn load(mut self, spec: Spec, arrivals: Vec<Arrival>) -> Table {
+        let mut owners = Vec::new();
         for mut tenant in spec.tenants {
             let owner = owner(&tenant);
-            self.table.owners.push(owner.clone());
+            owners.push(owner.clone());
             for route in core::mem::take(&mut tenant.routes) {
                 self.add(&owner, route);
             }
         }
         let programs = self.programs.values().filter(|program| program.is_none());
         let folders = self.folders.values().filter(|folder| folder.is_none());
-        self.table.left_out = programs.count() + folders.count();
+        let left_out = programs.count() + folders.count();
+        self.table.disk = Arc::new(FromDisk {
+            owners,
+            left_out,
+            arrivals,
+        });
         self.table
     }
 
@@ -166,7 +179,7 @@ impl Loader {
         let terms = terms(owner.id, &route);
         let id = admission::add_route(terms);
         let function = Function::new(owner, id, terms, route, program);
-        self.table.add(Function { files, ..function });
+        self.table.put(Function { files, ..function });
     }
 
     /// The program of a route's module, made at its first use. Says why if there is none.
@@ -255,7 +268,7 @@ fn report(table: &Table) {
         );
     }
     let functions = table.functions().count();
-    match table.left_out {
+    match table.left_out() {
         0 => info!(target: LOG, "functions: {functions}"),
         left_out => warn!(target: LOG, "functions: {functions}, modules left out: {left_out}"),
     }

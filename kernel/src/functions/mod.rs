@@ -8,7 +8,8 @@
 //!
 //! Invariant: a table never changes: a change makes another, and who looks into the old one goes on with
 //! that. Every function in a table has been compiled. Whatever is wrong with the disk, its spec or a
-//! module is logged, and what is left is served.
+//! module is logged, and what is left is served. A change that finds no memory is refused: guests may hold
+//! all of it at any time.
 #![deny(unsafe_code)]
 
 mod deploy;
@@ -16,7 +17,7 @@ mod folder;
 mod load;
 mod program;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::TryReserveError;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -27,12 +28,12 @@ use luge_sched::{RouteId, RouteTerms, TenantId, Ticket};
 use luge_spec::command_line::Options;
 use luge_spec::{Arrival, Limits, OnMiss, Route};
 
-pub use deploy::{Change, NotDeployed, deploy, withdraw};
+pub use deploy::{Change, NotDeployed, check_room, deploy, withdraw};
 pub use program::{memory_for_upload, of_upload};
 
 use crate::arch::lock::Lock;
 use crate::sandbox::{Files, Request, Workload};
-use crate::sched;
+use crate::sched::{self, admission};
 
 /// A program behind a route.
 #[derive(Clone)]
@@ -51,8 +52,8 @@ pub struct Function {
     pub limits: Limits,
     /// `Content-Type` of the response.
     pub content_type: String,
-    /// Environment variables.
-    pub environment: Vec<(String, String)>,
+    /// Environment variables, which all its requests share.
+    pub environment: Arc<[(String, String)]>,
     /// The files that it can read, if there are any.
     pub files: Option<Arc<dyn Files>>,
     /// How long after its arrival a request is to be done, in nanoseconds.
@@ -91,13 +92,13 @@ impl Function {
         Function {
             id,
             terms,
-            name: Arc::from(route.route.trim_start_matches('/')),
+            name: Arc::from(name_in(&route.route)),
             tenant: owner.name.clone(),
             port: owner.port,
             workload,
             limits: route.limits,
             content_type: route.content_type,
-            environment: route.environ,
+            environment: route.environ.into(),
             files: None,
             relative_deadline_ns: ns(route.relative_deadline_us),
             on_miss: route.on_miss,
@@ -136,11 +137,17 @@ impl Function {
 }
 
 /// All functions, in the order of the spec; behind them, those that were deployed since.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Table {
     entries: Vec<Entry>,
-    /// Where a function is or was, by port and route.
-    index: BTreeMap<u16, BTreeMap<String, usize>>,
+    /// The places of all entries, in the order of their ports and routes.
+    index: Vec<u32>,
+    disk: Arc<FromDisk>,
+}
+
+/// What was read at the start and stays so.
+#[derive(Default)]
+struct FromDisk {
     /// All tenants, in the order of the spec.
     owners: Vec<Owner>,
     /// How many modules and folders of the disk could not be used.
@@ -153,7 +160,8 @@ pub struct Table {
 /// trace know the route by its number.
 #[derive(Clone)]
 struct Entry {
-    name: Arc<str>,
+    port: u16,
+    route: Arc<str>,
     id: RouteId,
     function: Option<Arc<Function>>,
 }
@@ -169,6 +177,7 @@ pub fn start(options: &Options) {
     *TABLE.lock() = Some(Arc::new(table));
     // Now all tenants are known, and there can be no more sandboxes than slots.
     sched::reserve_room(ARENA_SLOTS as usize);
+    admission::reserve_routes(deploy::MOST_ROUTES);
 }
 
 /// The functions that are deployed now; none before [`start`].
@@ -184,14 +193,23 @@ impl Table {
 
     /// Where the function of this path is or was.
     fn place_of(&self, port: u16, path: &str) -> Option<usize> {
-        self.index.get(&port)?.get(path).copied()
+        let place = self.search(port, path).ok()?;
+        Some(self.index[place] as usize)
+    }
+
+    /// The place in the index of this path, or where it would belong.
+    fn search(&self, port: u16, path: &str) -> Result<usize, usize> {
+        self.index.binary_search_by(|at| {
+            let entry = &self.entries[*at as usize];
+            (entry.port, &*entry.route).cmp(&(port, path))
+        })
     }
 
     /// The name of the function with this number, by which admission and the trace know it too, or of the
     /// last that had it.
     pub fn name_of(&self, number: u16) -> Option<&str> {
         let entry = self.entries.get(usize::from(number))?;
-        Some(&entry.name)
+        Some(name_in(&entry.route))
     }
 
     /// All functions, in the order of the spec and then of their first deployment.
@@ -219,33 +237,66 @@ impl Table {
     /// Where tenants listen, in the order of the spec, also those whose functions are all left out;
     /// without a spec, the command line's port.
     pub fn ports(&self) -> Vec<u16> {
-        self.owners.iter().map(|owner| owner.port).collect()
+        self.disk.owners.iter().map(|owner| owner.port).collect()
     }
 
     /// The tenant that listens there.
     pub fn owner_of(&self, port: u16) -> Option<&Owner> {
-        self.owners.iter().find(|owner| owner.port == port)
+        self.disk.owners.iter().find(|owner| owner.port == port)
     }
 
     /// How many modules and folders that should be there are not, for whatever reason.
     pub fn left_out(&self) -> usize {
-        self.left_out
+        self.disk.left_out
     }
 
     /// The requests of a replay; none if none was asked for.
     pub fn arrivals(&self) -> &[Arrival] {
-        &self.arrivals
+        &self.disk.arrivals
     }
 
-    fn add(&mut self, function: Function) {
-        let routes = self.index.entry(function.port).or_default();
-        routes.insert(function.route.clone(), self.entries.len());
-        self.entries.push(Entry {
-            name: function.name.clone(),
-            id: function.id,
-            function: Some(Arc::new(function)),
-        });
+    /// A copy that has room for one entry more.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    fn copy(&self) -> Result<Table, TryReserveError> {
+        let room = self.entries.len() + 1;
+        let (mut entries, mut index) = (Vec::new(), Vec::new());
+        entries.try_reserve_exact(room)?;
+        index.try_reserve_exact(room)?;
+        entries.extend_from_slice(&self.entries);
+        index.extend_from_slice(&self.index);
+        Ok(Table {
+            entries,
+            index,
+            disk: self.disk.clone(),
+        })
     }
+
+    /// Has `function` answer for its route, in the place that the route has or in a new one.
+    fn put(&mut self, function: Function) {
+        let (port, id) = (function.port, function.id);
+        match self.search(port, &function.route) {
+            Ok(place) => {
+                let at = self.index[place] as usize;
+                self.entries[at].function = Some(Arc::new(function));
+            }
+            Err(place) => {
+                self.index.insert(place, self.entries.len() as u32);
+                self.entries.push(Entry {
+                    port,
+                    route: Arc::from(function.route.as_str()),
+                    id,
+                    function: Some(Arc::new(function)),
+                });
+            }
+        }
+    }
+}
+
+/// What a function is called whose route is this.
+fn name_in(route: &str) -> &str {
+    route.trim_start_matches('/')
 }
 
 /// What admission has to know of a route.

@@ -25,9 +25,9 @@ use luge_sandbox::Outcome;
 use luge_spec::{ADMIN_PAGE, Route};
 use luge_trap::Trap;
 
-use super::Surroundings;
 use super::exchange::{Progress, Refused};
 use super::pages::{self, Found, TEXT};
+use super::{Surroundings, count_host_answer};
 use crate::engine::LARGEST_MODULE;
 use crate::functions::{self, Change, Function, NotDeployed, Table};
 use crate::observe::text::ByFunction;
@@ -84,9 +84,18 @@ pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Deman
         },
         (Method::Delete, path) => match functions::withdraw(port, path) {
             Ok(()) => page(Status::Ok, &format!("removed {path}\n")),
-            Err(why) => page(Status::NotFound, &format!("{why}: {path:.200}\n")),
+            Err(why) => page(status_of(why), &format!("{why}: {path:.200}\n")),
         },
         _ => Demand::NotAllowed("PUT, DELETE"),
+    }
+}
+
+/// With which status it is said that nothing was changed.
+const fn status_of(why: NotDeployed) -> Status {
+    match why {
+        NotDeployed::NoTenant(_) | NotDeployed::NoSuchFunction => Status::NotFound,
+        NotDeployed::TooMany | NotDeployed::Full(_) => Status::InsufficientStorage,
+        NotDeployed::NoMemory => Status::ServiceUnavailable,
     }
 }
 
@@ -120,7 +129,7 @@ impl Upload {
         let owner = table.owner_of(port);
         let owner = owner.ok_or_else(|| {
             let why = NotDeployed::NoTenant(port);
-            (Status::NotFound, why.to_string())
+            (status_of(why), why.to_string())
         })?;
         let given = head.route_settings.as_deref();
         let settings = Route::deployed(&owner.name, path, "luge-route", given.unwrap_or(b"{}"));
@@ -144,6 +153,10 @@ impl Deployment {
     /// # Errors
     /// What to tell the client instead.
     pub(super) fn start(upload: Upload, module: Vec<u8>) -> Result<Self, Refused> {
+        Self::begin(upload, module).inspect_err(|refused| count_host_answer(refused.status))
+    }
+
+    fn begin(upload: Upload, module: Vec<u8>) -> Result<Self, Refused> {
         if UNDER_WAY.swap(true, Relaxed) {
             return Err(Refused {
                 status: Status::ServiceUnavailable,
@@ -151,14 +164,24 @@ impl Deployment {
                 retry_after_s: Some(1),
             });
         }
-        let memory = functions::memory_for_upload(module.len());
-        match Making::begin(functions::of_upload, module, memory) {
-            Ok(making) => Ok(Deployment { making, upload }),
-            Err(refused) => {
-                UNDER_WAY.store(false, Relaxed);
-                Err(Refused::by_sandboxes(refused))
-            }
+        let making = Self::make(&upload, module);
+        if making.is_err() {
+            UNDER_WAY.store(false, Relaxed);
         }
+        Ok(Deployment {
+            making: making?,
+            upload,
+        })
+    }
+
+    fn make(upload: &Upload, module: Vec<u8>) -> Result<Making, Refused> {
+        functions::check_room(upload.port, &upload.path).map_err(|why| Refused {
+            status: status_of(why),
+            text: format!("{why}\n"),
+            retry_after_s: None,
+        })?;
+        let memory = functions::memory_for_upload(module.len());
+        Making::begin(functions::of_upload, module, memory).map_err(Refused::by_sandboxes)
     }
 
     pub(super) fn cancel(&self) {
@@ -184,12 +207,13 @@ impl Deployment {
                 match functions::deploy(*port, path, settings, program, bytes) {
                     Ok(Change::Added) => (Status::Created, format!("added {path}\n")),
                     Ok(Change::Replaced) => (Status::Ok, format!("replaced {path}\n")),
-                    Err(why) => (Status::ServiceUnavailable, format!("{why}\n")),
+                    Err(why) => (status_of(why), format!("{why}\n")),
                 }
             }
             Err(Unmade::Refused(why)) => (Status::UnprocessableContent, format!("{path}: {why}\n")),
             Err(Unmade::Ended(outcome)) => ended(path, outcome),
         };
+        count_host_answer(status);
         let response = Response {
             persistence: self.upload.persistence,
             date,

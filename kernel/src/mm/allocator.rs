@@ -87,6 +87,9 @@ unsafe impl GlobalAlloc for Router {
                 // anything small, and some panic. What the kernel keeps for a sandbox in its arena may
                 // always be refused: a host call is not abandoned half-way.
                 let in_host_call = per_cpu::this().host_calls.load(Relaxed) > 0;
+                if block.is_null() {
+                    arena.note_refusal();
+                }
                 if block.is_null() && layout.size() < LARGE && !in_host_call {
                     end(Exhausted::Memory);
                 }

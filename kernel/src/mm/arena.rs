@@ -57,6 +57,7 @@ static BY_SLOT: [AtomicPtr<Arena>; ARENA_SLOTS as usize] =
 pub struct Arena {
     slot: u32,
     limit: u64,
+    has_refused: AtomicBool,
     inner: UnsafeCell<Inner>,
 }
 
@@ -127,6 +128,7 @@ impl Arena {
         let arena = Box::new(Self {
             slot,
             limit,
+            has_refused: AtomicBool::new(false),
             inner: UnsafeCell::new(inner),
         });
         BY_SLOT[slot as usize].store(core::ptr::from_ref(&*arena).cast_mut(), Relaxed);
@@ -137,6 +139,24 @@ impl Arena {
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
+    }
+
+    /// Bytes that are mapped. To be asked when no sandbox runs on it any more.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        // SAFETY: nobody runs on it, so nobody changes it; the reference ends here.
+        unsafe { (*self.inner.get()).mapped }
+    }
+
+    /// An allocation was refused, for the arena's limit or for want of memory.
+    pub(super) fn note_refusal(&self) {
+        self.has_refused.store(true, Relaxed);
+    }
+
+    /// Whether an allocation was ever refused.
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        self.has_refused.load(Relaxed)
     }
 
     /// The instance that a sandbox of the same program made here.

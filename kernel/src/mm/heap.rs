@@ -47,6 +47,9 @@ static HEAP: Lock<KernelHeap> = Lock::new(KernelHeap {
 
 /// Allocates; null when there is no memory.
 pub fn allocate(layout: Layout) -> *mut u8 {
+    if layout.size() >= BULK && scenario::refuses_bulk() {
+        return core::ptr::null_mut();
+    }
     let mut heap = HEAP.lock();
     let block = match class_of(layout.size(), layout.align()) {
         Some(class) => heap.pop(class),
@@ -160,5 +163,35 @@ impl KernelHeap {
             unsafe { self.large.extend(bytes as usize) };
         }
         Some(())
+    }
+}
+
+/// A hook for scenarios: has the kernel be refused all that may be refused, as when guests hold all memory and
+/// the heap has no large piece left.
+pub mod scenario {
+    #[cfg(feature = "scenarios")]
+    mod on {
+        use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+        static REFUSES: AtomicBool = AtomicBool::new(false);
+
+        /// From now on, or no more.
+        pub fn refuse_bulk(whether: bool) {
+            REFUSES.store(whether, Relaxed);
+        }
+
+        pub(in crate::mm::heap) fn refuses_bulk() -> bool {
+            REFUSES.load(Relaxed)
+        }
+    }
+
+    #[cfg(feature = "scenarios")]
+    pub use on::refuse_bulk;
+    #[cfg(feature = "scenarios")]
+    pub(super) use on::refuses_bulk;
+
+    #[cfg(not(feature = "scenarios"))]
+    pub(super) const fn refuses_bulk() -> bool {
+        false
     }
 }

@@ -14,13 +14,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::forget;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use luge_sandbox::Outcome;
 use luge_spec::OnMiss;
+use luge_trap::Trap;
 
 use super::{Current, EndNow, Refused, Request, Sandbox, Workload, gate, submit};
 use crate::arch::lock::Lock;
 use crate::arch::time::Instant;
+use crate::mm::allocator;
 use crate::mm::arena::{Arena, parked};
 
 /// Makes a program of some bytes, or says why not. All that it allocates is the program's.
@@ -65,7 +68,7 @@ impl Making {
             output_bytes: 0,
             scratch_bytes: 0,
             arguments: Vec::new(),
-            environment: Vec::new(),
+            environment: Arc::default(),
             files: None,
             body: Vec::new(),
             relative_deadline_ns: LONGEST_NS,
@@ -83,7 +86,7 @@ impl Making {
         let memory = self.sandbox.made_in.lock().take();
         let made = self.work.made.lock().take();
         Some(match (made, memory) {
-            (Some(Ok(Made(program))), Some(memory)) => Ok(Arc::new(Housed { program, memory })),
+            (Some(Ok(Made(program))), Some(memory)) => Ok(Arc::new(Housed::new(program, memory))),
             (Some(Err(why)), _) => Err(Unmade::Refused(why)),
             _ => Err(Unmade::Ended(outcome)),
         })
@@ -133,6 +136,12 @@ unsafe impl Send for Made {}
 impl Workload for Work {
     fn run(&self, _: Current) -> Outcome {
         let made = (self.make)(&self.input).map_err(shortened);
+        let arena = allocator::current_arena();
+        if made.is_err() && arena.is_some_and(Arena::has_refused) {
+            // Whatever the reason says, the input may be good.
+            forget(made);
+            return Outcome::Trap(Trap::OutOfMemory);
+        }
         let noted = gate(|| {
             // In the kernel's heap: the arena goes with whatever was refused.
             let made = match &made {
@@ -166,7 +175,34 @@ unsafe impl Send for Housed {}
 // SAFETY: a `Workload` is `Sync`.
 unsafe impl Sync for Housed {}
 
+/// What all programs have that were made and live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Housing {
+    /// How many they are.
+    pub programs: usize,
+    /// What their arenas have mapped, in bytes.
+    pub bytes: u64,
+}
+
+static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// What all programs have that were made and live.
+#[must_use]
+pub fn housing() -> Housing {
+    Housing {
+        programs: PROGRAMS.load(Relaxed),
+        bytes: BYTES.load(Relaxed),
+    }
+}
+
 impl Housed {
+    fn new(program: *const dyn Workload, memory: Box<Arena>) -> Self {
+        PROGRAMS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(memory.bytes(), Relaxed);
+        Self { program, memory }
+    }
+
     fn program(&self) -> &dyn Workload {
         let _lives_in = &self.memory;
         // SAFETY: it was made in `memory`, which is there as long as this, and is never changed again: nobody
@@ -187,6 +223,8 @@ impl Workload for Housed {
 
 impl Drop for Housed {
     fn drop(&mut self) {
+        PROGRAMS.fetch_sub(1, Relaxed);
+        BYTES.fetch_sub(self.memory.bytes(), Relaxed);
         // Instances of it that wait in their arenas would be found by nobody.
         parked::forget(self.program().program());
     }

@@ -93,7 +93,7 @@ pub struct Request {
     /// `argv`, the name first.
     pub arguments: Vec<String>,
     /// Environment variables.
-    pub environment: Vec<(String, String)>,
+    pub environment: Arc<[(String, String)]>,
     /// The files that it can read, if there are any.
     pub files: Option<Arc<dyn Files>>,
     /// Standard input.

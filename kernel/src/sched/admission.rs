@@ -41,6 +41,15 @@ pub fn add_tenant(reservation: Option<Reservation>, terms: TenantTerms) -> (Tena
     (admission().add_tenant(terms), fits)
 }
 
+/// Makes room for so many routes in all, so that adding one asks for no large piece of memory.
+pub fn reserve_routes(most: usize) {
+    let mut meters = METERS.lock();
+    let more = most.saturating_sub(meters.len());
+    meters.reserve_exact(more);
+    drop(meters);
+    admission().reserve_routes(most);
+}
+
 /// Adds a route.
 pub fn add_route(terms: RouteTerms) -> RouteId {
     METERS.lock().push(Box::leak(Box::default()));

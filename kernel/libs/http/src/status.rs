@@ -7,7 +7,7 @@ use core::fmt;
 #[repr(u16)]
 #[expect(
     missing_docs,
-    reason = "the names are those of RFC 9110, \"Status Codes\" (15)"
+    reason = "the names are those of RFC 9110, \"Status Codes\" (15), and RFC 4918, \"507 Insufficient Storage\" (11.5)"
 )]
 pub enum Status {
     Ok = 200,
@@ -28,6 +28,7 @@ pub enum Status {
     ServiceUnavailable = 503,
     GatewayTimeout = 504,
     HttpVersionNotSupported = 505,
+    InsufficientStorage = 507,
 }
 
 impl Status {
@@ -57,6 +58,7 @@ impl Status {
             Self::ServiceUnavailable => "Service Unavailable",
             Self::GatewayTimeout => "Gateway Timeout",
             Self::HttpVersionNotSupported => "HTTP Version Not Supported",
+            Self::InsufficientStorage => "Insufficient Storage",
         }
     }
 }

@@ -6,9 +6,9 @@ use luge_trap::Trap;
 use crate::{Counter, Counters, Histogram};
 
 /// The status codes that are counted, in their order; whatever else is sent counts as the last.
-pub const STATUSES: [&str; 24] = [
+pub const STATUSES: [&str; 25] = [
     "200", "201", "204", "400", "401", "403", "404", "405", "408", "409", "411", "413", "414",
-    "415", "417", "422", "429", "431", "500", "501", "503", "504", "505", "other",
+    "415", "417", "422", "429", "431", "500", "501", "503", "504", "505", "507", "other",
 ];
 
 /// How sandboxes end, as labels: the names of traps, and what else an outcome can be.

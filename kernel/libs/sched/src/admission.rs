@@ -8,6 +8,7 @@
 //! and one in each count of its route and tenant; [`Admission::give_back`] takes out just those. Dropping
 //! a ticket is a bug, and panics.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::book::Book;
@@ -37,7 +38,11 @@ pub struct Admission {
     /// Whether demand is tested. If not, nothing is booked, and only the limits hold.
     tests_demand: bool,
     tenants: Vec<Tenant>,
-    routes: Vec<Route>,
+    #[expect(
+        clippy::vec_box,
+        reason = "room for many routes is to cost little until they come"
+    )]
+    routes: Vec<Box<Route>>,
     /// By the group's number.
     books: Vec<(Group, Book)>,
     next: u64,
@@ -89,16 +94,23 @@ impl Admission {
         TenantId(self.tenants.len() - 1)
     }
 
+    /// Makes room for so many routes in all: until there are more, a route asks for a small piece of memory and
+    /// no large one.
+    pub fn reserve_routes(&mut self, most: usize) {
+        let more = most.saturating_sub(self.routes.len());
+        self.routes.reserve_exact(more);
+    }
+
     /// Adds a route.
     pub fn add_route(&mut self, terms: RouteTerms) -> RouteId {
-        self.routes.push(Route {
+        self.routes.push(Box::new(Route {
             terms,
             estimate: first_estimate(&terms),
             at_once: 0,
             waiting: 0,
             counts: Counts::default(),
             version: 0,
-        });
+        }));
         RouteId(self.routes.len() - 1)
     }
 
@@ -279,7 +291,7 @@ impl Admission {
             estimate,
             at_once,
             ..
-        } = &self.routes[route.0];
+        } = &*self.routes[route.0];
         let own = self.tenants[terms.tenant.0].terms.group;
         if !self.tests_demand {
             return Ok((own, None));
@@ -324,7 +336,7 @@ impl Admission {
             waiting,
             version,
             ..
-        } = &mut self.routes[route.0];
+        } = &mut *self.routes[route.0];
         *at_once += 1;
         *waiting += 1;
         let tenant = &mut self.tenants[terms.tenant.0];
