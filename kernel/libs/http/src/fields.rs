@@ -6,7 +6,7 @@
 
 use httparse::Header;
 
-use crate::head::{Content, Persistence, Version};
+use crate::head::{Content, Persistence, Version, Wants};
 use crate::status::{Refusal, Status};
 
 /// What the fields of one request say about its framing.
@@ -18,6 +18,7 @@ pub(crate) struct Fields<'h> {
     pub(crate) expects_continue: bool,
     pub(crate) authorization: Option<&'h [u8]>,
     pub(crate) route_settings: Option<&'h [u8]>,
+    pub(crate) wants: Wants,
 }
 
 /// Sums of what was seen while going through the fields.
@@ -31,6 +32,7 @@ struct Seen<'h> {
     expects_continue: bool,
     authorization: Option<&'h [u8]>,
     route_settings: Option<&'h [u8]>,
+    wants: Wants,
 }
 
 /// Reads the fields of a request of this version.
@@ -53,6 +55,7 @@ pub(crate) fn read<'h>(headers: &[Header<'h>], version: Version) -> Result<Field
         expects_continue: seen.expects_continue && version == Version::Http11,
         authorization: seen.authorization,
         route_settings: seen.route_settings,
+        wants: seen.wants,
     })
 }
 
@@ -61,6 +64,10 @@ impl<'h> Seen<'h> {
         // The length tells most fields apart before any letter is compared.
         match header.name.len() {
             4 if header.name.eq_ignore_ascii_case("host") => self.host(header.value),
+            6 if header.name.eq_ignore_ascii_case("accept") => {
+                self.accept(header.value);
+                Ok(())
+            }
             6 if header.name.eq_ignore_ascii_case("expect") => self.expect(header.value),
             10 if header.name.eq_ignore_ascii_case("connection") => {
                 self.connection(header.value);
@@ -104,6 +111,19 @@ impl<'h> Seen<'h> {
         }
         self.expects_continue = true;
         Ok(())
+    }
+
+    /// RFC 9110, "Accept" (12.5.1). Browsers name the type; what else there is does not, or takes anything.
+    fn accept(&mut self, value: &[u8]) {
+        for range in value.split(|byte| *byte == b',') {
+            let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            let is_html = parts
+                .next()
+                .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"));
+            if is_html && !parts.any(is_weight_of_zero) {
+                self.wants = Wants::Html;
+            }
+        }
     }
 
     fn connection(&mut self, value: &[u8]) {
@@ -163,6 +183,14 @@ impl<'h> Seen<'h> {
             (_, None) => Ok(Content::Chunked),
         }
     }
+}
+
+/// `q=0`, `q=0.000`: not this type. RFC 9110, "Quality Values" (12.4.2).
+fn is_weight_of_zero(parameter: &[u8]) -> bool {
+    let value = parameter
+        .strip_prefix(b"q=")
+        .or_else(|| parameter.strip_prefix(b"Q="));
+    value.is_some_and(|value| value.starts_with(b"0") && value.iter().all(|b| b"0.".contains(b)))
 }
 
 /// Keeps the value of a field, and nothing of it if the field is there twice.

@@ -56,6 +56,16 @@ pub enum Content {
     Chunked,
 }
 
+/// What kind of answer the client would like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// It has not asked for HTML.
+    #[default]
+    Anything,
+    /// `Accept` names `text/html`: it is a browser.
+    Html,
+}
+
 /// A request without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -76,6 +86,8 @@ pub struct Head {
     pub authorization: Option<Vec<u8>>,
     /// `luge-route`: what somebody who deploys a function says of its route. Empty if there are several.
     pub route_settings: Option<Vec<u8>>,
+    /// What kind of answer the client would like.
+    pub wants: Wants,
 }
 
 /// A head, and whether the client waits for `100 Continue`.
@@ -119,6 +131,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         expects_continue,
         authorization,
         route_settings,
+        wants,
     } = fields;
     let head = Head {
         method,
@@ -129,6 +142,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         content,
         authorization: authorization.map(Vec::from),
         route_settings: route_settings.map(Vec::from),
+        wants,
     };
     Ok(Parsed {
         head,

@@ -34,7 +34,7 @@ mod target;
 pub use bearer::is_bearer;
 pub use connection::{Accepted, Connection, Event, Expired, Received};
 pub use date::Date;
-pub use head::{Content, Head, Method, Persistence, Version};
+pub use head::{Content, Head, Method, Persistence, Version, Wants};
 pub use limits::Limits;
 pub use outgoing::Outgoing;
 pub use response::{Framing, Response, ServerTiming, continue_line, last_chunk};

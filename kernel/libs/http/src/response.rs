@@ -46,11 +46,19 @@ pub struct Response<'a> {
     pub timing: Option<ServerTiming>,
     /// `Allow`: the methods that would have been served; belongs to 405.
     pub allow: Option<&'a str>,
+    /// `Content-Security-Policy`: what a browser lets this page do. With it go the fields that keep browsers from
+    /// taking it for another type, from keeping it, and from telling others of it.
+    pub policy: Option<&'a str>,
     /// `Retry-After` in seconds; belongs to 429 and 503.
     pub retry_after_s: Option<u32>,
     /// `Date`, if the server has a clock.
     pub date: Option<Date>,
 }
+
+/// What is said of a page beside its policy. Another client gets something else at the same place.
+const PAGE_FIELDS: &str = "\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+    Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+    Cache-Control: no-store\r\nVary: Accept\r\n";
 
 impl Response<'_> {
     /// A short text with this status, on a connection that is kept.
@@ -63,6 +71,7 @@ impl Response<'_> {
             outcome: None,
             timing: None,
             allow: None,
+            policy: None,
             retry_after_s: None,
             date: None,
         }
@@ -90,6 +99,10 @@ impl Response<'_> {
         }
         if let Some(methods) = self.allow {
             head.text("Allow: ").text(methods).text("\r\n");
+        }
+        if let Some(policy) = self.policy {
+            head.text("Content-Security-Policy: ").value(policy);
+            head.text(PAGE_FIELDS);
         }
         if let Some(seconds) = self.retry_after_s {
             head.text("Retry-After: ")

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Seen, Server, only_body, serve, with_headers};
-use luge_http::{Content, Method, Persistence, Version};
+use luge_http::{Content, Method, Persistence, Version, Wants};
 
 const CONVERSATION: &str = "GET /fib?n=30 HTTP/1.1\r\nHost: luge\r\nAccept: */*\r\n\r\n\
     POST /echo HTTP/1.1\r\nhost: luge:8080\r\nContent-Length: 5\r\n\r\nhello\
@@ -177,5 +177,31 @@ fn a_body_of_known_length_ends_in_memory_of_that_length() {
             (1_000, 1_000),
             "{piece} at once"
         );
+    }
+}
+
+#[test]
+fn html_is_wanted_where_accept_names_it_and_nowhere_else() {
+    for (accept, wants) in [
+        ("Accept: text/html\r\n", Wants::Html),
+        ("accept: TEXT/HTML;level=1;q=0.4 , */*\r\n", Wants::Html),
+        (
+            "Accept: application/xml\r\nAccept: text/plain,text/html\r\n",
+            Wants::Html,
+        ),
+        ("", Wants::Anything),
+        ("Accept: */*\r\n", Wants::Anything),
+        ("Accept: text/*\r\n", Wants::Anything),
+        ("Accept: text/html;q=0\r\n", Wants::Anything),
+        ("Accept: text/html ; Q=0.00\r\n", Wants::Anything),
+        ("Accept: text/htmlx, xtext/html\r\n", Wants::Anything),
+        ("Accept-Language: text/html\r\n", Wants::Anything),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: luge\r\n{accept}\r\n");
+        let seen = serve(request.as_bytes());
+        let [Seen::Request(head, _)] = &seen[..] else {
+            panic!("{seen:?}");
+        };
+        assert_eq!(head.wants, wants, "{accept}");
     }
 }

@@ -103,3 +103,19 @@ fn a_page_in_parts_promises_no_trailers_and_brings_none() {
     );
     assert_eq!(last_chunk(), b"0\r\n\r\n");
 }
+
+#[test]
+fn a_page_goes_with_its_policy_and_is_not_kept() {
+    let response = Response {
+        policy: Some("default-src 'none'\r\nx: y"),
+        ..Response::text(Status::Ok, 3)
+    };
+    assert_eq!(
+        text(response.encode(0)),
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\
+         Connection: keep-alive\r\nContent-Security-Policy: default-src 'none'  x: y\r\n\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
+         Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+         Cache-Control: no-store\r\nVary: Accept\r\n\r\n"
+    );
+}
