@@ -199,8 +199,8 @@ impl Client {
         if let Method::Other(_) = head.method {
             return self.not_allowed(FUNCTION_METHODS, around);
         }
-        let is_operator = self.port == around.operator_port;
-        if let Some(found) = pages::find(&head.path, around.table, is_operator) {
+        let operator_port = (self.port == around.operator_port).then_some(self.port);
+        if let Some(found) = pages::find(&head, around.table, operator_port) {
             if !is_page_method {
                 return self.not_allowed(PAGE_METHODS, around);
             }

@@ -7,10 +7,11 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use luge_http::Status;
+use luge_http::{Head, Status, Wants};
 use luge_metrics::CONTENT_TYPE;
 
 use crate::functions::{Function, Table};
+use crate::observe::lists::{Routes, Sandboxes};
 use crate::observe::metrics::Metrics;
 use crate::observe::schedule::Schedule;
 use crate::observe::text::{ByFunction, Text};
@@ -27,23 +28,46 @@ pub(super) enum Found {
     Page(Page),
     /// One that is 200 and may be long, and of what type it is.
     Text(&'static str, Box<dyn Text>),
+    /// One for browsers that is always the same, and what they let it do.
+    Document {
+        html: &'static str,
+        policy: &'static str,
+    },
 }
 
 /// Of pages for people.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
 
-/// The page at this path, if there is one of the host's. `is_operator` is whether it was asked for at the operator's port.
-pub(super) fn find(path: &str, table: &Table, is_operator: bool) -> Option<Found> {
-    let found = match path {
+/// The status page.
+const STATUS_PAGE: Found = Found::Document {
+    html: luge_page::HTML,
+    policy: luge_page::POLICY,
+};
+
+/// The page that a request asks for, if there is one of the host's. `operator_port` is the port that it came to, if
+/// that is the operator's.
+pub(super) fn find(head: &Head, table: &Table, operator_port: Option<u16>) -> Option<Found> {
+    let found = match &*head.path {
         "/healthz" => page(Status::Ok, "ok\n"),
         "/readyz" if table.is_empty() => {
             page(Status::ServiceUnavailable, "no function is loaded\n")
         }
         "/readyz" => page(Status::Ok, "ready\n"),
-        _ if !is_operator => return None,
+        path => return of_operator(path, head.wants, table, operator_port?),
+    };
+    Some(found)
+}
+
+/// What tells of all tenants.
+fn of_operator(path: &str, wants: Wants, table: &Table, port: u16) -> Option<Found> {
+    let found = match path {
+        "/" if wants == Wants::Html => STATUS_PAGE,
         "/" if table.is_empty() => page(Status::Ok, "no functions\n"),
         "/" => Found::Text(TEXT, Box::new(ByFunction::new(route))),
-        "/trace" => Found::Text("application/json", Box::new(Schedule::now())),
+        "/trace" => Found::Text(JSON, Box::new(Schedule::now())),
+        "/routes.json" => Found::Text(JSON, Box::new(Routes::asked_at(port))),
+        "/sandboxes.json" => Found::Text(JSON, Box::new(Sandboxes::new())),
         "/metrics" => Found::Text(CONTENT_TYPE, Box::new(Metrics::default())),
         "/faults" | "/records" | "/logs" => {
             let text = format!("{path} belongs to the host and is not there yet\n");

@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod debugger;
 pub mod last_words;
+pub mod lists;
 pub mod logger;
 pub mod memory_report;
 pub mod metrics;

@@ -41,7 +41,7 @@ use crate::mm::arena::Arena;
 use crate::mm::{idle, stacks};
 use crate::sched::{self, admission, trace};
 
-pub use census::census;
+pub use census::{after, census};
 pub use dispatch::{SWITCHES, init, run, run_next, wake};
 pub use gate::{EndNow, gate, in_own_memory};
 use output::Output;

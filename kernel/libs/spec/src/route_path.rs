@@ -3,8 +3,19 @@
 use crate::error::Expected;
 
 /// Pages of the host; no tenant may have them.
-const HOST_PAGES: [&str; 8] = [
-    "/", "/healthz", "/readyz", "/metrics", "/trace", "/faults", "/records", "/logs",
+const HOST_PAGES: [&str; 12] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/trace",
+    "/routes.json",
+    "/sandboxes.json",
+    "/faults",
+    "/faults.json",
+    "/records",
+    "/logs",
+    "/logs.json",
 ];
 
 /// Where functions are deployed while the machine runs; no tenant may have it or anything below.

@@ -228,7 +228,18 @@ fn two_routes_of_a_tenant_differ() {
 #[test]
 fn a_page_of_the_host_is_no_route() {
     for page in [
-        "/", "/healthz", "/readyz", "/metrics", "/trace", "/faults", "/records", "/logs",
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/trace",
+        "/faults",
+        "/records",
+        "/logs",
+        "/routes.json",
+        "/sandboxes.json",
+        "/faults.json",
+        "/logs.json",
     ] {
         assert_eq!(
             refusal(&ONE.replace("/fib", page)),

@@ -21,6 +21,20 @@ impl Client {
                 self.phase = Phase::Writing(writing);
                 Moved::On
             }
+            Found::Document { html, policy } => {
+                let response = Response {
+                    content_type: "text/html; charset=utf-8",
+                    policy: Some(policy),
+                    ..self.host_response(Status::Ok, html, around)
+                };
+                count_host_answer(Status::Ok);
+                self.outgoing.push(response.encode(0));
+                if head.method != Method::Head {
+                    self.outgoing.push_fixed(html.as_bytes());
+                }
+                self.phase = Phase::Sending;
+                Moved::On
+            }
         }
     }
 

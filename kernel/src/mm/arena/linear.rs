@@ -9,6 +9,7 @@ use luge_memory::layout::{self, MEMORY_SLOTS};
 
 use super::{Arena, parked};
 use crate::arch::lock::Critical;
+use crate::arch::paging::PAGE_BYTES;
 use crate::mm::idle;
 use crate::mm::memories::{Blank, Image, Memory, MemoryError, Use};
 
@@ -74,6 +75,16 @@ pub(super) fn frames(memories: &Memories) -> u64 {
 }
 
 impl Arena {
+    /// How much memory the sandbox has: its heap, its linear memories as far as they were touched, in bytes.
+    ///
+    /// # Safety
+    /// The sandbox must not run meanwhile.
+    pub unsafe fn bytes_in_use(&self) -> u64 {
+        // SAFETY: who could change it does not run.
+        let inner = unsafe { &*self.inner.get() };
+        inner.mapped + frames(&inner.memories) * PAGE_BYTES
+    }
+
     /// A linear memory with nothing accessible: all of its address space.
     ///
     /// # Errors
