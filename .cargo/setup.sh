@@ -9,7 +9,7 @@
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `programs` and `wasi` (what the programs, and tests of WASI that others wrote,
 # are built from: sources of Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk`
-# (mke2fs), `gdb`, `curl` (what the README types).
+# (mke2fs), `gdb`, `curl` (what the README types), `browser` (Chromium, and what steers it).
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -71,6 +71,7 @@ setup_look() {
         disk) setup_need mke2fs e2fsprogs ;;
         gdb) setup_need gdb gdb ;;
         curl) setup_need curl curl ;;
+        browser) setup_need chromedriver chromium chromium-driver ;;
         esac
     done
 }

@@ -111,7 +111,7 @@ run_part() {
 }
 
 mkdir -p "$logs"
-setup rust lint guests programs wasi npm zig qemu disk gdb curl
+setup rust lint guests programs wasi npm zig qemu disk gdb curl browser
 [ $# -gt 0 ] || set -- format clippy clippy-bare documents host guests scenarios bench
 for name in "$@"; do
     run_part "$name"

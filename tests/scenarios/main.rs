@@ -50,6 +50,7 @@ mod loader;
 mod metrics;
 mod native;
 mod operators;
+mod page;
 mod pages;
 mod programs;
 mod promises;
@@ -94,6 +95,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("deployments", deployments::SCENARIOS),
     ("metrics", metrics::SCENARIOS),
     ("pages", pages::SCENARIOS),
+    ("page", page::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),

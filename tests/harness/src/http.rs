@@ -112,6 +112,16 @@ impl Client {
         receive(request.call()).with_context(|| format!("{verb:?} {path}"))
     }
 
+    /// Sends `body` as JSON.
+    ///
+    /// # Errors
+    /// No response came.
+    pub fn post_json(&self, path: &str, body: &serde_json::Value) -> Result<Response> {
+        let request = self.agent.post(self.url(path));
+        let request = request.header("content-type", "application/json");
+        receive(request.send(body.to_string())).with_context(|| format!("POST {path}"))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }

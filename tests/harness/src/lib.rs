@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod boot;
+pub mod browser;
 pub mod conformance;
 pub mod disk;
 pub mod gdb;
@@ -26,6 +27,7 @@ pub mod stub;
 pub mod transcript;
 
 pub use boot::{Boot, Disk, Kernel};
+pub use browser::Browser;
 pub use gdb::Gdb;
 pub use lab::Lab;
 pub use machine::{End, Machine};
