@@ -66,10 +66,10 @@ documents() {
         RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="-D warnings" cargo bare-doc -p luge-pvh -p luge-kernel
 }
 
-# What became of WebAssembly's official suite, of random modules and of WASI's tests, in a line for each engine.
+# What became of WebAssembly's official suite, of random and of odd modules and of WASI's tests, in a line for each engine.
 conformance() {
     local report
-    for report in "${CARGO_TARGET_DIR:-$root/target}"/scenarios/conformance/{suite,random,wasi}-*.txt; do
+    for report in "${CARGO_TARGET_DIR:-$root/target}"/scenarios/conformance/{suite,random,odd,wasi}-*.txt; do
         [ -f "$report" ] && printf '    %-9s %s\n' "$(basename "${report%%-*}")" "$(tail -n 1 "$report")"
     done
     return 0

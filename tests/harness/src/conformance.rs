@@ -16,6 +16,8 @@ pub enum Tests {
     Suite,
     /// Modules made at random.
     Random,
+    /// Modules that are odd or broken.
+    Odd,
     /// Expectations that are wrong.
     Wrong,
 }
@@ -39,6 +41,7 @@ impl Tests {
         match self {
             Tests::Suite => ("suite", "256M"),
             Tests::Random => ("random", "128M"),
+            Tests::Odd => ("odd", "128M"),
             Tests::Wrong => ("wrong", "8M"),
         }
     }

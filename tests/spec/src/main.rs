@@ -2,13 +2,15 @@
 //! carries out (`kernel/src/conformance`).
 //!
 //! `luge-spec-tests suite FOLDER` writes a script for each file of the suite, `luge-spec-tests random FOLDER`
-//! scripts of modules by `wasm-smith` with what each does in wasmtime on this machine, and `luge-spec-tests wrong
-//! FOLDER` one whose every expectation is wrong, to see that the kernel notices.
+//! scripts of modules by `wasm-smith` with what each does in wasmtime on this machine, `luge-spec-tests odd FOLDER`
+//! scripts of modules that must be taken or refused, and `luge-spec-tests wrong FOLDER` one whose every expectation is
+//! wrong, to see that the kernel notices.
 
 mod claims;
 mod groups;
 mod host;
 mod modules;
+mod odd;
 mod random;
 mod suite;
 mod translate;
@@ -45,6 +47,14 @@ enum Command {
         #[arg(long, default_value_t = 1_000)]
         modules: u64,
     },
+    /// Modules that are odd or broken, each by its own seed.
+    Odd {
+        /// Where the scripts are written to.
+        folder: PathBuf,
+        /// How many modules.
+        #[arg(long, default_value_t = 4_000)]
+        modules: u64,
+    },
     /// A script with wrong expectations.
     Wrong {
         /// Where the script is written to.
@@ -58,6 +68,7 @@ fn main() -> Result<()> {
     match arguments.command {
         Command::Suite { folder } => suite::write(&compiler, &folder),
         Command::Random { folder, modules } => random::write(&compiler, &folder, modules),
+        Command::Odd { folder, modules } => odd::write(&folder, modules),
         Command::Wrong { folder } => wrong::write(&compiler, &folder),
     }
 }
