@@ -3,11 +3,14 @@
 //! `scenario=NAME` on the command line of a kernel built with the feature `scenarios` makes it misbehave
 //! while it boots.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use luge_boot_info::exit::ExitCode;
 use luge_harness::{Boot, End, Kernel, Lab, Machine};
+
+use crate::load::{settled_memory, wait_for_memory};
 
 scenarios![
     a_panic_stops_the_kernel_with_a_symbolised_backtrace,
@@ -18,6 +21,7 @@ scenarios![
     a_kernel_that_hangs_is_ended_and_reported,
     a_triple_fault_of_the_kernel_is_told_from_a_power_off,
     a_kernel_with_nothing_to_do_for_tests_powers_off_cleanly,
+    a_translation_that_panics_is_one_refused_module_and_not_the_end_of_the_machine,
 ];
 
 /// Boots a kernel that misbehaves as `name` says, and sees it end.
@@ -115,4 +119,39 @@ fn a_kernel_with_nothing_to_do_for_tests_powers_off_cleanly(lab: &Lab) -> Result
         .append("bench")
         .limit(Duration::from_secs(60));
     lab.boot(&boot)?.ends_with(End::PowerOff)
+}
+
+/// A module whose translation panics, in a kernel that is built to. What works for one sandbox alone takes nothing
+/// else with it, and its memory comes back.
+fn a_translation_that_panics_is_one_refused_module_and_not_the_end_of_the_machine(
+    lab: &Lab,
+) -> Result<()> {
+    let disk = lab.folder("disk")?.copy("fib.wasm", lab.example("fib")?)?;
+    let boot = Boot::new(Kernel::Scenarios)
+        .disk(disk.disk())
+        .append("admin_token=a-token-of-the-scenarios memory_report=1");
+    let machine = lab.serve(&boot)?;
+    let deploy = |module: &[u8]| {
+        let token = ("authorization", "Bearer a-token-of-the-scenarios");
+        let client = machine.client();
+        client.put("/admin/functions/fib", &[token], module)
+    };
+    let odd = wat::parse_str(
+        r#"(module (import "luge_scenario" "panic_while_made" (func))
+            (memory (export "memory") 1) (func (export "_start")))"#,
+    )?;
+    let panics = || -> Result<()> {
+        let answer = deploy(&odd)?;
+        answer.expect_status(422)?;
+        let said = "/fib: the interpreter failed at translating it";
+        ensure!(answer.text().starts_with(said), "{}", answer.text());
+        machine.client().get("/fib?n=10")?.expect("55\n")
+    };
+    panics()?;
+    says(&machine, &["panicked at kernel/src/engine/scenario.rs:"])?;
+    let before = settled_memory(&machine)?;
+    (0..20).try_for_each(|_| panics())?;
+    wait_for_memory(&machine, &before)?;
+    deploy(&fs::read(lab.example("echo")?)?)?.expect_status(200)?;
+    machine.client().post("/fib", b"echoed")?.expect("echoed")
 }

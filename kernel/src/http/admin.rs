@@ -236,6 +236,10 @@ fn ended(path: &str, outcome: Outcome) -> (Status, String) {
             Status::GatewayTimeout,
             "translating it takes longer than it may",
         ),
+        Outcome::Trap(Trap::Unreachable) => (
+            Status::UnprocessableContent,
+            "the interpreter failed at translating it, and the log says where",
+        ),
         _ => (Status::ServiceUnavailable, "its translation was ended"),
     };
     (status, format!("{path}: {why}\n"))

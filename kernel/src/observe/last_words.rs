@@ -14,7 +14,7 @@ use super::logger::{Port, line};
 use crate::arch::traps::{FaultFrame, Name, is_guest_code};
 use crate::arch::{cpu, paging, per_cpu, power, serial};
 use crate::mm;
-use crate::sandbox::sight;
+use crate::sandbox::{self, sight};
 use crate::sched::trace;
 
 /// The longest backtrace, in frames.
@@ -26,6 +26,7 @@ static SPEAKING: AtomicBool = AtomicBool::new(false);
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
+    sandbox::end_if_alone(info);
     begin();
     let place = info
         .location()

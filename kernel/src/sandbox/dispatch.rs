@@ -1,10 +1,11 @@
 //! Running sandboxes, from the dispatcher's side, and how they end.
 
 use alloc::sync::Arc;
+use core::panic::PanicInfo;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
-use log::{debug, warn};
+use log::{debug, error, warn};
 use luge_memory::layout::NATIVE_CODE;
 use luge_metrics::Counter;
 use luge_sandbox::{Event, Outcome, State, Wait};
@@ -14,13 +15,14 @@ use luge_trace::Kind;
 use luge_trap::{Running, Trap, Verdict};
 use x86_64::instructions::interrupts;
 
-use super::gate::gate_for_good;
+use super::gate::{gate, gate_for_good};
 use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, faults, find, sight};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::{self, Instant};
 use crate::arch::traps::{self, FaultFrame, Name};
 use crate::arch::{interrupts as irq, per_cpu};
 use crate::mm::allocator::{self, Exhausted};
+use crate::mm::arena::Arena;
 use crate::mm::stacks;
 use crate::sched;
 
@@ -65,6 +67,34 @@ fn finish(outcome: Outcome) -> ! {
         // SAFETY: interrupts are off and no lock is held.
         unsafe { switch::leave() };
     })
+}
+
+/// Ends the running sandbox if what panics is code of the kernel's that works for it alone, as the translation of
+/// a module does ([`super::making`]): it holds nothing that anybody shares, and all that it made goes with it.
+/// Returns if anything else panics: that is the end of the kernel.
+pub fn end_if_alone(panic: &PanicInfo<'_>) {
+    let is_alone = interrupts::without_interrupts(|| {
+        let cpu = per_cpu::this();
+        cpu.running.load(Relaxed)
+            && cpu.runs_own_code.load(Relaxed)
+            && cpu.host_calls.load(Relaxed) == 0
+            && cpu.locks_held.load(Relaxed) == 0
+    });
+    if !is_alone {
+        return;
+    }
+    // Where, and not what: that may quote somebody's module at any length. Nothing is said with too little of the
+    // stack left for it.
+    if let Some(place) = panic.location() {
+        let _ = gate(|| error!("what works for a sandbox alone panicked at {place}"));
+    }
+    // Some of it bears no refusal of memory, and that is no mistake of what it works on.
+    let lacked = allocator::current_arena().is_some_and(Arena::has_refused);
+    finish(Outcome::Trap(if lacked {
+        Trap::OutOfMemory
+    } else {
+        Trap::Unreachable
+    }))
 }
 
 /// Runs a sandbox until it gives the CPU back, and does what follows from how it did.

@@ -42,7 +42,7 @@ use crate::mm::{idle, stacks};
 use crate::sched::{self, admission, trace};
 
 pub use census::{after, census};
-pub use dispatch::{SWITCHES, init, run, run_next, wake};
+pub use dispatch::{SWITCHES, end_if_alone, init, run, run_next, wake};
 pub use gate::{EndNow, gate, in_own_memory};
 use output::Output;
 
