@@ -8,6 +8,7 @@
 //! The exit status is 1 if a figure misses its aim.
 
 mod startup;
+mod watched;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ const AIMS: &[(&str, u64)] = &[
     ("sandbox-empty-wasmtime", 12_000),
     // Once a second, it may cost a fiftieth of all time at most; of a processor of 1 GHz that does one in a cycle.
     ("scrape", 20_000_000),
+    // Likewise, with somebody who looks at the status page beside the scraper.
+    ("watched-second", 20_000_000),
     ("request-empty-wasmi", 60_000),
     ("request-empty-wasmtime", 60_000),
 ];
@@ -109,6 +112,7 @@ fn figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
         drop(served);
         figures.extend(startup::figures(lab, engine)?);
     }
+    figures.insert("watched-second".into(), watched::second(lab)?);
     // Of all examples only what the kernel does for each of them counts; the rest was looked at one by one.
     let of_all = ["sandbox-empty", "fib-30", "fib-30-undisturbed"];
     figures.retain(|name, _| !of_all.contains(&name.as_str()));
