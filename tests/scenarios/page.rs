@@ -41,7 +41,9 @@ const DESK: (u32, u32) = (1280, 1400);
 const PHONE: (u32, u32) = (360, 1600);
 
 /// Ways to end, one each.
-const WRONG: &str = "(func (export \"_start\") unreachable)";
+const WRONG: &str = r#"
+    (func $"<img src=x onerror=window.hurt=1>" unreachable)
+    (func (export "_start") (call $"<img src=x onerror=window.hurt=1>"))"#;
 /// Sleeps for 500 s.
 const SLEEP: &str = r#"
     (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))

@@ -1,6 +1,8 @@
 // Charts of the last minutes: lines in SVG, with the number of now, or of where the pointer is.
 
-const SPAN_S = 300;
+// How far back a chart goes: the first of these that holds all that is known.
+const SPANS_S = [60, 120, 300];
+const MOST_SPAN_S = SPANS_S.at(-1);
 const [WIDTH, HEIGHT] = [300, 88];
 
 function svg(tag, kind, parent) {
@@ -21,9 +23,11 @@ function roundUp(most) {
 // value; `top` says where the scale ends, of all points.
 class Chart {
   constructor(figure, title, lines, show, top) {
-    Object.assign(this, { title, lines, show, top, points: [] });
+    Object.assign(this, { title, lines, show, top, points: [], span: SPANS_S[0] });
     this.value = make("span", "now", "–");
     figure.append(make("figcaption", "", make("span", "name", title), this.value));
+    this.scale = make("span", "", "");
+    figure.append(make("div", "axis", this.scale));
     this.drawing = svg("svg", "", figure);
     this.drawing.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
     this.drawing.setAttribute("preserveAspectRatio", "none");
@@ -33,8 +37,8 @@ class Chart {
     this.paths = lines.map((_, at) => svg("path", at ? "second" : "first", this.drawing));
     this.cursor = svg("path", "cursor", this.drawing);
     const key = make("span", "key", ...(lines.length > 1 ? lines.map(([, word], at) => make("span", at ? "second" : "", word)) : []));
-    this.scale = make("span", "", "");
-    figure.append(make("div", "axis", this.scale, key, make("span", "", "now")));
+    this.ago = make("span", "", "");
+    figure.append(make("div", "axis", this.ago, key, make("span", "", "now")));
     this.drawing.addEventListener("pointermove", (event) => this.pointAt(event));
     this.drawing.addEventListener("pointerleave", () => { this.pointed = null; this.write(); });
   }
@@ -42,16 +46,18 @@ class Chart {
   // Draws points, oldest first, each with `t` in seconds.
   draw(points) {
     this.points = points;
+    this.span = SPANS_S.find((span) => points.at(-1).t - points[0].t <= span) ?? MOST_SPAN_S;
     const all = points.flatMap((point) => this.lines.map(([name]) => point[name] ?? 0));
     const top = this.top(Math.max(0, ...all), points.at(-1));
     this.paths.forEach((path, at) => path.setAttribute("d", this.trace(this.lines[at][0], top)));
     this.fill.setAttribute("d", this.lines.length > 1 ? "" : this.area(this.lines[0][0], top));
-    say(this.scale, "to " + this.show(top));
+    say(this.scale, this.show(top));
+    say(this.ago, duration(this.span) + " ago");
     this.write();
   }
 
   at(point, name, top) {
-    const x = WIDTH - ((this.points.at(-1).t - point.t) / SPAN_S) * WIDTH;
+    const x = WIDTH - ((this.points.at(-1).t - point.t) / this.span) * WIDTH;
     return x.toFixed(1) + " " + (HEIGHT - (Math.min(point[name], top) / top) * HEIGHT).toFixed(1);
   }
 
@@ -77,7 +83,7 @@ class Chart {
     const box = this.drawing.getBoundingClientRect();
     const last = this.points.at(-1);
     if (!last || box.width === 0) return;
-    this.pointed = last.t - (1 - (event.clientX - box.left) / box.width) * SPAN_S;
+    this.pointed = last.t - (1 - (event.clientX - box.left) / box.width) * this.span;
     this.write();
   }
 
@@ -90,7 +96,7 @@ class Chart {
     const values = this.lines.map(([name]) => (point[name] == null ? "–" : this.show(point[name])));
     const ago = point === last ? "" : ` (${duration(last.t - point.t)} ago)`;
     say(this.value, values.join(" · ") + ago);
-    const x = (WIDTH - ((last.t - point.t) / SPAN_S) * WIDTH).toFixed(1);
+    const x = (WIDTH - ((last.t - point.t) / this.span) * WIDTH).toFixed(1);
     this.cursor.setAttribute("d", point === last ? "" : `M${x} 0V${HEIGHT}`);
     this.drawing.setAttribute("aria-label", `${this.title}: ${this.lines.map(([, word], at) => `${word} ${values[at]}`).join(", ")}${ago}`);
   }

@@ -57,7 +57,7 @@ function keep(now) {
   else if (last) points.push(pointOf(now, last));
   summaries.push(now);
   summaries = summaries.filter((it) => now.uptime - it.uptime <= MINUTE_S + 5);
-  points = points.filter((it) => now.uptime - it.t <= SPAN_S);
+  points = points.filter((it) => now.uptime - it.t <= MOST_SPAN_S);
 }
 
 async function askForMore(now) {

@@ -81,8 +81,10 @@ function showSandboxes(sandboxes) {
   $("sandboxes-none").hidden = sandboxes.length > 0 && more <= 0;
 }
 
-// A place in a module, as /faults.json has it: a function's name or number, and an offset.
-const place = (it) => [it?.function ?? "?", it?.offset == null ? "" : " + " + it.offset].join("");
+const hexadecimal = (n) => "0x" + n.toString(16);
+
+// A place in a module, as /faults.json has it: a function's name or number, and how far into the module's file.
+const place = (it) => [it.function ?? "?", it.offset == null ? "" : " at " + hexadecimal(it.offset)].join("");
 
 const known = (value, write = String) => (value === null || value === undefined ? null : write(value));
 
@@ -91,14 +93,17 @@ function reportOf(fault) {
   const stack = known(fault.stack_used_bytes, bytes);
   const pairs = [
     ["Function", known(fault.function, () => place(fault))],
-    ["RIP", known(fault.rip)], ["CR2", known(fault.cr2)], ["Error code", known(fault.error_code)],
+    ["Exception", known(fault.exception)],
+    ["RIP", known(fault.rip)], ["CR2", known(fault.cr2)], ["Error code", known(fault.error_code, hexadecimal)],
     ["Stack", stack && stack + " of " + bytes(fault.stack_bytes)],
     ["CPU time", known(fault.charged_ns, (ns) => seconds(ns / 1e9))],
+    ["From its arrival", known(fault.total_ns, (ns) => seconds(ns / 1e9))],
   ].filter(([, text]) => text !== null);
   const report = make("dl", "report");
   for (const [name, text] of pairs) report.append(make("dt", "", name), make("dd", "", text));
   if (fault.backtrace?.length) {
     const frames = fault.backtrace.map((frame) => make("li", "", make("code", "", place(frame))));
+    if (fault.backtrace_is_cut) frames.push(make("li", "", "and more"));
     report.append(make("dt", "", "Backtrace"), make("dd", "", make("ol", "", ...frames)));
   }
   return report;
