@@ -1,13 +1,10 @@
-//! How a sandbox was ended by force.
+//! How a sandbox was ended by a trap, and how that is told.
 
 use core::fmt::{self, Display, Formatter, Write};
 
 use luge_sandbox::Outcome;
 
-use crate::Text;
-
-/// How many frames of a sandbox's stack are kept.
-pub const MOST_FRAMES: usize = 12;
+use crate::{Backtrace, Escaping, Place, Text};
 
 /// What the processor found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,170 +17,178 @@ pub struct Exception {
     pub cr2: Option<u64>,
     /// The error code, 0 for exceptions without one.
     pub error_code: u64,
-    /// The stack pointer.
-    pub rsp: u64,
-    /// How much of the stack was in use, in bytes.
-    pub stack_used: u64,
-    /// Return addresses in native code, from the innermost on; 0 where there are no more.
-    pub callers: [u64; MOST_FRAMES],
 }
 
-/// How a sandbox was ended by force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// When.
+/// How a sandbox was ended by a trap.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault<'a> {
+    /// When, in nanoseconds since boot.
     pub at_ns: u64,
     /// The sandbox's number.
     pub sandbox: u64,
-    /// The number of its route.
-    pub route: u16,
+    /// Whose it was; none for work of the host's own.
+    pub tenant: Option<&'a str>,
+    /// Its route, or what the host calls its own work.
+    pub route: &'a str,
     /// What it was ended for.
     pub outcome: Outcome,
+    /// What the processor found, if that was it. The interpreter finds most things by itself.
+    pub exception: Option<Exception>,
+    /// How much of its stack was in use, in bytes, if that is known.
+    pub stack_used: Option<u64>,
     /// How large its stack was, in bytes.
     pub stack_bytes: u64,
     /// CPU time that it was charged with, in nanoseconds.
     pub charged_ns: u64,
-    /// From its arrival on, in nanoseconds.
+    /// From its arrival to its end, in nanoseconds.
     pub total_ns: u64,
-    /// What the processor found, if that was it. The interpreter finds most things by itself.
-    pub exception: Option<Exception>,
+    /// Where it was, as far as that is known.
+    pub backtrace: Backtrace,
 }
 
-/// A place in a module.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<N> {
-    /// The function's number, imports counted.
-    pub function: u32,
-    /// Its name, if the module says.
-    pub name: Option<N>,
-    /// How far into the file of the module the instruction is, in bytes, if that is known.
-    pub offset: Option<u32>,
-}
-
-impl<N: AsRef<str>> Place<N> {
-    fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(AsRef::as_ref)
+impl Fault<'_> {
+    fn innermost(&self) -> Option<&Place> {
+        self.backtrace.places().next()
     }
-}
 
-impl<N: AsRef<str>> Display for Place<N> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "function {}", self.function)?;
-        if let Some(name) = self.name() {
-            // A name is the guest's to choose.
-            write!(f, " ({})", name.escape_debug())?;
-        }
-        match self.offset {
-            Some(offset) => write!(f, " at {offset:#x}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Exception {
-    /// The addresses of the frames, from the innermost on. A return address is behind the call that it belongs
-    /// to, so one less is in it.
-    pub fn frames(&self) -> impl Iterator<Item = u64> {
-        let callers = self.callers.into_iter().take_while(|address| *address != 0);
-        core::iter::once(self.rip).chain(callers.map(|address| address - 1))
-    }
-}
-
-impl Fault {
-    /// Writes an object of JSON. `place` knows what is at an address of native code.
+    /// Writes an object of JSON. What is not known is null; numbers of 64 bits that mean addresses are texts,
+    /// since most readers of JSON have floats only.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write_json<N: AsRef<str>>(
-        &self,
-        out: &mut impl Write,
-        (tenant, route): (&str, &str),
-        place: impl Fn(u64) -> Option<Place<N>>,
-    ) -> fmt::Result {
+    pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+        let (innermost, exception) = (self.innermost(), self.exception.as_ref());
         write!(
             out,
-            "{{\"at_s\":{}.{:06},\"sandbox\":{},\"tenant\":{},\"route\":{},\"outcome\":\"{}\",\
-             \"stack_bytes\":{},\"cpu_us\":{},\"total_us\":{}",
-            self.at_ns / 1_000_000_000,
-            self.at_ns / 1_000 % 1_000_000,
+            "{{\"id\":{},\"tenant\":{},\"route\":{},\"outcome\":\"{}\",\"at_ns\":{}",
             self.sandbox,
-            Text(tenant),
-            Text(route),
+            OrNull(self.tenant.map(Text)),
+            Text(self.route),
             self.outcome,
-            self.stack_bytes,
-            self.charged_ns / 1_000,
-            self.total_ns / 1_000,
+            self.at_ns,
         )?;
-        if let Some(exception) = &self.exception {
-            exception.write_json(out)?;
-            out.write_str(",\"backtrace\":[")?;
-            for (number, place) in exception.frames().filter_map(place).enumerate() {
-                write!(
-                    out,
-                    "{}{{\"function\":{}",
-                    if number > 0 { "," } else { "" },
-                    place.function
-                )?;
-                if let Some(name) = place.name() {
-                    write!(out, ",\"name\":{}", Text(name))?;
-                }
-                if let Some(offset) = place.offset {
-                    write!(out, ",\"offset\":{offset}")?;
-                }
-                out.write_char('}')?;
-            }
-            out.write_char(']')?;
+        write!(
+            out,
+            ",\"function\":{},\"offset\":{},\"backtrace\":[",
+            OrNull(innermost.map(Called)),
+            OrNull(innermost.and_then(|place| place.offset)),
+        )?;
+        for (number, place) in self.backtrace.places().enumerate() {
+            write!(
+                out,
+                "{}{{\"function\":{},\"index\":{},\"offset\":{}}}",
+                if number > 0 { "," } else { "" },
+                Called(place),
+                place.function,
+                OrNull(place.offset),
+            )?;
         }
-        out.write_char('}')
+        write!(
+            out,
+            "],\"backtrace_is_cut\":{},\"exception\":{},\"rip\":{},\"cr2\":{},\"error_code\":{}",
+            self.backtrace.is_cut,
+            OrNull(exception.map(|found| Text(found.name))),
+            OrNull(exception.map(|found| Address(found.rip))),
+            OrNull(exception.and_then(|found| found.cr2).map(Address)),
+            OrNull(exception.map(|found| found.error_code)),
+        )?;
+        write!(
+            out,
+            ",\"stack_used_bytes\":{},\"stack_bytes\":{},\"charged_ns\":{},\"total_ns\":{}}}",
+            OrNull(self.stack_used),
+            self.stack_bytes,
+            self.charged_ns,
+            self.total_ns,
+        )
     }
 
     /// Writes lines for a person.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write_text<N: AsRef<str>>(
-        &self,
-        out: &mut impl Write,
-        place: impl Fn(u64) -> Option<Place<N>>,
-    ) -> fmt::Result {
+    pub fn write_text(&self, out: &mut impl Write) -> fmt::Result {
+        write!(
+            out,
+            "[{:>5}.{:06}] sandbox {}, ",
+            self.at_ns / 1_000_000_000,
+            self.at_ns / 1_000 % 1_000_000,
+            self.sandbox,
+        )?;
+        if let Some(tenant) = self.tenant {
+            write!(out, "{} ", tenant.escape_debug())?;
+        }
+        writeln!(out, "{}: {}", self.route.escape_debug(), self.outcome)?;
+        if let Some(exception) = &self.exception {
+            writeln!(out, "  {exception}")?;
+        }
+        write!(out, "  stack: ")?;
+        match self.stack_used {
+            Some(used) => write!(out, "{used} of {} bytes in use", self.stack_bytes)?,
+            None => write!(out, "{} bytes", self.stack_bytes)?,
+        }
         writeln!(
             out,
-            "sandbox {}: {} after {} us of CPU time and {} us in all",
-            self.sandbox,
-            self.outcome,
+            "; CPU time: {} us, {} us after the request came",
             self.charged_ns / 1_000,
             self.total_ns / 1_000,
         )?;
-        let Some(exception) = &self.exception else {
-            return Ok(());
-        };
-        writeln!(
-            out,
-            "{} with {} bytes of the stack in use",
-            exception.name, exception.stack_used
-        )?;
-        for place in exception.frames().filter_map(place) {
-            writeln!(out, "  in {place}")?;
+        self.write_backtrace(out)
+    }
+
+    fn write_backtrace(&self, out: &mut impl Write) -> fmt::Result {
+        for (number, place) in self.backtrace.places().enumerate() {
+            let relation = if number == 0 { "in" } else { "called by" };
+            writeln!(out, "  {relation} {place}")?;
         }
-        Ok(())
+        match (self.innermost(), self.backtrace.is_cut) {
+            (None, _) => writeln!(
+                out,
+                "  where is not known: no native code of a module was on the stack"
+            ),
+            (Some(_), true) => writeln!(out, "  and so on"),
+            (Some(_), false) => Ok(()),
+        }
     }
 }
 
-impl Exception {
-    fn write_json(&self, out: &mut impl Write) -> fmt::Result {
-        // Numbers of 64 bits are texts: most readers of JSON have floats only.
-        write!(
-            out,
-            ",\"exception\":\"{}\",\"rip\":\"{:#x}\"",
-            self.name, self.rip
-        )?;
+impl Display for Exception {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at rip={:#x}", self.name, self.rip)?;
         if let Some(cr2) = self.cr2 {
-            write!(out, ",\"cr2\":\"{cr2:#x}\"")?;
+            write!(f, ", cr2={cr2:#x}")?;
         }
-        write!(
-            out,
-            ",\"error_code\":\"{:#x}\",\"rsp\":\"{:#x}\",\"stack_used\":{}",
-            self.error_code, self.rsp, self.stack_used
-        )
+        write!(f, ", error code {:#x}", self.error_code)
+    }
+}
+
+/// A value, or `null`.
+struct OrNull<T>(Option<T>);
+
+impl<T: Display> Display for OrNull<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+/// An address as a text of JSON.
+struct Address(u64);
+
+impl Display for Address {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{:#x}\"", self.0)
+    }
+}
+
+/// What a function is called, as a text of JSON.
+struct Called<'a>(&'a Place);
+
+impl Display for Called<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        write!(Escaping(&mut *f), "{}", self.0.called())?;
+        f.write_char('"')
     }
 }

@@ -169,20 +169,20 @@ impl<const N: usize> Default for Lines<N> {
 
 /// A text of at most `N` bytes, in place. What is too long ends with three dots.
 #[derive(Clone, Copy)]
-struct Short<const N: usize> {
+pub(crate) struct Short<const N: usize> {
     bytes: [u8; N],
     length: usize,
     is_cut: bool,
 }
 
 impl<const N: usize> Short<N> {
-    const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         bytes: [0; N],
         length: 0,
         is_cut: false,
     };
 
-    fn get(&self) -> &str {
+    pub(crate) fn get(&self) -> &str {
         core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }
 }

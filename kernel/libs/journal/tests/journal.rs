@@ -1,9 +1,7 @@
 //! What is remembered is written so that those who read it can.
 
 use log::Level;
-use luge_journal::{
-    CSV_HEADER, Exception, Fault, Format, Lines, MOST_FRAMES, Place, Record, Text, Written,
-};
+use luge_journal::{CSV_HEADER, Format, Lines, Record, Text, Written};
 use luge_sandbox::{Outcome, Times};
 use serde_json::Value;
 
@@ -113,119 +111,6 @@ fn who_did_not_leave_with_zero_is_an_error() {
 fn a_name_cannot_add_columns_or_lines_to_a_record() {
     assert!(line(&record(), "a,b").starts_with("7,\"a,b\",/fib,"));
     assert!(line(&record(), "a\"b").starts_with("7,\"a\"\"b\",/fib,"));
-}
-
-fn fault(exception: Option<Exception>) -> Fault {
-    Fault {
-        at_ns: 1_002_003_004,
-        sandbox: 3,
-        route: 0,
-        outcome: Outcome::Trap(luge_trap::Trap::MemoryOutOfBounds),
-        stack_bytes: 524_288,
-        charged_ns: 70_000,
-        total_ns: 90_000,
-        exception,
-    }
-}
-
-fn exception() -> Exception {
-    let mut callers = [0; MOST_FRAMES];
-    callers[..2].copy_from_slice(&[0x2001, 0x3001]);
-    Exception {
-        name: "#PF",
-        rip: 0x1000,
-        cr2: Some(0xffff_8000_0000_1234),
-        error_code: 2,
-        rsp: 0x9000,
-        stack_used: 4096,
-        callers,
-    }
-}
-
-/// There is code at three addresses, a function each.
-fn place(address: u64) -> Option<Place<&'static str>> {
-    let (function, name) = match address {
-        0x1000 => (5, Some("inner\"<b>")),
-        0x2000 => (4, None),
-        0x3000 => (1, Some("_start")),
-        _ => return None,
-    };
-    Some(Place {
-        function,
-        name,
-        offset: (function == 5).then_some(0x77),
-    })
-}
-
-#[test]
-fn a_fault_says_what_the_processor_found_and_where() {
-    let mut text = String::new();
-    fault(Some(exception()))
-        .write_json(&mut text, ("a\"b", "/x<y"), place)
-        .expect("a string takes all");
-    let found = json(&text);
-    assert_eq!(found["outcome"], "trap memory-out-of-bounds");
-    assert_eq!(
-        (&found["tenant"], &found["route"]),
-        (&Value::from("a\"b"), &Value::from("/x<y"))
-    );
-    assert_eq!(
-        (&found["exception"], &found["rip"]),
-        (&Value::from("#PF"), &Value::from("0x1000"))
-    );
-    assert_eq!(
-        (&found["cr2"], &found["error_code"]),
-        (&Value::from("0xffff800000001234"), &Value::from("0x2"))
-    );
-    assert_eq!(
-        (&found["cpu_us"], &found["stack_used"]),
-        (&Value::from(70), &Value::from(4096))
-    );
-    let frames: Vec<_> = found["backtrace"]
-        .as_array()
-        .expect("an array")
-        .iter()
-        .collect();
-    assert_eq!(frames.len(), 3);
-    assert_eq!(
-        (&frames[0]["name"], &frames[0]["offset"]),
-        (&Value::from("inner\"<b>"), &Value::from(0x77))
-    );
-    assert_eq!(
-        (&frames[1]["function"], &frames[1]["name"]),
-        (&Value::from(4), &Value::Null)
-    );
-    assert_eq!(frames[2]["name"], "_start");
-}
-
-#[test]
-fn only_a_page_fault_has_a_cr2_and_only_an_exception_a_backtrace() {
-    let divide = Exception {
-        name: "#DE",
-        cr2: None,
-        ..exception()
-    };
-    for (exception, has_backtrace) in [(Some(divide), true), (None, false)] {
-        let mut text = String::new();
-        fault(exception)
-            .write_json(&mut text, ("a", "/"), place)
-            .expect("a string takes all");
-        let found = json(&text);
-        assert_eq!(found["cr2"], Value::Null);
-        assert_eq!(found["backtrace"].is_array(), has_backtrace, "{text}");
-    }
-}
-
-#[test]
-fn a_report_for_a_person_names_functions() {
-    let mut text = String::new();
-    fault(Some(exception()))
-        .write_text(&mut text, place)
-        .expect("a string takes all");
-    let wanted = "sandbox 3: trap memory-out-of-bounds after 70 us of CPU time and 90 us in all\n\
-                  #PF with 4096 bytes of the stack in use\n  \
-                  in function 5 (inner\\\"<b>) at 0x77\n  in function 4\n  in function 1 (_start)\n";
-    assert_eq!(text, wanted);
 }
 
 fn push<const N: usize>(lines: &mut Lines<N>, at_ns: u64, level: Level, text: &str) {
