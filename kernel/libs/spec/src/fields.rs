@@ -157,6 +157,18 @@ impl<'s, 'a> Fields<'s, 'a> {
             .map_or(Ok(default), |value| self.integer(key, value, range))
     }
 
+    /// `true` or `false`, or what it is when the key is not there.
+    pub fn boolean_or(&self, key: &str, default: bool) -> Result<bool, SpecError> {
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
+        match (value.kind(), value.raw) {
+            (Kind::Word, "true") => Ok(true),
+            (Kind::Word, "false") => Ok(false),
+            _ => Err(self.bad_value(key, value, Expected::Words("true or false"))),
+        }
+    }
+
     /// One of some words, as its index, if the key is there.
     pub fn word(
         &self,

@@ -49,6 +49,7 @@
 //! | `max-concurrency` | requests that are let in and not done, 1 to 1000000; more are 429 | no limit |
 //! | `max-queue` | requests that are let in and have not run yet, 1 to 1000000; more are 429 | no limit |
 //! | `max-memory` | bytes of all its sandboxes by their limits (`max-memory`, `stack-size`, `max-scratch-bytes`), 128 KiB to 1 TiB; more is 429 | no limit |
+//! | `fault-reports` | `true` or `false`: whether the body of a 500 is a report of the trap that ended the function | `false` |
 //!
 //! And in a route:
 //!

@@ -30,6 +30,8 @@ pub struct Tenant {
     pub max_queue: Option<u32>,
     /// What all of its sandboxes may take of memory by their limits, in bytes.
     pub max_memory: Option<u64>,
+    /// Whether the answer to a request that a trap has ended is a report of it.
+    pub fault_reports: bool,
     /// At least one, with different paths, in the order of the file.
     pub routes: Vec<Route>,
 }

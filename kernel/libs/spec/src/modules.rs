@@ -69,6 +69,7 @@ impl Tenant {
             max_concurrency: None,
             max_queue: None,
             max_memory: None,
+            fault_reports: false,
             routes: Vec::new(),
         }
     }

@@ -11,7 +11,7 @@ use crate::json::{Entry, Kind, Source, Value};
 use crate::model::{Limits, Route, Spec, Tenant};
 use crate::warning::{NOT_ACTED_ON, Warning, WarningKind};
 
-const TENANT_KEYS: [&str; 8] = [
+const TENANT_KEYS: [&str; 9] = [
     "name",
     "port",
     PERIOD,
@@ -19,6 +19,7 @@ const TENANT_KEYS: [&str; 8] = [
     "max-concurrency",
     "max-queue",
     "max-memory",
+    "fault-reports",
     "routes",
 ];
 
@@ -100,6 +101,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             max_concurrency: fields.integer_if_any("max-concurrency", COUNT)?,
             max_queue: fields.integer_if_any("max-queue", COUNT)?,
             max_memory: fields.bytes_if_any("max-memory", MEMORY)?,
+            fault_reports: fields.boolean_or("fault-reports", false)?,
             routes: self.routes(&fields)?,
         };
         self.check_reservation(&fields, &tenant);

@@ -631,6 +631,22 @@ fn tenants_and_routes_have_limits_if_they_are_given() {
 }
 
 #[test]
+fn a_tenants_callers_are_told_of_faults_only_if_it_says_so() {
+    let with =
+        |value: &str| ONE.replace("\"port\"", &format!("\"fault-reports\": {value}, \"port\""));
+    assert!(!parse(ONE).0.tenants[0].fault_reports);
+    for (value, wanted) in [("true", true), ("false", false)] {
+        let (spec, warnings) = parse(&with(value));
+        assert_eq!(warnings, [""; 0]);
+        assert_eq!(spec.tenants[0].fault_reports, wanted);
+    }
+    for value in ["1", "\"true\"", "null", "[]"] {
+        let why = refusal(&with(value));
+        assert!(why.contains("must be true or false, not "), "{why}");
+    }
+}
+
+#[test]
 fn without_a_spec_each_module_is_a_route() {
     let files = [
         "sort.wasm",
