@@ -36,6 +36,7 @@ mod deployments;
 mod disks;
 mod examples;
 mod exceptions;
+mod faults;
 mod files;
 mod gate;
 mod guests;
@@ -94,6 +95,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("admin", admin::SCENARIOS),
     ("deployments", deployments::SCENARIOS),
     ("metrics", metrics::SCENARIOS),
+    ("faults", faults::SCENARIOS),
     ("pages", pages::SCENARIOS),
     ("page", page::SCENARIOS),
     ("native", native::SCENARIOS),

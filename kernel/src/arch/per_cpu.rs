@@ -13,7 +13,8 @@ use x86_64::VirtAddr;
 use x86_64::registers::model_specific::GsBase;
 
 use super::landmarks::Landmark;
-use super::traps::FaultFrame;
+use super::traps::Found;
+use super::traps::calls::Noted;
 
 /// How many CPUs the kernel has room for.
 pub const MAX_CPUS: usize = 1;
@@ -62,7 +63,9 @@ pub struct PerCpu {
     /// The sandbox that runs; null while the dispatcher does.
     pub sandbox: AtomicPtr<()>,
     /// The fault that ended the last sandbox, for the dispatcher to read.
-    pub last_fault: spin::Mutex<Option<FaultFrame>>,
+    pub last_fault: spin::Mutex<Option<Found>>,
+    /// What had led to where the running sandbox left its native code.
+    pub noted_calls: Noted,
 }
 
 impl PerCpu {
@@ -87,6 +90,7 @@ impl PerCpu {
             runs_own_code: AtomicBool::new(false),
             sandbox: AtomicPtr::new(core::ptr::null_mut()),
             last_fault: spin::Mutex::new(None),
+            noted_calls: Noted::new(),
         }
     }
 }

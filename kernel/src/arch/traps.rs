@@ -9,6 +9,7 @@
 //! engine continues where it entered its compiled code ([`on_engine_trap`], [`engine_has_resumed`]); or
 //! the kernel ends.
 
+pub mod calls;
 pub mod frame;
 pub mod scenario;
 
@@ -26,7 +27,17 @@ use super::gdt::FaultStack;
 use super::landmarks::Landmark;
 use super::{apic, per_cpu, switch};
 
+pub use calls::Calls;
 pub use frame::FaultFrame;
+
+/// A fault that ends a sandbox: what the processor left, and what had led there.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The registers.
+    pub frame: FaultFrame,
+    /// The calls in native code.
+    pub calls: Calls,
+}
 
 /// Fault handling, for a debugger: where a sandbox is ended for a fault, and the stub below which a frame lies.
 pub const LANDMARKS: &[Landmark] = &[
@@ -228,17 +239,26 @@ extern "C" fn on_fault(frame: &mut FaultFrame) {
             kernel_fault(frame, reason.as_str(), reason == Reason::NeverAGuests);
         }
         Verdict::AskEngine(_) => {
-            *cpu.last_fault.lock() = Some(*frame);
+            keep(cpu, frame);
             on_fault_of_sandbox(frame);
             ask_engine(frame);
             end_sandbox(cpu);
         }
         Verdict::End(_) => {
-            *cpu.last_fault.lock() = Some(*frame);
+            keep(cpu, frame);
             on_fault_of_sandbox(frame);
             end_sandbox(cpu);
         }
     }
+}
+
+/// Keeps what is to be known of a fault when its sandbox's stack is gone.
+fn keep(cpu: &per_cpu::PerCpu, frame: &FaultFrame) {
+    let stack = cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed);
+    *cpu.last_fault.lock() = Some(Found {
+        frame: *frame,
+        calls: Calls::at_fault(frame, stack),
+    });
 }
 
 /// A debugger stops here when a fault is about to end the running sandbox.
@@ -323,8 +343,10 @@ fn kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> ! {
 /// An exception's name, as the manual has it.
 pub struct Name(pub u64);
 
-impl core::fmt::Display for Name {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl Name {
+    /// As a text.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
         const NAMES: [&str; 20] = [
             "#DE",
             "#DB",
@@ -347,6 +369,12 @@ impl core::fmt::Display for Name {
             "#MC",
             "#XM",
         ];
-        f.write_str(NAMES.get(self.0 as usize).unwrap_or(&"an unknown vector"))
+        NAMES.get(self.0 as usize).unwrap_or(&"an unknown vector")
+    }
+}
+
+impl core::fmt::Display for Name {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -204,6 +204,7 @@ fn owner(tenant: &Tenant) -> Owner {
     Owner {
         name: Arc::from(tenant.name.as_str()),
         port: tenant.port,
+        tells_faults: tenant.fault_reports,
         id: admit_tenant(tenant),
     }
 }

@@ -66,6 +66,8 @@ pub struct Function {
     pub id: RouteId,
     /// What admission knows of it.
     terms: RouteTerms,
+    /// Whether its callers may read what ended it, if that was a trap.
+    pub tells_faults: bool,
     /// How long its module was in bytes, if somebody has sent it since the machine was started.
     pub uploaded_bytes: Option<usize>,
 }
@@ -77,6 +79,8 @@ pub struct Owner {
     pub name: Arc<str>,
     /// Where it listens.
     pub port: u16,
+    /// Whether callers may read what ended a function by a trap.
+    tells_faults: bool,
     id: TenantId,
 }
 
@@ -104,6 +108,7 @@ impl Function {
             on_miss: route.on_miss,
             budget_ns: route.max_exec_us.map(ns),
             route: route.route,
+            tells_faults: owner.tells_faults,
             uploaded_bytes: None,
         }
     }
@@ -210,6 +215,12 @@ impl Table {
     pub fn name_of(&self, number: u16) -> Option<&str> {
         let entry = self.entries.get(usize::from(number))?;
         Some(name_in(&entry.route))
+    }
+
+    /// Whose the function with this number is or was, and its route. Neither ever changes.
+    pub fn place_of_number(&self, number: u16) -> Option<(&str, &str)> {
+        let entry = self.entries.get(usize::from(number))?;
+        Some((&self.owner_of(entry.port)?.name, &entry.route))
     }
 
     /// All functions, in the order of the spec and then of their first deployment.

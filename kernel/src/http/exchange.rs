@@ -20,7 +20,7 @@ use luge_http::{
 use luge_sandbox::Outcome;
 use luge_sched::Refusal;
 
-use super::{Surroundings, count_host_answer};
+use super::{Surroundings, count_host_answer, words};
 use crate::arch::time::Instant;
 use crate::functions::{self, Function};
 use crate::sandbox::{self, Sandbox};
@@ -289,10 +289,12 @@ impl Exchange {
         match mem::replace(&mut self.answer, Answer::Counted { bytes: 0 }) {
             Answer::Committed(framing) => return self.end_stream(outcome, framing, outgoing),
             Answer::Counted { bytes } => self.answer_with(outcome, bytes, Vec::new(), outgoing),
-            Answer::Held { buffers, bytes } => match own_words(outcome, bytes) {
-                None => self.answer_with(outcome, bytes as u64, buffers, outgoing),
-                Some(text) => self.say(outcome, text, outgoing),
-            },
+            Answer::Held { buffers, bytes } => {
+                match words::of(&self.function, &self.sandbox, outcome, bytes) {
+                    None => self.answer_with(outcome, bytes as u64, buffers, outgoing),
+                    Some(text) => self.say(outcome, text, outgoing),
+                }
+            }
         }
         Progress::Answered(self.persistence)
     }
@@ -376,21 +378,11 @@ fn count(function: &Function, status: Status) {
     admission::meter(function.id).answered(status.code());
 }
 
-fn status_of(outcome: Outcome) -> Status {
+pub(super) fn status_of(outcome: Outcome) -> Status {
     match outcome {
         Outcome::Exit(0) => Status::Ok,
         Outcome::Exit(_) | Outcome::Trap(_) => Status::InternalServerError,
         Outcome::OverDeadline | Outcome::OverBudget => Status::GatewayTimeout,
         Outcome::Cancelled => Status::ServiceUnavailable,
-    }
-}
-
-/// What the host says in the function's place, which is when the function did not leave by itself,
-/// or left in error without a word.
-fn own_words(outcome: Outcome, bytes: usize) -> Option<String> {
-    match outcome {
-        Outcome::Exit(0) => None,
-        Outcome::Exit(_) if bytes > 0 => None,
-        _ => Some(format!("{}: {outcome}\n", status_of(outcome))),
     }
 }

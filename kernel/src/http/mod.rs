@@ -17,6 +17,7 @@ mod client;
 mod exchange;
 mod fate;
 mod pages;
+mod words;
 mod work;
 mod writing;
 

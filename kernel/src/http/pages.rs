@@ -11,6 +11,7 @@ use luge_http::{Head, Status, Wants};
 use luge_metrics::CONTENT_TYPE;
 
 use crate::functions::{Function, Table};
+use crate::observe::faults::{self, Faults};
 use crate::observe::lists::{Routes, Sandboxes};
 use crate::observe::metrics::Metrics;
 use crate::observe::schedule::Schedule;
@@ -69,7 +70,9 @@ fn of_operator(path: &str, wants: Wants, table: &Table, port: u16) -> Option<Fou
         "/routes.json" => Found::Text(JSON, Box::new(Routes::asked_at(port))),
         "/sandboxes.json" => Found::Text(JSON, Box::new(Sandboxes::new())),
         "/metrics" => Found::Text(CONTENT_TYPE, Box::new(Metrics::default())),
-        "/faults" | "/records" | "/logs" => {
+        "/faults" => Found::Text(TEXT, Box::new(Faults::new(faults::Form::Text))),
+        "/faults.json" => Found::Text(JSON, Box::new(Faults::new(faults::Form::Json))),
+        "/records" | "/logs" => {
             let text = format!("{path} belongs to the host and is not there yet\n");
             page(Status::NotImplemented, &text)
         }

@@ -115,6 +115,16 @@ pub fn mapped_around(address: u64) -> Option<&'static [u8]> {
     Some(unsafe { core::slice::from_raw_parts(start as *const u8, (end - start) as usize) })
 }
 
+/// What `look` finds in the block that `address` lies in, given its bytes and how far into them that is.
+pub fn in_block<R>(address: u64, look: impl FnOnce(&[u8], u64) -> R) -> Option<R> {
+    // Nothing is released while this looks: that is for the kernel to do, which is not preempted.
+    let block = block_of(address)?;
+    let bytes = (block.end - block.start) as usize;
+    // SAFETY: all of a block is mapped, and code and its data never change once a function can be in it.
+    let whole = unsafe { core::slice::from_raw_parts(block.start as *const u8, bytes) };
+    Some(look(whole, address - block.start))
+}
+
 /// Bytes of all blocks.
 #[must_use]
 pub fn bytes_taken() -> u64 {

@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod debugger;
+pub mod faults;
 pub mod last_words;
 pub mod lists;
 pub mod logger;

@@ -5,7 +5,7 @@ use core::panic::PanicInfo;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
-use log::{debug, error, warn};
+use log::{Level, debug, error, log_enabled, warn};
 use luge_memory::layout::NATIVE_CODE;
 use luge_metrics::Counter;
 use luge_sandbox::{Event, Outcome, State, Wait};
@@ -19,7 +19,7 @@ use super::gate::{gate, gate_for_good};
 use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, faults, find, sight};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::{self, Instant};
-use crate::arch::traps::{self, FaultFrame, Name};
+use crate::arch::traps::{self, Found, Name, calls};
 use crate::arch::{interrupts as irq, per_cpu};
 use crate::mm::allocator::{self, Exhausted};
 use crate::mm::arena::Arena;
@@ -33,6 +33,7 @@ pub static SWITCHES: Counter = Counter::new();
 pub fn init() {
     faults::start();
     allocator::on_exhaustion(|what| {
+        calls::note();
         finish(Outcome::Trap(match what {
             Exhausted::Memory => Trap::OutOfMemory,
             Exhausted::Stack => Trap::StackOverflow,
@@ -59,11 +60,13 @@ fn finish(outcome: Outcome) -> ! {
     gate_for_good(|| {
         interrupts::disable();
         let sandbox = per_cpu::this().sandbox.load(Relaxed).cast::<Sandbox>();
+        // SAFETY: a sandbox is running, and it is alive.
+        let alive = unsafe { &*sandbox };
         if let Outcome::Trap(trap) = outcome {
             sight::on_trap_of_engine(sandbox, trap as u8);
+            faults::note_trap(alive, trap);
         }
-        // SAFETY: a sandbox is running, and it is alive.
-        *unsafe { &*sandbox }.departure.lock() = Some(Departure::Finished(outcome));
+        *alive.departure.lock() = Some(Departure::Finished(outcome));
         // SAFETY: interrupts are off and no lock is held.
         unsafe { switch::leave() };
     })
@@ -154,6 +157,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sandbox.arm_turn();
     cpu.interrupted_ticks.store(0, Relaxed);
+    cpu.noted_calls.forget();
     SWITCHES.count();
     let entered = time::ticks();
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
@@ -168,7 +172,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
 }
 
 fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
-    let frame = per_cpu::this()
+    let found = per_cpu::this()
         .last_fault
         .lock()
         .take()
@@ -183,17 +187,17 @@ fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
         host_calls: native.host_calls,
         locks_held: 0,
     };
-    let trap = match traps::trap_of(&frame, &running) {
+    let trap = match traps::trap_of(&found.frame, &running) {
         Verdict::End(trap) | Verdict::AskEngine(trap) => trap,
         Verdict::Panic(_) => unreachable!("the handler gave another verdict on the same values"),
     };
-    report(sandbox, native.stack.range().end, &frame, trap);
+    report(sandbox, native.stack.range().end, &found, trap);
     trap
 }
 
-fn report(sandbox: &Sandbox, stack_end: u64, frame: &FaultFrame, trap: Trap) {
-    let used = stack_end.saturating_sub(frame.rsp);
-    faults::note_fault(sandbox, trap, frame, used);
+fn report(sandbox: &Sandbox, stack_end: u64, found: &Found, trap: Trap) {
+    let used = faults::note_fault(sandbox, trap, found, stack_end);
+    let frame = &found.frame;
     warn!(
         "sandbox {} ({}) fault: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
         sandbox.id,
@@ -236,35 +240,35 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
 
 /// What the program did by itself is for those who look closely; being ended by force is not.
 fn say_how_it_ended(sandbox: &Sandbox) {
-    if let Some(Outcome::Trap(trap)) = sandbox.outcome() {
-        faults::note_end(sandbox, trap);
-    }
+    let (id, name) = (sandbox.id, sandbox.name());
     match sandbox.outcome() {
         Some(outcome @ (Outcome::Exit(_) | Outcome::Cancelled)) => {
-            debug!(
-                "sandbox {} ({}) ended: {outcome}",
-                sandbox.id,
-                sandbox.name()
-            );
+            debug!("sandbox {id} ({name}) ended: {outcome}");
         }
-        Some(outcome) => warn!(
-            "sandbox {} ({}) ended: {outcome}",
-            sandbox.id,
-            sandbox.name()
-        ),
+        Some(outcome) => {
+            warn!("sandbox {id} ({name}) ended: {outcome}");
+            if let Outcome::Trap(trap) = outcome {
+                faults::note_end(sandbox, trap);
+                if log_enabled!(Level::Warn) {
+                    faults::say(id, name);
+                }
+            }
+        }
         None => {}
     }
 }
 
 impl Sandbox {
-    /// Reports the fault by which its compiled code told the engine of `trap`, if that was by a fault.
+    /// Reports the fault by which its compiled code told the engine of `trap`, if that was by a fault; if not, where
+    /// it was left.
     ///
     /// Called by the sandbox itself, inside the gate.
     pub fn report_trap(&self, trap: Trap) {
         let cpu = per_cpu::this();
-        let frame = cpu.last_fault.lock().take();
-        if let Some(frame) = frame {
-            report(self, cpu.stack_high.load(Relaxed), &frame, trap);
+        let found = cpu.last_fault.lock().take();
+        match found {
+            Some(found) => report(self, cpu.stack_high.load(Relaxed), &found, trap),
+            None => faults::note_trap(self, trap),
         }
     }
 

@@ -16,6 +16,7 @@ use luge_sandbox::Outcome;
 use luge_trap::Trap;
 
 use super::Sandbox;
+use crate::arch::traps::calls;
 use crate::arch::{per_cpu, switch};
 use crate::mm::allocator;
 
@@ -37,6 +38,7 @@ pub fn gate<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
         return inside(f);
     }
     if room_left() < ROOM {
+        calls::note();
         return Err(EndNow(Outcome::Trap(Trap::StackOverflow)));
     }
     // SAFETY: no host call is under way, so nothing is on the kernel stack.

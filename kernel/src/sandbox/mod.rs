@@ -43,6 +43,8 @@ use crate::sched::{self, admission, trace};
 
 pub use census::{after, census};
 pub use dispatch::{SWITCHES, end_if_alone, init, run, run_next, wake};
+pub use faults::report::Report;
+pub use faults::{places_by, settle as settle_faults};
 pub use gate::{EndNow, gate, in_own_memory};
 use output::Output;
 
@@ -148,6 +150,8 @@ pub struct Sandbox {
     /// When it asked to be woken, while it sleeps.
     alarm: Lock<Option<Instant>>,
     is_making: bool,
+    /// Its trap is noted, see [`faults`].
+    is_fault_noted: AtomicBool,
     /// Its arena, once a program is made in it.
     made_in: Lock<Option<Box<Arena>>>,
     /// Its arena, for what its host calls leave behind on its behalf; not to be followed by others.
@@ -286,6 +290,7 @@ impl Sandbox {
             doom: Lock::new(None),
             alarm: Lock::new(None),
             is_making: request.workload.is_making(),
+            is_fault_noted: AtomicBool::new(false),
             made_in: Lock::new(None),
             own_memory: AtomicPtr::default(),
             native: UnsafeCell::new(None),

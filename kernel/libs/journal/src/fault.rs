@@ -54,6 +54,18 @@ impl Fault<'_> {
     /// Writes an object of JSON. What is not known is null; numbers of 64 bits that mean addresses are texts,
     /// since most readers of JSON have floats only.
     ///
+    /// | key | value |
+    /// |---|---|
+    /// | `id` | the sandbox's number |
+    /// | `tenant`, `route`, `outcome` | whose it was, its path, what it ended by, as in `luge-outcome` |
+    /// | `at_ns` | when, since boot |
+    /// | `function`, `offset` | where: the name, or `wasm-function[N]`; bytes into the module's file |
+    /// | `backtrace` | the same, and the `index` of the function, imports counted, for each call from there outwards |
+    /// | `backtrace_is_cut` | whether there were more calls |
+    /// | `exception`, `rip`, `cr2`, `error_code` | what the processor found: `cr2` of a #PF alone |
+    /// | `stack_used_bytes`, `stack_bytes` | of its stack |
+    /// | `charged_ns`, `total_ns` | CPU time; from its arrival to its end |
+    ///
     /// # Errors
     /// Those of the writer.
     pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {

@@ -1,6 +1,10 @@
 //! Which function an instruction of native code is in.
 
-use luge_native::names::{Place, place_at};
+use luge_native::names::{Code, Place, of_module};
+
+fn place_at(code: &[u8], offset: u64) -> Option<Place<'_>> {
+    Code::open(code)?.place_at(offset)
+}
 
 /// A section of the file under test.
 struct Section {
@@ -105,7 +109,13 @@ fn code() -> Vec<u8> {
 #[test]
 fn an_instruction_is_in_the_function_around_it() {
     let code = code();
-    let place = |function, offset| Some(Place { function, offset });
+    let place = |function, offset| {
+        Some(Place {
+            function,
+            offset,
+            origin: None,
+        })
+    };
     assert_eq!(place_at(&code, TEXT), place("wasm[0]::function[0]", 0));
     assert_eq!(
         place_at(&code, TEXT + 0x1f),
@@ -145,5 +155,23 @@ fn whatever_is_damaged_there_is_no_panic() {
             damaged[place] = value;
             let _ = place_at(&damaged, TEXT + 1);
         }
+    }
+}
+
+#[test]
+fn a_function_of_the_module_has_a_number_and_perhaps_a_name() {
+    for (symbol, wanted) in [
+        ("wasm[0]::function[0]", Some((0, None))),
+        ("wasm[0]::function[17]::fib", Some((17, Some("fib")))),
+        ("wasm[0]::function[17]::a::b]", Some((17, Some("a::b]")))),
+        ("wasm[0]::function[17]::", Some((17, Some("")))),
+        ("wasm[0]::array_to_wasm_trampoline[33]", None),
+        ("signatures[1]::wasm_to_array_trampoline", None),
+        ("wasmtime_builtin_memory_grow", None),
+        ("wasm[0]::function[]", None),
+        ("wasm[0]::function[99999999999]", None),
+        ("", None),
+    ] {
+        assert_eq!(of_module(symbol), wanted, "{symbol}");
     }
 }

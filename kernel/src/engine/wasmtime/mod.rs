@@ -44,7 +44,7 @@ use wasmtime::{
 use super::CompileError;
 use super::kept::{self, Keeping, Number};
 use crate::arch::{cpu, traps};
-use crate::sandbox::{Current, Workload, gate};
+use crate::sandbox::{self, Current, Workload, gate};
 
 /// The largest file of native code that is looked at, in bytes.
 const LARGEST_ARTEFACT: u64 = 64 << 20;
@@ -201,6 +201,7 @@ pub fn engine() -> Result<&'static Engine, CompileError> {
         // SAFETY: `detect` says of a feature that it is there only if the processor says so.
         unsafe { config.detect_host_feature(detect) };
         let engine = Engine::new(&config).map_err(invalid)?;
+        sandbox::places_by(names::in_module);
         info!("wasmtime runs native code of level {}", artefact::LEVEL);
         Ok(engine)
     });

@@ -16,6 +16,7 @@ use crate::arch::paging::{Access, PAGE_BYTES};
 use crate::mm::arena::Arena;
 use crate::mm::memories::{Blank, Image, MemoryError};
 use crate::mm::{allocator, code};
+use crate::sandbox::settle_faults;
 
 const _: () = assert!(
     MEMORY_SPAN == MEMORY_SLOT_BYTES && MEMORY_GUARD == MEMORY_GUARD_BYTES,
@@ -128,8 +129,11 @@ pub(super) extern "C" fn wasmtime_munmap(start: *mut u8, bytes: usize) -> i32 {
     status(match arena() {
         // SAFETY: this is the sandbox that runs on the arena; the runtime does not touch what it unmaps.
         Some(arena) => unsafe { arena.give_memory_back(range) }.map_err(Failure::from),
-        // SAFETY: the runtime unmaps code that no instance uses any more.
-        None => unsafe { code::release(range.start) }.map_err(Failure::from),
+        None => {
+            settle_faults();
+            // SAFETY: the runtime unmaps code that no instance uses any more.
+            unsafe { code::release(range.start) }.map_err(Failure::from)
+        }
     })
 }
 

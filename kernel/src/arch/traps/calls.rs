@@ -1,0 +1,179 @@
+//! Which instructions of native code have led to where a sandbox is: followed from frame to frame on its stack.
+//!
+//! Compiled code keeps frame pointers, as the kernel does, so the frames are a list that `rbp` begins: at each, the
+//! caller's `rbp`, and above it the address to return to. What it costs is bounded, nothing is allocated, and nothing
+//! is looked up: what functions they are, somebody can ask later.
+//!
+//! There are two moments for it. The processor finds a trap: then [`Calls::at_fault`] is what the fault's handler
+//! keeps. Or the kernel finds that a sandbox cannot go on, for want of stack or memory, and the engine will leave its
+//! compiled code for good: then [`note`] keeps them for [`noted`], which is asked when it has.
+//!
+//! A function makes its frame with its first two instructions. What overflows a stack is a call, or what follows these
+//! two; but where an interrupt finds no room just before them, the caller is left out.
+//!
+//! Invariant: only words of the running sandbox's own stack are read, all of which is mapped.
+
+use core::arch::asm;
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use luge_journal::MOST_FRAMES;
+use luge_memory::layout::NATIVE_CODE;
+
+use super::FaultFrame;
+use crate::arch::per_cpu;
+
+/// How many addresses are kept: some more than there are places in a report, since between a module's functions and
+/// the host's there may be code of the engine's.
+const MOST: usize = MOST_FRAMES + 2;
+/// How many frames are looked at, those of the kernel's and the engine's included.
+const LONGEST_WAY: usize = 64;
+
+/// Instructions in native code, the innermost first.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Calls {
+    addresses: [u64; MOST],
+    kept: usize,
+    /// Whether there were, or may be, more of them.
+    pub is_cut: bool,
+}
+
+impl Calls {
+    /// None.
+    pub const NONE: Self = Self {
+        addresses: [0; MOST],
+        kept: 0,
+        is_cut: false,
+    };
+
+    /// Addresses of the instruction that the innermost function is at, and of the calls that led there.
+    pub fn addresses(&self) -> &[u64] {
+        &self.addresses[..self.kept]
+    }
+
+    /// Those that led to a fault on the stack `stack`.
+    pub(super) fn at_fault(frame: &FaultFrame, stack: Range<u64>) -> Self {
+        let mut calls = Self::NONE;
+        if NATIVE_CODE.contains(&frame.rip) {
+            calls.push(frame.rip);
+        }
+        calls.follow(frame.rbp, &stack);
+        calls
+    }
+
+    /// Adds those whose frames begin at `rbp`.
+    fn follow(&mut self, mut rbp: u64, stack: &Range<u64>) {
+        for _ in 0..LONGEST_WAY {
+            let next = word(rbp, stack);
+            let Some((next, address)) = next.zip(word(rbp.wrapping_add(8), stack)) else {
+                return;
+            };
+            self.push_return(address);
+            // Frames only ever lie above those that they have called.
+            if self.is_cut || next <= rbp {
+                return;
+            }
+            rbp = next;
+        }
+        self.is_cut = true;
+    }
+
+    /// A return address is behind its call, which may be a function's last instruction.
+    fn push_return(&mut self, address: u64) {
+        let call = address.wrapping_sub(1);
+        if NATIVE_CODE.contains(&call) {
+            self.push(call);
+        }
+    }
+
+    fn push(&mut self, address: u64) {
+        match self.addresses.get_mut(self.kept) {
+            Some(place) => {
+                *place = address;
+                self.kept += 1;
+            }
+            None => self.is_cut = true,
+        }
+    }
+}
+
+/// The word at `address`, if it is one of `stack`.
+fn word(address: u64, stack: &Range<u64>) -> Option<u64> {
+    let end = address.checked_add(8)?;
+    if address < stack.start || end > stack.end || !address.is_multiple_of(8) {
+        return None;
+    }
+    // SAFETY: all of the stack is mapped; whatever the word holds is only looked at.
+    Some(unsafe { (address as *const u64).read_volatile() })
+}
+
+/// What [`note`] has kept since the running sandbox was entered, on one CPU. A sandbox may be ended while it is
+/// written to, so it has no lock.
+#[derive(Debug)]
+pub struct Noted {
+    is_whole: AtomicBool,
+    rsp: AtomicU64,
+    addresses: [AtomicU64; MOST],
+    kept: AtomicUsize,
+    is_cut: AtomicBool,
+}
+
+impl Noted {
+    /// Nothing.
+    pub const fn new() -> Self {
+        Self {
+            is_whole: AtomicBool::new(false),
+            rsp: AtomicU64::new(0),
+            addresses: [const { AtomicU64::new(0) }; MOST],
+            kept: AtomicUsize::new(0),
+            is_cut: AtomicBool::new(false),
+        }
+    }
+
+    /// Another sandbox is entered.
+    pub fn forget(&self) {
+        self.is_whole.store(false, Relaxed);
+    }
+}
+
+/// Keeps what has led here, if native code has: the running sandbox, on whose stack this is called, may be about to
+/// leave that code for good.
+pub fn note() {
+    let cpu = per_cpu::this();
+    let stack = cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed);
+    let mut calls = Calls::NONE;
+    let (rbp, rsp);
+    // SAFETY: two registers are read.
+    unsafe {
+        asm!("mov {}, rbp", "mov {}, rsp", out(reg) rbp, out(reg) rsp,
+            options(nomem, nostack, preserves_flags));
+    }
+    calls.follow(rbp, &stack);
+    if calls.kept == 0 {
+        return;
+    }
+    let noted = &cpu.noted_calls;
+    noted.forget();
+    noted.rsp.store(rsp, Relaxed);
+    for (place, address) in noted.addresses.iter().zip(calls.addresses()) {
+        place.store(*address, Relaxed);
+    }
+    noted.kept.store(calls.kept, Relaxed);
+    noted.is_cut.store(calls.is_cut, Relaxed);
+    noted.is_whole.store(true, Relaxed);
+}
+
+/// What the running sandbox has noted, and its stack pointer then. None if it has noted nothing, or has not run
+/// without interruption since.
+pub fn noted() -> Option<(Calls, u64)> {
+    let noted = &per_cpu::this().noted_calls;
+    noted.is_whole.load(Relaxed).then(|| {
+        let calls = Calls {
+            addresses: core::array::from_fn(|at| noted.addresses[at].load(Relaxed)),
+            kept: noted.kept.load(Relaxed),
+            is_cut: noted.is_cut.load(Relaxed),
+        };
+        (calls, noted.rsp.load(Relaxed))
+    })
+}
