@@ -56,6 +56,7 @@ mod pages;
 mod programs;
 mod promises;
 mod readme;
+mod replacements;
 mod schedules;
 mod script;
 mod served;
@@ -93,6 +94,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("tickets", tickets::SCENARIOS),
     ("schedules", schedules::SCENARIOS),
     ("admin", admin::SCENARIOS),
+    ("replacements", replacements::SCENARIOS),
     ("deployments", deployments::SCENARIOS),
     ("metrics", metrics::SCENARIOS),
     ("faults", faults::SCENARIOS),
