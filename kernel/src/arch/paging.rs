@@ -1,13 +1,17 @@
 //! Page tables: mapping, unmapping and looking into them, a range at a time.
 //!
 //! Key types: [`Access`] and [`Caching`]; key functions: [`map`], [`protect`], [`unmap`],
-//! [`take_dirty`], [`translate`]. Only 4 KiB pages are made here. The loader's map of physical memory
+//! [`take_dirty`] (`paging/dirty.rs`), [`translate`]. Only 4 KiB pages are made here. The loader's map of physical memory
 //! uses larger ones, which are split where it must show a frame read-only ([`show_frame`]).
 //!
 //! Invariant: no page that this file maps is both writable and executable ([`Access`] cannot say
 //! it); what is executable is writable through no other mapping, if [`show_frame`] was asked; and every table that it walks lies in the map of physical memory.
 
+#[cfg(feature = "scenarios")]
+mod audit;
 pub mod changes;
+mod dirty;
+mod shown;
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -19,6 +23,11 @@ use x86_64::structures::paging::page_table::PageTableEntry;
 use x86_64::structures::paging::{PageTable, PageTableFlags as Flags, PageTableIndex};
 
 use super::landmarks::Landmark;
+
+#[cfg(feature = "scenarios")]
+pub use audit::audit;
+pub use dirty::{for_each_dirty, take_dirty};
+pub use shown::show_frame;
 
 /// The size of a page and of a frame, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
@@ -149,71 +158,6 @@ pub unsafe fn protect(range: Range<u64>, access: Access) {
     });
 }
 
-/// Lets the map of physical memory show a frame writable or read-only.
-///
-/// # Errors
-/// [`OutOfFrames`] if a larger page must be split and there is no frame for the table; nothing has
-/// changed then.
-///
-/// # Safety
-/// The frame must be RAM, and nobody may count on an access that is taken away. `new_table` as for [`map`].
-pub unsafe fn show_frame(
-    frame: u64,
-    access: Access,
-    new_table: &mut dyn FnMut() -> Option<u64>,
-) -> Result<(), OutOfFrames> {
-    let address = physical_to_virtual(frame) as u64;
-    let mut table = table_at(Cr3::read().0.start_address().as_u64());
-    for level in (1..4).rev() {
-        // SAFETY: the table is in RAM; the reference ends within this turn of the loop.
-        let entry = unsafe { &mut (&mut (*table))[index_at(address, level)] };
-        if entry.flags().contains(Flags::HUGE_PAGE) {
-            let mapped_to = address;
-            split(entry, level, new_table).ok_or(OutOfFrames { mapped_to })?;
-        }
-        table = table_at(entry.addr().as_u64());
-    }
-    // SAFETY: this is the last-level table of the address.
-    let entry = unsafe { entry_of(table, address) };
-    entry.set_flags(flags_of(access, Caching::WriteBack));
-    tlb::flush(VirtAddr::new(address));
-    changes::note();
-    Ok(())
-}
-
-/// Replaces the entry of a larger page by one for a table that maps the same in smaller pages.
-fn split(
-    entry: &mut PageTableEntry,
-    level: u32,
-    new_table: &mut dyn FnMut() -> Option<u64>,
-) -> Option<()> {
-    let (base, flags) = (entry.addr(), entry.flags());
-    let flags = if level == 1 {
-        flags - Flags::HUGE_PAGE
-    } else {
-        flags
-    };
-    let frame = new_table()?;
-    // SAFETY: the frame is RAM and was given to us.
-    let table = unsafe { &mut *table_at(frame) };
-    for (part, address) in table
-        .iter_mut()
-        .zip((base.as_u64()..).step_by(span_of(level - 1)))
-    {
-        part.set_addr(x86_64::PhysAddr::new(address), flags);
-    }
-    let frame = x86_64::PhysAddr::new(frame);
-    entry.set_addr(frame, Flags::PRESENT | Flags::WRITABLE);
-    tlb::flush_all();
-    changes::note();
-    Some(())
-}
-
-/// How much an entry of a table of `level` maps, in bytes.
-fn span_of(level: u32) -> usize {
-    (PAGE_BYTES as usize) << (9 * level)
-}
-
 /// Unmaps every mapped page of `range` and hands its frame to `release`. Tables stay.
 ///
 /// # Safety
@@ -236,66 +180,6 @@ pub unsafe fn unmap_pages(range: Range<u64>, release: &mut dyn FnMut(u64, u64)) 
         release(page, frame);
     });
 }
-
-/// Calls `f` with the address and the frame of every page of `range` that was written to since it was last
-/// clean, lowest first.
-pub fn for_each_dirty(range: Range<u64>, f: &mut dyn FnMut(u64, u64)) {
-    for_each_mapped(range, &mut |page, entry| {
-        if entry.flags().contains(Flags::DIRTY) {
-            f(page, entry.addr().as_u64());
-        }
-    });
-}
-
-/// Marks every page of `range` clean that was written to since it was last clean, and calls
-/// `restore` with its address and its frame.
-pub fn take_dirty(range: Range<u64>, restore: &mut dyn FnMut(u64, u64)) {
-    let mut page = range.start;
-    while page < range.end {
-        let end = range.end.min(end_of_table(page));
-        if let Some(table) = leaf_table(page, None) {
-            let first = usize::from(index_at(page, 0));
-            let pages = ((end - page) / PAGE_BYTES) as usize;
-            // SAFETY: `leaf_table` gives a table in RAM, whose entries are words; nobody else refers to
-            // those of this range while its owner asks for this.
-            let words = unsafe { &mut (&mut *table.cast::<[u64; 512]>())[first..first + pages] };
-            take_dirty_words(words, page, restore);
-        }
-        page = end;
-    }
-}
-
-/// As many entries are looked at together as lie in one line of the cache: most are clean.
-const TOGETHER: usize = 8;
-
-fn take_dirty_words(words: &mut [u64], first: u64, restore: &mut dyn FnMut(u64, u64)) {
-    let dirty = Flags::DIRTY.bits();
-    let mut page = first;
-    let (groups, rest) = words.as_chunks_mut::<TOGETHER>();
-    for group in groups {
-        if group.iter().fold(0, |all, word| all | word) & dirty != 0 {
-            take_dirty_of_group(group, page, restore);
-        }
-        page += TOGETHER as u64 * PAGE_BYTES;
-    }
-    take_dirty_of_group(rest, page, restore);
-}
-
-#[inline(never)]
-fn take_dirty_of_group(words: &mut [u64], first: u64, restore: &mut dyn FnMut(u64, u64)) {
-    let dirty = Flags::DIRTY.bits();
-    for (word, page) in words.iter_mut().zip((first..).step_by(PAGE_BYTES as usize)) {
-        if *word & dirty != 0 {
-            *word &= !dirty;
-            // The processor sets the bit again only once it has forgotten that it was set.
-            tlb::flush(VirtAddr::new(page));
-            restore(page, *word & FRAME_MASK);
-        }
-    }
-}
-
-/// The bits of an entry that name its frame. SDM Vol. 3A, "4-Level Paging".
-const FRAME_MASK: u64 = 0x000f_ffff_ffff_f000;
 
 /// Takes the last-level tables of `range`, a whole number of [`TABLE_SPAN`]s, out of the tables above
 /// them and hands their frames to `release`.
@@ -402,61 +286,6 @@ fn leaf_of<'a>(address: u64) -> Option<(&'a PageTableEntry, u32)> {
     None
 }
 
-/// What an audit of all page tables found.
-#[cfg(feature = "scenarios")]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Audit {
-    /// Leaf entries that are writable.
-    pub writable: u64,
-    /// Leaf entries that are executable.
-    pub executable: u64,
-    /// Leaf entries that are both, which must not be.
-    pub both: u64,
-    /// Executable pages whose frame can be written to through the map of physical memory, which must not
-    /// be.
-    pub writable_elsewhere: u64,
-    /// Present entries of the root table for the lower half, which must not be.
-    pub lower_half: u64,
-}
-
-/// Walks every page table there is.
-#[cfg(feature = "scenarios")]
-#[must_use]
-pub fn audit() -> Audit {
-    let mut audit = Audit::default();
-    let root = table_at(Cr3::read().0.start_address().as_u64());
-    // SAFETY: the root table is in RAM.
-    let present = unsafe { &*root }
-        .iter()
-        .take(256)
-        .filter(|entry| !entry.is_unused());
-    audit.lower_half = present.count() as u64;
-    audit_table(root, 3, &mut audit);
-    audit
-}
-
-#[cfg(feature = "scenarios")]
-fn audit_table(table: *mut PageTable, level: u32, audit: &mut Audit) {
-    // SAFETY: present entries of tables in RAM name tables in RAM.
-    for entry in unsafe { &*table }.iter() {
-        let flags = entry.flags();
-        if !flags.contains(Flags::PRESENT) {
-            continue;
-        }
-        if level > 0 && !flags.contains(Flags::HUGE_PAGE) {
-            audit_table(table_at(entry.addr().as_u64()), level - 1, audit);
-            continue;
-        }
-        let writable = flags.contains(Flags::WRITABLE);
-        let executable = !flags.contains(Flags::NO_EXECUTE);
-        audit.writable += u64::from(writable);
-        audit.executable += u64::from(executable);
-        audit.both += u64::from(writable && executable);
-        let seen = physical_to_virtual(entry.addr().as_u64()) as u64;
-        audit.writable_elsewhere += u64::from(executable && is_writable(seen));
-    }
-}
-
 fn for_each_mapped(range: Range<u64>, f: &mut dyn FnMut(u64, &mut PageTableEntry)) {
     let mut page = range.start;
     while page < range.end {
@@ -507,6 +336,11 @@ unsafe fn entry_of<'a>(table: *mut PageTable, page: u64) -> &'a mut PageTableEnt
 
 fn index_at(address: u64, level: u32) -> PageTableIndex {
     PageTableIndex::new_truncate((address >> (12 + 9 * level)) as u16)
+}
+
+/// How much an entry of a table of `level` maps, in bytes.
+fn span_of(level: u32) -> usize {
+    (PAGE_BYTES as usize) << (9 * level)
 }
 
 fn end_of_table(page: u64) -> u64 {
