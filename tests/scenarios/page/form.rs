@@ -1,10 +1,12 @@
 //! The form calls functions, and shows what came of it as text.
 
 use anyhow::{Result, ensure};
-use luge_harness::{Browser, Lab};
+use luge_harness::{Boot, Browser, Disk, Kernel, Lab};
 use serde_json::{Value, json};
 
-use super::{ILL_ROUTE, ILL_TENANT, machine, newer, page_of, rows};
+use crate::served::{route, spec};
+
+use super::{AMPLE_US, ILL_ROUTE, ILL_TENANT, machine, newer, page_of, rows};
 
 /// Fills the form in and sends it.
 pub fn call(browser: &Browser, route: &str, method: &str, query: &str, body: &str) -> Result<()> {
@@ -143,4 +145,43 @@ pub fn nothing_that_is_shown_is_taken_for_markup(lab: &Lab) -> Result<()> {
         "{complaints:?}"
     );
     Ok(())
+}
+
+/// A name that would be markup, of signs that names of functions are shown with.
+const ILL_NAME: &str = "<img/src=x/onerror=window.hurt=1>";
+/// A function that has it, and goes wrong.
+const ILL_NAMED: &str = r#"(module (memory (export "memory") 1)
+    (func $"<img/src=x/onerror=window.hurt=1>" unreachable)
+    (func (export "_start") (call $"<img/src=x/onerror=window.hurt=1>")))"#;
+
+pub fn the_report_of_a_fault_is_shown_with_its_names_as_text(lab: &Lab) -> Result<()> {
+    let spec = spec(&[route("wrong", AMPLE_US)]);
+    let folder = lab.folder("disk")?.file("functions.json", spec)?;
+    let folder = folder.file("wrong.wasm", wat::parse_str(ILL_NAMED)?)?;
+    let disk = Disk::Image(lab.native_image(&folder)?);
+    let boot = Boot::new(Kernel::Product)
+        .disk(disk)
+        .append("admission=off engine=wasmtime");
+    let machine = lab.serve(&boot)?;
+    let browser = page_of(&machine)?;
+    call(&browser, "/wrong", "GET", "", "")?;
+    answer(&browser, "500")?;
+    let report = "return document.querySelector('#faults details')?.textContent ?? null";
+    let report = browser.wait("the fault", report)?;
+    let report = report.as_str().unwrap_or_default();
+    for part in [
+        "/wrong",
+        "trap unreachable",
+        ILL_NAME,
+        "Backtrace",
+        "RIP",
+        "#UD",
+    ] {
+        ensure!(report.contains(part), "no {part}: {report}");
+    }
+    newer(&browser)?;
+    let strangers = browser.run(STRANGERS, &[])?;
+    ensure!(strangers == json!([null, 0, 1, 0]), "{strangers}");
+    browser.run("document.querySelector('#faults details').open = true; document.querySelector('#faults').scrollIntoView()", &[])?;
+    browser.picture(&lab.folder("pictures")?.path().join("fault.png"))
 }
