@@ -1,20 +1,30 @@
 //! What is remembered of sandboxes that have ended and of the log, and how it is written.
 //!
-//! Key types: [`Record`], what one sandbox did with its time, a line of `/records`; [`Fault`], how one was ended by
-//! a trap, an element of `/faults`, with the [`Place`]s in its module; [`Lines`], the last lines of the log, for `/logs`; [`Text`], any text as
+//! Key types: [`Record`], what one sandbox did with its time, a line of `/records`, and [`Records`], the last of them;
+//! [`Fault`], how one was ended by a trap, an element of `/faults`, with the [`Place`]s in its module; [`Lines`], the
+//! last lines of the log, for `/logs`, of what [`Levels`] allow; [`Harmless`], what guests say; [`Text`], any text as
 //! JSON. Nothing here allocates while something is remembered, only where it is written. Times are in
 //! nanoseconds since boot.
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod fault;
+mod harmless;
 mod json;
+mod levels;
 mod lines;
 mod place;
 mod record;
+mod records;
+mod short;
 
 pub use fault::{Exception, Fault};
+pub use harmless::Harmless;
 pub use json::{Escaping, Text};
-pub use lines::{Entry, Format, Lines, Written};
+pub use levels::Levels;
+pub use lines::{Entry, Format, Guest, Line, Lines, Tail};
 pub use place::{Backtrace, MOST_FRAMES, NAME_BYTES, Place};
 pub use record::{CSV_HEADER, Record};
+pub use records::{Records, Table};

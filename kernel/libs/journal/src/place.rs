@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter, Write};
 
-use crate::lines::Short;
+use crate::short::Short;
 
 /// How many frames of a sandbox's stack are kept.
 pub const MOST_FRAMES: usize = 12;

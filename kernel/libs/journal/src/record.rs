@@ -42,7 +42,7 @@ impl Record {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&self, out: &mut impl Write, tenant: &str, route: &str) -> fmt::Result {
+    pub fn write(&self, out: &mut dyn Write, tenant: &str, route: &str) -> fmt::Result {
         let Times {
             queued_ns,
             run_ns,

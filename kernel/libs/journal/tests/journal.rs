@@ -1,7 +1,6 @@
 //! What is remembered is written so that those who read it can.
 
-use log::Level;
-use luge_journal::{CSV_HEADER, Format, Lines, Record, Text, Written};
+use luge_journal::{CSV_HEADER, Record, Records, Table, Text};
 use luge_sandbox::{Outcome, Times};
 use serde_json::Value;
 
@@ -113,91 +112,86 @@ fn a_name_cannot_add_columns_or_lines_to_a_record() {
     assert!(line(&record(), "a\"b").starts_with("7,\"a\"\"b\",/fib,"));
 }
 
-fn push<const N: usize>(lines: &mut Lines<N>, at_ns: u64, level: Level, text: &str) {
-    let text = format_args!("{text}");
-    lines.push(&Written {
-        at_ns,
-        cpu: 0,
-        level,
-        module: "sched",
-        text,
+/// Records of sandboxes with these numbers, in a ring of four places.
+fn records(ids: impl IntoIterator<Item = u64>) -> Records {
+    let mut records = Records::with_room(4);
+    ids.into_iter().for_each(|id| {
+        records.push(Record { id, ..record() });
     });
+    records
 }
 
-fn last<const N: usize>(lines: &Lines<N>, level: Level, most: usize, format: Format) -> String {
+fn next(table: &mut Table, records: &Records, text: &mut String) -> bool {
+    let names = |route| (route == 0).then_some(("main", "/fib"));
+    let went_on = table.write_next(text, records, names);
+    went_on.expect("a string takes all")
+}
+
+/// The numbers of sandboxes in the rest of a table that has its header.
+fn ids(mut table: Table, records: &Records) -> Vec<u64> {
     let mut text = String::new();
-    lines
-        .write(&mut text, level, most, format)
-        .expect("a string takes all");
-    text
+    while next(&mut table, records, &mut text) {}
+    let lines = text.strip_prefix(CSV_HEADER).unwrap_or(&text).lines();
+    let id = |line: &str| line.split(',').next().and_then(|id| id.parse().ok());
+    lines.map(|line| id(line).expect("a number")).collect()
 }
 
 #[test]
-fn the_last_lines_stay_in_their_order() {
-    let mut lines = Lines::<3>::new();
-    assert_eq!(last(&lines, Level::Trace, 9, Format::Text), "");
-    for number in 0..5 {
-        push(
-            &mut lines,
-            number * 1_000_000,
-            Level::Info,
-            &format!("line {number}"),
-        );
+fn the_last_records_stay_in_the_order_in_which_they_came() {
+    assert_eq!(
+        ids(Table::new(&records([]), None), &records([])),
+        [0_u64; 0]
+    );
+    for (came, stay) in [
+        (vec![5, 1], vec![5, 1]),
+        (vec![9, 2, 7, 3, 8], vec![2, 7, 3, 8]),
+    ] {
+        let records = records(came);
+        assert_eq!(ids(Table::new(&records, None), &records), stay);
     }
-    let text = last(&lines, Level::Trace, 9, Format::Text);
-    let wanted = "[    0.002000 cpu0 sched   ] line 2\n[    0.003000 cpu0 sched   ] line 3\n\
-                  [    0.004000 cpu0 sched   ] line 4\n";
-    assert_eq!(text, wanted);
-    assert_eq!(
-        last(&lines, Level::Trace, 1, Format::Text).lines().count(),
-        1
-    );
+    let mut none = Records::new();
+    none.push(record());
+    assert_eq!(ids(Table::new(&none, None), &none), [0_u64; 0]);
 }
 
 #[test]
-fn lines_are_chosen_by_their_level_before_they_are_counted() {
-    let mut lines = Lines::<8>::new();
-    push(&mut lines, 1, Level::Error, "lost");
-    push(&mut lines, 2, Level::Info, "said");
-    push(&mut lines, 3, Level::Warn, "handled");
-    push(&mut lines, 4, Level::Info, "said");
-    let text = last(&lines, Level::Warn, 1, Format::Text);
-    assert_eq!(text, "[    0.000000 cpu0 sched   ] warning: handled\n");
-    assert_eq!(
-        last(&lines, Level::Warn, 8, Format::Text).lines().count(),
-        2
-    );
-}
-
-#[test]
-fn a_line_of_json_has_everything_and_is_one_line() {
-    let mut lines = Lines::<8>::new();
-    push(&mut lines, 1_500_000_000, Level::Warn, "a \"b\"\n<c>");
-    let text = last(&lines, Level::Trace, 8, Format::Json);
-    assert_eq!(text.lines().count(), 1);
-    let found = json(&text);
-    assert_eq!(
-        (&found["level"], &found["module"]),
-        (&Value::from("warn"), &Value::from("sched"))
-    );
-    assert_eq!(
-        (&found["at_s"], &found["text"]),
-        (&Value::from(1.5), &Value::from("a \"b\"\n<c>"))
-    );
-}
-
-#[test]
-fn a_long_line_is_cut_between_two_characters() {
-    for wide in ["a", "ü", "€", "😀"] {
-        let mut lines = Lines::<2>::new();
-        push(
-            &mut lines,
-            0,
-            Level::Info,
-            &format!("x{}", wide.repeat(500)),
-        );
-        let text = last(&lines, Level::Trace, 1, Format::Text);
-        assert!(text.ends_with("...\n") && text.len() < 300, "{text}");
-        assert!(text.contains(wide));
+fn whoever_has_seen_a_record_gets_those_behind_it_and_else_all() {
+    let records = records([9, 2, 7, 3, 8]);
+    let behind = |id| ids(Table::new(&records, Some(id)), &records);
+    assert_eq!(behind(7), [3, 8]);
+    assert_eq!(behind(8), [0_u64; 0]);
+    for lost in [9, 1, 100] {
+        assert_eq!(behind(lost), [2, 7, 3, 8]);
     }
+}
+
+#[test]
+fn a_table_that_is_written_slower_than_the_ring_goes_on_leaves_out_what_was_lost() {
+    let mut records = records([1, 2, 3, 4]);
+    let (mut table, mut text) = (Table::new(&records, None), String::new());
+    assert!(next(&mut table, &records, &mut text));
+    assert!(
+        text.starts_with(CSV_HEADER) && text.lines().count() == 2,
+        "{text}"
+    );
+    for id in [5, 6] {
+        records.push(Record { id, ..record() });
+    }
+    // What came since the table was asked for is not in it either.
+    assert_eq!(ids(table, &records), [3, 4]);
+}
+
+#[test]
+fn a_route_that_nobody_knows_any_more_has_no_name() {
+    let mut records = Records::with_room(1);
+    records.push(Record {
+        route: 3,
+        ..record()
+    });
+    let (mut table, mut text) = (Table::new(&records, None), String::new());
+    while next(&mut table, &records, &mut text) {}
+    assert!(
+        text.ends_with('\n') && text.contains("\n7,,,Complete,"),
+        "{text}"
+    );
 }
