@@ -21,6 +21,7 @@ use crate::arch::lock::Lock;
 use crate::arch::power;
 use crate::arch::time::Instant;
 use crate::functions::{Function, table};
+use crate::observe::dropped;
 use crate::observe::logger::Port;
 use crate::sandbox::{self, Request, Sandbox};
 
@@ -98,6 +99,7 @@ impl Batch {
     }
 
     fn close(&self) -> ! {
+        dropped::say();
         let failed = self.failed + table().left_out();
         print(format_args!("{} passed, {failed} failed", self.passed));
         if failed > 0 {

@@ -36,10 +36,11 @@ use log::{info, warn};
 use luge_sched::Settings;
 use luge_spec::command_line::{self, Options};
 
+use arch::time::earlier;
 use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
 use mm::{dma, frames, memories, stacks};
 use observe::boot as stages;
-use observe::{debugger, last_words, logger, memory_report};
+use observe::{debugger, dropped, last_words, logger, memory_report};
 use sched::Hooks;
 
 /// What the kernel asks of the loader.
@@ -136,6 +137,7 @@ fn read_command_line(boot: &BootInfo) -> Options {
     };
     let text = alloc::string::String::from_utf8_lossy(bytes);
     let (options, warnings) = command_line::parse(&text);
+    logger::set_format(options.log_format);
     logger::set_levels(options.log, options.log_modules.clone());
     for warning in warnings {
         warn!("{warning}");
@@ -209,7 +211,7 @@ fn start_functions(options: &Options) {
 /// whoever reads the log.
 fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant> {
     if options.batch {
-        return batch::poll;
+        return |now| earlier(batch::poll(now), dropped::poll(now));
     }
     if options.replay {
         return replay::poll;
@@ -218,7 +220,7 @@ fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant
     if let Err(reason) = http::start(options, &ports, time::Instant::now()) {
         warn!("nothing is served: {reason}");
     }
-    |now| http::poll(now, &functions::table())
+    |now| earlier(http::poll(now, &functions::table()), dropped::poll(now))
 }
 
 fn play_scenario(options: &Options) {

@@ -36,6 +36,7 @@ pub fn at_boot(name: &str) -> bool {
     info!("scenario {name}");
     match name {
         "panic" => panic!("asked for by scenario=panic"),
+        "panic-after-lines" => panic_after_lines(),
         "audit" => info!("audit: {:?}", paging::audit()),
         "failing-allocations" => failing_allocations(),
         "failing-deployments" => deployments::with_failing_allocations(),
@@ -61,6 +62,14 @@ pub fn at_boot(name: &str) -> bool {
         _ => return raise_at_boot(name),
     }
     true
+}
+
+/// Many lines, and nobody who would get them out after the last.
+fn panic_after_lines() -> ! {
+    for number in 0..300 {
+        info!("line {number} before the panic");
+    }
+    panic!("asked for by scenario=panic-after-lines")
 }
 
 /// Whether the scenario `name` reads the disk itself. A disk is read once.

@@ -48,6 +48,7 @@ mod kernel_faults;
 mod last_bytes;
 mod load;
 mod loader;
+mod logs;
 mod metrics;
 mod native;
 mod operators;
@@ -56,6 +57,7 @@ mod pages;
 mod programs;
 mod promises;
 mod readme;
+mod records;
 mod replacements;
 mod schedules;
 mod script;
@@ -100,6 +102,8 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("faults", faults::SCENARIOS),
     ("pages", pages::SCENARIOS),
     ("page", page::SCENARIOS),
+    ("logs", logs::SCENARIOS),
+    ("records", records::SCENARIOS),
     ("native", native::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),

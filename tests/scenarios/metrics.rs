@@ -198,7 +198,7 @@ fn a_second_request_finds_what_the_first_left_in_the_pools(lab: &Lab) -> Result<
 }
 
 /// Pages on which one tenant could read of another.
-const PAGES: [&str; 3] = ["/", "/metrics", "/trace"];
+const PAGES: [&str; 6] = ["/", "/metrics", "/trace", "/logs", "/logs.json", "/records"];
 
 fn what_tells_of_all_tenants_is_at_the_operators_port_alone(lab: &Lab) -> Result<()> {
     let folder = lab

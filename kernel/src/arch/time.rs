@@ -48,6 +48,12 @@ impl Instant {
     }
 }
 
+/// The earlier of two moments that may not come.
+#[must_use]
+pub fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
 /// Ratios are kept with 32 binary places.
 const FRACTION_BITS: u32 = 32;
 

@@ -67,6 +67,5 @@ impl<M> State<M> {
     /// The run has ended: says what has not been said. To be called inside the gate.
     pub(super) fn finish(&mut self) {
         self.wasi.finish();
-        self.wasi.host().finish();
     }
 }

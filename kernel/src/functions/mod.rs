@@ -307,7 +307,7 @@ impl Table {
 
 /// What a function is called whose route is this.
 fn name_in(route: &str) -> &str {
-    route.trim_start_matches('/')
+    route.strip_prefix('/').unwrap_or(route)
 }
 
 /// What admission has to know of a route.

@@ -22,14 +22,14 @@ use luge_http::{
     Refusal, Response, Status, continue_line,
 };
 
+use super::Surroundings;
 use super::admin::{self, Demand};
 use super::exchange::{Call, Progress};
 use super::fate::{Fate, Moved};
 use super::pages;
 use super::work::{Purpose, Work};
 use super::writing::Writing;
-use super::{Surroundings, earlier};
-use crate::arch::time::Instant;
+use crate::arch::time::{Instant, earlier};
 use crate::net::{Link, Peer, Stack};
 
 /// A client that takes nothing of an answer for this long is given up.

@@ -32,7 +32,7 @@ use luge_spec::command_line::Options;
 
 use crate::arch::lock::Lock;
 use crate::arch::paging::PAGE_BYTES;
-use crate::arch::time::{Instant, wall_clock_ns};
+use crate::arch::time::{Instant, earlier, wall_clock_ns};
 use crate::functions::Table;
 use crate::mm;
 use crate::net::{NoNetwork, Stack};
@@ -226,9 +226,4 @@ impl Clock {
         }
         self.date
     }
-}
-
-/// The earlier of two moments that may not come.
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
 }

@@ -3,17 +3,19 @@
 //! Whether the machine is there can be asked at every port. What tells of all tenants is at the operator's port alone.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use core::fmt::{self, Write};
 
 use luge_http::{Head, Status, Wants};
+use luge_journal::Format;
 use luge_metrics::CONTENT_TYPE;
 
 use crate::functions::{Function, Table};
 use crate::observe::faults::{self, Faults};
 use crate::observe::lists::{Routes, Sandboxes};
+use crate::observe::logger::LastLines;
 use crate::observe::metrics::Metrics;
+use crate::observe::records::LastRecords;
 use crate::observe::schedule::Schedule;
 use crate::observe::text::{ByFunction, Text};
 
@@ -36,9 +38,10 @@ pub(super) enum Found {
     },
 }
 
+const JSON: &str = "application/json";
+const CSV: &str = "text/csv; charset=utf-8; header=present";
 /// Of pages for people.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
 
 /// The status page.
 const STATUS_PAGE: Found = Found::Document {
@@ -55,15 +58,15 @@ pub(super) fn find(head: &Head, table: &Table, operator_port: Option<u16>) -> Op
             page(Status::ServiceUnavailable, "no function is loaded\n")
         }
         "/readyz" => page(Status::Ok, "ready\n"),
-        path => return of_operator(path, head.wants, table, operator_port?),
+        _ => return of_operator(head, table, operator_port?),
     };
     Some(found)
 }
 
 /// What tells of all tenants.
-fn of_operator(path: &str, wants: Wants, table: &Table, port: u16) -> Option<Found> {
-    let found = match path {
-        "/" if wants == Wants::Html => STATUS_PAGE,
+fn of_operator(head: &Head, table: &Table, port: u16) -> Option<Found> {
+    let found = match &*head.path {
+        "/" if head.wants == Wants::Html => STATUS_PAGE,
         "/" if table.is_empty() => page(Status::Ok, "no functions\n"),
         "/" => Found::Text(TEXT, Box::new(ByFunction::new(route))),
         "/trace" => Found::Text(JSON, Box::new(Schedule::now())),
@@ -72,13 +75,33 @@ fn of_operator(path: &str, wants: Wants, table: &Table, port: u16) -> Option<Fou
         "/metrics" => Found::Text(CONTENT_TYPE, Box::new(Metrics::default())),
         "/faults" => Found::Text(TEXT, Box::new(Faults::new(faults::Form::Text))),
         "/faults.json" => Found::Text(JSON, Box::new(Faults::new(faults::Form::Json))),
-        "/records" | "/logs" => {
-            let text = format!("{path} belongs to the host and is not there yet\n");
-            page(Status::NotImplemented, &text)
-        }
+        "/logs" => with_number(head, |most| {
+            let most = most.unwrap_or(u64::MAX);
+            Found::Text(TEXT, Box::new(LastLines::now(most, Format::Text)))
+        }),
+        "/logs.json" => with_number(head, |most| {
+            let most = most.unwrap_or(u64::MAX);
+            Found::Text(JSON, Box::new(LastLines::now(most, Format::Json)))
+        }),
+        "/records" => with_number(head, |behind| {
+            Found::Text(CSV, Box::new(LastRecords::now(behind)))
+        }),
         _ => return None,
     };
     Some(found)
+}
+
+/// The page for the number that is the query's only value, if there is a query.
+fn with_number(head: &Head, found: impl FnOnce(Option<u64>) -> Found) -> Found {
+    let number = match &*head.arguments {
+        [] => Ok(None),
+        [number] => number.parse().map(Some).map_err(|_| ()),
+        _ => Err(()),
+    };
+    match number {
+        Ok(number) => found(number),
+        Err(()) => page(Status::BadRequest, "the query is one number, or none\n"),
+    }
 }
 
 /// A short text.

@@ -10,7 +10,9 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use luge_boot_info::exit::ExitCode;
 
-use super::logger::{Port, line};
+use log::Level;
+
+use super::logger::{Port, last_words};
 use crate::arch::traps::{FaultFrame, Name, is_guest_code};
 use crate::arch::{cpu, paging, per_cpu, power, serial};
 use crate::mm;
@@ -32,10 +34,10 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
         .location()
         .map_or("nowhere known", |place| place.file());
     let number = info.location().map_or(0, core::panic::Location::line);
-    line(format_args!(
-        "panic   ] kernel panic at {place}:{number}: {}",
-        info.message()
-    ));
+    last_words(
+        Level::Error,
+        format_args!("kernel panic at {place}:{number}: {}", info.message()),
+    );
     let registers = cpu::general_registers();
     print_registers(&named(&registers));
     context();
@@ -49,26 +51,33 @@ pub fn on_kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> !
     begin();
     let name = Name(frame.vector);
     let what = if nested { "last words" } else { "kernel panic" };
-    line(format_args!(
-        "panic   ] {what}: {name} at rip={:#018x} cr2={:#x} error={:#x}: {why}",
-        frame.rip, frame.cr2, frame.error_code
-    ));
+    last_words(
+        Level::Error,
+        format_args!(
+            "{what}: {name} at rip={:#018x} cr2={:#x} error={:#x}: {why}",
+            frame.rip, frame.cr2, frame.error_code
+        ),
+    );
     if nested {
         let first = per_cpu::this().fault_rip.load(Relaxed);
-        line(format_args!(
-            "panic   ] the fault that was being handled: rip={first:#018x}"
-        ));
+        last_words(
+            Level::Info,
+            format_args!("the fault that was being handled: rip={first:#018x}"),
+        );
     }
     let mapped = if paging::translate(frame.cr2).is_some() {
         "mapped"
     } else {
         "not mapped"
     };
-    line(format_args!(
-        "panic   ] cr2 is {mapped} and belongs to {:?}, rsp to {:?}",
-        mm::owner_of(frame.cr2),
-        mm::owner_of(frame.rsp)
-    ));
+    last_words(
+        Level::Info,
+        format_args!(
+            "cr2 is {mapped} and belongs to {:?}, rsp to {:?}",
+            mm::owner_of(frame.cr2),
+            mm::owner_of(frame.rsp)
+        ),
+    );
     registers(frame);
     context();
     backtrace(Some(frame.rip), frame.rbp);
@@ -137,28 +146,37 @@ fn print_registers(registers: &[Register]) {
 fn context() {
     let cpu = per_cpu::this();
     match sight::running() {
-        Some(sandbox) => line(format_args!(
-            "panic   ] running: sandbox {} ({}), host calls: {}, locks held: {}",
-            sandbox.id(),
-            sandbox.name(),
-            cpu.host_calls.load(Relaxed),
-            cpu.locks_held.load(Relaxed),
-        )),
-        None => line(format_args!(
-            "panic   ] running: the dispatcher, no sandbox, locks held: {}",
-            cpu.locks_held.load(Relaxed),
-        )),
+        Some(sandbox) => last_words(
+            Level::Info,
+            format_args!(
+                "running: sandbox {} ({}), host calls: {}, locks held: {}",
+                sandbox.id(),
+                sandbox.name(),
+                cpu.host_calls.load(Relaxed),
+                cpu.locks_held.load(Relaxed),
+            ),
+        ),
+        None => last_words(
+            Level::Info,
+            format_args!(
+                "running: the dispatcher, no sandbox, locks held: {}",
+                cpu.locks_held.load(Relaxed),
+            ),
+        ),
     }
     let Some(ring) = trace::ring_if_free() else {
-        return line(format_args!("panic   ] trace: it was being written to"));
+        return last_words(Level::Info, format_args!("trace: it was being written to"));
     };
     for event in ring.newest(EVENTS) {
         let (seconds, micros) = (event.at_ns / 1_000_000_000, event.at_ns / 1_000 % 1_000_000);
-        line(format_args!(
-            "panic   ] trace: {seconds}.{micros:06} sandbox {} {}",
-            event.task,
-            event.kind.as_str()
-        ));
+        last_words(
+            Level::Info,
+            format_args!(
+                "trace: {seconds}.{micros:06} sandbox {} {}",
+                event.task,
+                event.kind.as_str()
+            ),
+        );
     }
 }
 

@@ -34,6 +34,8 @@ families! {
     PREEMPTIONS: Counter "luge_preemptions_total", "How often the CPU was taken from a sandbox; counted when it ends.";
     TURNS: Counter "luge_turns_total", "How often a sandbox was given the CPU; counted when it ends.";
     CPU: Counter "luge_cpu_seconds_total", "CPU time that sandboxes were charged with.";
+    LINES: Counter "luge_stderr_lines_total", "Lines of stderr that were logged.";
+    DROPPED: Counter "luge_stderr_dropped_total", "Lines of stderr that were not logged, because there were too many.";
     LATENCY: Histogram "luge_latency_seconds", "From a request's arrival to the end of its sandbox.";
     QUEUED: Histogram "luge_queue_seconds", "How long a sandbox was ready without having the CPU.";
     RAN: Histogram "luge_run_seconds", "How long a sandbox had the CPU.";
@@ -99,6 +101,12 @@ const PIECES: &[Piece] = &[
     }),
     Piece::Routes(&CPU, |out, labels, meter| {
         out.sample(&CPU, labels, Seconds(meter.cpu_ns.get()))
+    }),
+    Piece::Routes(&LINES, |out, labels, meter| {
+        if_not_0(out, &LINES, labels, meter.lines.get())
+    }),
+    Piece::Routes(&DROPPED, |out, labels, meter| {
+        if_not_0(out, &DROPPED, labels, meter.lines_dropped.get())
     }),
     Piece::Routes(&LATENCY, |out, labels, meter| {
         if_any(out, &LATENCY, labels, &meter.latency)
@@ -220,6 +228,19 @@ fn devices(out: &mut Out<'_>) -> fmt::Result {
     }
     out.single(&READS, disk::READS.items.get())?;
     out.single(&READ, disk::READS.bytes.get())
+}
+
+/// A counter, unless nothing was counted.
+fn if_not_0(
+    out: &mut Out<'_>,
+    family: &Family,
+    labels: &RouteLabels<'_>,
+    count: u64,
+) -> fmt::Result {
+    if count == 0 {
+        return Ok(());
+    }
+    out.sample(family, labels, count)
 }
 
 /// A histogram, unless it is empty, which that of most routes is most of the time: it would be a third of the

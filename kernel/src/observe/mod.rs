@@ -2,11 +2,13 @@
 
 pub mod boot;
 pub mod debugger;
+pub mod dropped;
 pub mod faults;
 pub mod last_words;
 pub mod lists;
 pub mod logger;
 pub mod memory_report;
 pub mod metrics;
+pub mod records;
 pub mod schedule;
 pub mod text;

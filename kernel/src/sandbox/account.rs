@@ -86,6 +86,7 @@ impl Sandbox {
         let life = self.life.lock();
         if let (Some(meter), Some(outcome)) = (self.meter, life.outcome()) {
             meter.ended(outcome, &life.times(0), life.counters());
+            self.record(outcome, &life);
         }
     }
 

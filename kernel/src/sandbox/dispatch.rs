@@ -16,7 +16,7 @@ use luge_trap::{Running, Trap, Verdict};
 use x86_64::instructions::interrupts;
 
 use super::gate::{gate, gate_for_good};
-use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, faults, find, sight};
+use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, faults, find, records, sight};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::{self, Instant};
 use crate::arch::traps::{self, Found, Name, calls};
@@ -32,6 +32,7 @@ pub static SWITCHES: Counter = Counter::new();
 /// Registers what the lower layers call when a sandbox is to leave the CPU.
 pub fn init() {
     faults::start();
+    records::start();
     allocator::on_exhaustion(|what| {
         calls::note();
         finish(Outcome::Trap(match what {

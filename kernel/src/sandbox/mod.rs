@@ -15,7 +15,9 @@ mod faults;
 mod gate;
 pub mod making;
 mod output;
+pub mod records;
 pub mod sight;
+pub mod stderr;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod bucket;
 mod counter;
 mod exposition;
 mod histogram;
@@ -19,6 +20,7 @@ mod histogram;
 pub mod reader;
 mod route;
 
+pub use bucket::Bucket;
 pub use counter::{Counter, Counters, PoolMeter, Traffic};
 pub use exposition::{CONTENT_TYPE, Exposition, Family, Kind, Seconds};
 pub use histogram::{BOUNDS_NS, Histogram};

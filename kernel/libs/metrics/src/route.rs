@@ -3,7 +3,7 @@
 use luge_sandbox::{Counters as Happened, Outcome, Times};
 use luge_trap::Trap;
 
-use crate::{Counter, Counters, Histogram};
+use crate::{Bucket, Counter, Counters, Histogram};
 
 /// The status codes that are counted, in their order; whatever else is sent counts as the last.
 pub const STATUSES: [&str; 25] = [
@@ -57,8 +57,12 @@ fn place_of(outcome: Outcome) -> usize {
     }
 }
 
+/// How many lines of stderr of a route's requests reach the log at once, and then in each second.
+const LINES_AT_ONCE: u64 = 64;
+const LINES_A_SECOND: u64 = 32;
+
 /// All that is counted of one route since boot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RouteMeter {
     /// Answers, by [`STATUSES`].
     pub answers: Counters<{ STATUSES.len() }>,
@@ -74,12 +78,24 @@ pub struct RouteMeter {
     pub turns: Counter,
     /// CPU time that sandboxes were charged with, in nanoseconds.
     pub cpu_ns: Counter,
+    /// Lines of stderr that were logged.
+    pub lines: Counter,
+    /// Lines of stderr that were not, because there were too many.
+    pub lines_dropped: Counter,
+    /// From which lines of stderr take what lets them into the log.
+    pub line_bucket: Bucket,
     /// From a request's arrival to its sandbox's end.
     pub latency: Histogram,
     /// How long a sandbox was ready without having the CPU.
     pub queued: Histogram,
     /// How long a sandbox had the CPU.
     pub ran: Histogram,
+}
+
+impl Default for RouteMeter {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl RouteMeter {
@@ -94,6 +110,9 @@ impl RouteMeter {
             preemptions: Counter::new(),
             turns: Counter::new(),
             cpu_ns: Counter::new(),
+            lines: Counter::new(),
+            lines_dropped: Counter::new(),
+            line_bucket: Bucket::new(LINES_AT_ONCE, LINES_A_SECOND),
             latency: Histogram::new(),
             queued: Histogram::new(),
             ran: Histogram::new(),

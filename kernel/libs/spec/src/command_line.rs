@@ -3,6 +3,7 @@
 //! | key | value | default |
 //! |---|---|---|
 //! | `log` | a level, or levels by module: `info,net=debug` | `info` |
+//! | `log_format` | `text` or `json`: how lines of the log are written | `text` |
 //! | `batch` | none, or `on`, `off`: run every function once, then power off | `off` |
 //! | `bench` | none, or `on`, `off`: measure the kernel's own work, then power off | `off` |
 //! | `memory_report` | none, or `on`, `off`: log memory in use when idle, when it changed | `off` |
@@ -45,8 +46,9 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "log",
+    "log_format",
     "batch",
     "bench",
     "memory_report",
@@ -66,6 +68,15 @@ const KEYS: [&str; 18] = [
     "virtio_mmio.device",
 ];
 
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object of JSON each.
+    Json,
+}
+
 /// What the kernel is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -73,6 +84,8 @@ pub struct Options {
     pub log: LevelFilter,
     /// Levels for single modules, by name, in the order given. The last match counts.
     pub log_modules: Vec<(String, LevelFilter)>,
+    /// How lines of the log are written.
+    pub log_format: LogFormat,
     /// Run every function of the disk once, report, and power off.
     pub batch: bool,
     /// Measure the kernel's own work, print the figures, and power off.
@@ -117,6 +130,7 @@ impl Default for Options {
         Options {
             log: LevelFilter::Info,
             log_modules: Vec::new(),
+            log_format: LogFormat::Text,
             batch: false,
             bench: false,
             memory_report: false,
@@ -225,6 +239,7 @@ impl Options {
     fn set(&mut self, key: &str, word: &str, value: &str) -> Result<(), Expected> {
         match key {
             "log" => (self.log, self.log_modules) = log_levels(value)?,
+            "log_format" => self.log_format = log_format(value)?,
             "batch" => self.batch = flag(word, key, value)?,
             "bench" => self.bench = flag(word, key, value)?,
             "memory_report" => self.memory_report = flag(word, key, value)?,
@@ -274,6 +289,14 @@ fn log_levels(value: &str) -> Result<(LevelFilter, Vec<(String, LevelFilter)>), 
         }
     }
     Ok((general, modules))
+}
+
+fn log_format(value: &str) -> Result<LogFormat, Expected> {
+    match value {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json"),
+    }
 }
 
 /// A bare word is a yes; with a value, the value counts.

@@ -27,7 +27,7 @@ fn an_empty_line_gives_the_defaults() {
 #[test]
 fn every_key_is_taken_over() {
     let options = parsed(
-        "log=warn,net=debug,sandbox=trace batch engine=wasmi ip=192.168.1.9/16 \
+        "log=warn,net=debug,sandbox=trace log_format=json batch engine=wasmi ip=192.168.1.9/16 \
          gateway=192.168.0.1 port=80 sched=sjf preempt=off quantum_us=50 admission=off replay max_connections=64 scenario=divide-error \
          virtio_mmio.device=512@0xfeb00000:16 virtio_mmio.device=4K@0xfeb00200:17:1",
     );
@@ -39,6 +39,7 @@ fn every_key_is_taken_over() {
             ("sandbox".to_owned(), LevelFilter::Trace)
         ]
     );
+    assert_eq!(options.log_format, LogFormat::Json);
     assert!(options.batch);
     assert_eq!(options.engine, Some(Engine::Wasmi));
     assert_eq!(parsed("engine=wasmtime").engine, Some(Engine::Wasmtime));
