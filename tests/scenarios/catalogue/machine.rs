@@ -129,11 +129,14 @@ impl Catalogue {
     /// interrupt, which came when the stack was all but used up.
     fn check_fault(&self, logged: &Logged, fault: &Fault, case: &Case) -> Result<()> {
         let expect = |fault| logged.expect(fault, &self.executor, u64::from(case.stack));
+        let by_interrupt = Fault {
+            code: Code::Kernel,
+            ..*fault
+        };
         match expect(fault) {
-            Err(_) if fault.touched == Touched::StackGuard => expect(&Fault {
-                code: Code::Kernel,
-                ..*fault
-            }),
+            Err(wrong) if fault.touched == Touched::StackGuard => {
+                expect(&by_interrupt).map_err(|_| wrong)
+            }
             result => result,
         }
     }
