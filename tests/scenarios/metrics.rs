@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use luge_harness::http::Client;
-use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine, ports};
 use luge_metrics::reader::{Scrape, read};
 use serde_json::json;
 
@@ -15,6 +15,7 @@ scenarios![
     what_was_counted_never_goes_back_and_adds_up,
     a_second_request_finds_what_the_first_left_in_the_pools,
     what_tells_of_all_tenants_is_at_the_operators_port_alone,
+    who_has_several_tenants_is_told_which_of_them_reads_of_all,
 ];
 
 /// What `/metrics` says, read by the reader that refuses what a scraper would.
@@ -197,6 +198,28 @@ fn a_second_request_finds_what_the_first_left_in_the_pools(lab: &Lab) -> Result<
     expect(&now, "luge_instantiation_seconds_count", &[], 1.0)
 }
 
+/// Whoever serves two tenants is told that one of them could read of the other, unless a port was set apart.
+fn who_has_several_tenants_is_told_which_of_them_reads_of_all(lab: &Lab) -> Result<()> {
+    let routes = [route("fib", 1_000_000)];
+    let tenant = |name: &str, port: u16| json!({ "name": name, "port": port, "routes": routes });
+    let spec = json!([tenant("one", 8080), tenant("other", ports::free()?)]).to_string();
+    let folder = lab.folder("disk")?.file("functions.json", spec)?;
+    let folder = folder.copy("fib.wasm", lab.example("fib")?)?;
+    let disk = Disk::Image(lab.plain_image(&folder)?);
+    let apart = format!("operator_port={}", ports::free()?);
+    for (append, is_told) in [("", true), (apart.as_str(), false)] {
+        let boot = Boot::new(Kernel::Product).disk(disk.clone());
+        let machine = lab.serve(&boot.append(append))?;
+        machine.client().get("/fib?n=10")?.expect("55\n")?;
+        let told = machine
+            .serial
+            .text()
+            .contains("whoever reaches :8080 reads");
+        ensure!(told == is_told, "{append:?}: told {told}");
+    }
+    Ok(())
+}
+
 /// Pages on which one tenant could read of another.
 const PAGES: [&str; 6] = ["/", "/metrics", "/trace", "/logs", "/logs.json", "/records"];
 
@@ -216,7 +239,7 @@ fn what_tells_of_all_tenants_is_at_the_operators_port_alone(lab: &Lab) -> Result
             .expect_status(200)
             .context(page)?;
     }
-    let machine = lab.serve(&boot("operator_port=9100"))?;
+    let machine = lab.serve(&boot(&format!("operator_port={}", ports::free()?)))?;
     for page in PAGES {
         machine
             .client()

@@ -2,9 +2,9 @@
 //! figure here is the same on every host.
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::Lab;
 use luge_harness::http::{Raw, status_of};
 use luge_harness::replay::{Replay, Report, Request, percent};
+use luge_harness::{Lab, ports};
 use serde_json::{Value, json};
 
 use crate::schedules::events;
@@ -147,7 +147,7 @@ fn reserved_work_takes_as_long_beside_a_flood_as_alone(lab: &Lab) -> Result<()> 
     let mut critical = tenant("critical", 8080, &[fib("middle", 50_000, 3_000)]);
     critical["max-budget-us"] = 4_000.into();
     critical["replenishment-period-us"] = 10_000.into();
-    let flood = tenant("flood", 8081, &[fib("long", 400_000, 33_000)]);
+    let flood = tenant("flood", ports::free()?, &[fib("long", 400_000, 33_000)]);
     let play = |with_flood: bool| -> Result<Vec<u64>> {
         let mut replay = replay(lab, &[critical.clone(), flood.clone()])?;
         for start in (0..600_000).step_by(20_000) {

@@ -26,6 +26,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use log::warn;
 use luge_http::{Date, Status};
 use luge_metrics::{Counters, STATUSES, count_status};
 use luge_spec::command_line::Options;
@@ -112,6 +113,11 @@ fn count_host_answer(status: Status) {
 pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNetwork> {
     let first = ports.first().copied().unwrap_or(options.port);
     let operator_port = options.operator_port.unwrap_or(first);
+    if options.operator_port.is_none() && ports.len() > 1 {
+        warn!(
+            "whoever reaches :{first} reads what all tenants count, log and fail with; operator_port=PORT keeps that apart"
+        );
+    }
     let mut ports = ports.to_vec();
     if !ports.contains(&operator_port) {
         ports.push(operator_port);
