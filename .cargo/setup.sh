@@ -67,7 +67,7 @@ setup_look() {
             setup_need_c_for_wasi
             setup_need llvm-ar llvm
             ;;
-        qemu) setup_need qemu-system-x86_64 qemu-system-x86 seabios ;;
+        qemu) setup_need qemu-system-x86_64 "${setup_qemu_packages[@]}" ;;
         disk) setup_need mke2fs e2fsprogs ;;
         gdb) setup_need gdb gdb ;;
         curl) setup_need curl curl ;;
@@ -253,10 +253,77 @@ setup_download_source() (
     rm -rf lists "${name}_"*
 )
 
+# --- QEMU ---------------------------------------------------------------------------------------
+
+setup_qemu_packages=(qemu-system-x86 seabios)
+
+# setup_unpacked_qemu — unpacks QEMU and the libraries that it lacks into `tools` of the target folder. For machines
+# where apt would have to remove something for it (`qemu-utils` of another archive), or where this user may not install:
+# it needs neither root nor a change of what is installed.
+setup_unpacked_qemu() {
+    local folder=${CARGO_TARGET_DIR:-$setup_root/target}/tools/qemu
+    setup_has apt-get && setup_has dpkg-deb || return 1
+    setup_say "unpacking ${setup_qemu_packages[*]} into $folder"
+    rm -rf "$folder" "$folder.new" && mkdir -p "$folder.new/packages/lists/partial" || return 1
+    if setup_unpack_qemu "$folder.new" >"$folder.log" 2>&1; then
+        mv "$folder.new" "$folder"
+    else
+        setup_say "QEMU could not be unpacked ($folder.log)"
+        return 1
+    fi
+}
+
+# setup_unpack_qemu FOLDER — with the lists of packages that the machine has, or with fresh ones of its own.
+setup_unpack_qemu() (
+    cd "$1/packages" || return 1
+    local apt_lists=()
+    setup_download_qemu || {
+        apt_lists=(-o "Dir::State::lists=$PWD/lists")
+        apt-get -q "${apt_lists[@]}" update && setup_download_qemu
+    } || return 1
+    local package
+    for package in ./*.deb; do dpkg-deb -x "$package" .. || return 1; done
+    cd .. && rm -rf packages && mkdir bin || return 1
+    # QEMU finds its firmware and modules from where it lies itself.
+    cat >bin/qemu-system-x86_64 <<'END'
+#!/bin/sh
+folder=$(dirname "$(dirname "$(readlink -f "$0")")")
+libraries=$folder/usr/lib/x86_64-linux-gnu:$folder/lib/x86_64-linux-gnu
+export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+exec "$folder/usr/bin/qemu-system-x86_64" "$@"
+END
+    chmod +x bin/qemu-system-x86_64 && bin/qemu-system-x86_64 --version
+)
+
+# setup_download_qemu — the packages that installing QEMU would bring, into the current folder. What apt would
+# remove for that stays, since nothing is installed.
+setup_download_qemu() {
+    local wanted
+    wanted=$(apt-get -s "${apt_lists[@]}" install --no-install-recommends "${setup_qemu_packages[@]}" |
+        awk '$1 == "Inst" { version = $3 ~ /^\(/ ? $3 : $4; print $2 "=" substr(version, 2) }') || return 1
+    [ -n "$wanted" ] || return 1
+    # shellcheck disable=SC2086 # A word for each package.
+    apt-get -q "${apt_lists[@]}" download $wanted
+}
+
+# setup_install PART… — installs what `setup_look` found missing.
+setup_install() {
+    [ ${#setup_packages[@]} != 0 ] || return 0
+    if setup_apt "${setup_packages[@]}"; then
+        setup_look "$@"
+    elif ! setup_has qemu-system-x86_64 && [[ " ${setup_packages[*]} " == *" qemu-system-x86 "* ]]; then
+        # Only QEMU has a family of packages that other packages of the machine may hold at another version.
+        setup_unpacked_qemu || return 0
+        setup_look "$@"
+        setup_install "$@"
+    fi
+}
+
 setup() {
     setup_advice=()
+    PATH=$PATH:${CARGO_TARGET_DIR:-$setup_root/target}/tools/qemu/bin
     setup_look "$@"
-    if [ ${#setup_packages[@]} != 0 ] && setup_apt "${setup_packages[@]}"; then setup_look "$@"; fi
+    setup_install "$@"
     local part advice
     for part in "$@"; do
         case $part in rust | lint | programs | wasi | npm | zig) "setup_$part" ;; esac
