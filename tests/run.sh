@@ -56,13 +56,14 @@ part() {
 }
 
 host_clippy() {
-    # The second has the compiler of native code in it, so it is none of the default members.
+    # The second two have the compiler of native code in them, so they are none of the default members.
     cargo clippy --all-targets -- -D warnings &&
-        cargo clippy -p luge-spec-tests --all-targets -- -D warnings
+        cargo clippy -p luge-compile -p luge-spec-tests --all-targets -- -D warnings
 }
 
 documents() {
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps &&
+        RUSTDOCFLAGS="-D warnings" cargo doc --no-deps -p luge-compile &&
         RUSTC_BOOTSTRAP=1 RUSTDOCFLAGS="-D warnings" cargo bare-doc -p luge-pvh -p luge-kernel
 }
 

@@ -31,15 +31,14 @@ bare() {
     [ -f "$built" ] || die 2 "$built is not there, and --no-build forbids to build it" "leave --no-build out"
 }
 
-# The compiler of native code takes minutes to build, so it is built only where it is needed.
+# The compiler of native code takes minutes to build, so it is built only where it is needed. It is built by a command
+# of its own: cargo would build both packages with the features of either, and thus luge-image anew.
 build_image_tool() {
-    local compiler=() note=''
+    step "building luge-image" in_tree cargo build "${quietly[@]}" -p luge-image || die 1 "luge-image did not build"
     if [ "$engine" = wasmtime ] && [ -z "$image" ]; then
-        compiler=(--features native)
-        note=', with the compiler of native code (minutes, the first time)'
+        step "building luge-compile, the compiler of native code (minutes, the first time)" \
+            in_tree cargo build "${quietly[@]}" -p luge-compile || die 1 "luge-compile did not build"
     fi
-    step "building luge-image$note" in_tree cargo build "${quietly[@]}" -p luge-image "${compiler[@]}" ||
-        die 1 "luge-image did not build"
 }
 
 build_everything() {

@@ -1,11 +1,14 @@
 //! What `qemu-run.sh` promises to whoever starts it.
 
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::{Boot, Kernel, Lab, Machine, process, stub};
+use luge_harness::{Boot, Kernel, Lab, Machine, ports, process, stub};
 use nix::sys::signal::Signal;
 
 scenarios![
@@ -20,6 +23,7 @@ scenarios![
     a_termination_ends_the_machine_too,
     even_a_killed_script_leaves_no_machine_behind,
     one_command_builds_and_serves_and_leaves_nothing_behind,
+    another_engine_builds_nothing_anew,
 ];
 
 /// Longest time that QEMU may outlive the script.
@@ -73,7 +77,7 @@ fn what_was_probably_meant_is_said(lab: &Lab) -> Result<()> {
 fn help_has_every_option(lab: &Lab) -> Result<()> {
     let help = lab.workshop().qemu_run().arg("--help").output()?;
     let help = String::from_utf8(help.stdout)?;
-    let options = std::fs::read_to_string(lab.workshop().root().join("boot/qemu/options.sh"))?;
+    let options = fs::read_to_string(lab.workshop().root().join("boot/qemu/options.sh"))?;
     let (_, lists) = options
         .split_once("valued=(")
         .context("the list of options")?;
@@ -208,5 +212,36 @@ fn one_command_builds_and_serves_and_leaves_nothing_behind(lab: &Lab) -> Result<
     ensure!(!files.exists(), "{} is still there", files.display());
     let after = changes(lab)?;
     ensure!(before == after, "the tree has changed:\n{before}\n{after}");
+    Ok(())
+}
+
+/// Which file a path leads to, and when it was written.
+fn stamp(path: &Path) -> Result<(u64, SystemTime)> {
+    let file = fs::metadata(path).with_context(|| path.display().to_string())?;
+    Ok((file.ino(), file.modified()?))
+}
+
+/// Cargo has one place for a program, whatever its features: a program that is built with others for each engine
+/// would be swapped under a run of the other one.
+fn another_engine_builds_nothing_anew(lab: &Lab) -> Result<()> {
+    let panic = stub::image(&stub::exit_with(16));
+    let stub = lab.folder("stub")?.file("stub", panic)?.path().join("stub");
+    let modules = lab.folder("modules")?;
+    let modules = modules.copy("fib.wasm", lab.example("fib")?)?;
+    let image_tool = lab.workshop().compiler()?;
+    let compiler = image_tool.with_file_name("luge-compile");
+    let before = (stamp(&image_tool)?, stamp(&compiler)?);
+    for engine in ["wasmtime", "wasmi", "wasmtime"] {
+        let mut run = lab.workshop().qemu_run();
+        run.args(["--accel", "tcg", "--port", &ports::free()?.to_string()]);
+        run.args(["--engine", engine, "--modules"])
+            .arg(modules.path());
+        run.arg("--loader").arg(&stub).arg("--kernel").arg(&stub);
+        let output = run.output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(33), "{engine}: {said}");
+        let after = (stamp(&image_tool)?, stamp(&compiler)?);
+        ensure!(after == before, "{engine}: built anew: {said}");
+    }
     Ok(())
 }

@@ -8,10 +8,10 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use luge_image::compile::compile;
 use luge_native::artefact;
 use luge_spec::{FILE_NAME, FolderPath};
 
+use crate::compile::Compiler;
 use crate::deployment::Deployment;
 use crate::folder::{self, Contents, Item};
 use crate::list::Bytes;
@@ -28,15 +28,6 @@ pub enum Strictness {
     Warn,
 }
 
-/// What is put on the disk beside a module.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum NativeCode {
-    /// Nothing.
-    None,
-    /// Its native code, for those that compile.
-    Beside,
-}
-
 /// The files of an image to be.
 #[derive(Default)]
 pub struct Build {
@@ -51,11 +42,11 @@ pub struct Build {
 }
 
 impl Build {
-    /// The spec, if there is one, and the modules that routes name, with or without native code.
+    /// The spec, if there is one, and the modules that routes name, with native code if there is a compiler.
     pub fn of(
         deployment: &Deployment,
         source: &Source,
-        native: NativeCode,
+        compiler: Option<&Compiler>,
         progress: Progress,
     ) -> Result<Build> {
         let mut build = Build {
@@ -66,9 +57,10 @@ impl Build {
         for (index, path) in deployment.modules.keys().enumerate() {
             // A module that is missing or too long was reported; it cannot be put on the disk.
             if let Ok(bytes) = source.read_module(path) {
-                if native == NativeCode::Beside {
+                if let Some(compiler) = compiler {
                     let place = format!("{}/{modules}", index + 1);
-                    if let Err(why) = build.add_native(path.as_str(), &bytes, &place, progress) {
+                    let added = build.add_native(compiler, path.as_str(), &bytes, &place, progress);
+                    if let Err(why) = added {
                         eprintln!("warning: {path}: no native code: {why:#}");
                     }
                 }
@@ -90,6 +82,7 @@ impl Build {
     /// It does not compile.
     pub fn add_native(
         &mut self,
+        compiler: &Compiler,
         path: &str,
         module: &[u8],
         place: &str,
@@ -97,7 +90,7 @@ impl Build {
     ) -> Result<()> {
         let size = Bytes(module.len() as u64);
         let step = progress.begin(format_args!("native code {place}: {path}, {size}"));
-        let code = compile(module)?;
+        let code = compiler.compile(module)?;
         step.end(code.len() as u64);
         self.files.insert(artefact::path(path), code);
         Ok(())

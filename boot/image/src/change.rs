@@ -15,7 +15,8 @@ use luge_native::artefact;
 use luge_spec::command_line::DEFAULT_PORT;
 use luge_spec::{FILE_NAME, ModulePath, Route, Spec, edit};
 
-use crate::build::{Build, NativeCode};
+use crate::build::Build;
+use crate::compile::Compiler;
 use crate::deployment::read_spec;
 use crate::module;
 use crate::progress::Progress;
@@ -35,8 +36,8 @@ pub struct Addition {
     pub settings: Vec<(String, String)>,
     /// What becomes of a module that is there.
     pub existing: Existing,
-    /// What is put beside it.
-    pub native: NativeCode,
+    /// What makes the native code beside it, if there is to be any.
+    pub compiler: Option<Compiler>,
 }
 
 /// What becomes of what has the same name.
@@ -97,9 +98,9 @@ impl Change {
         } else {
             addition.expect_plain(&path)?;
         }
-        if addition.native == NativeCode::Beside {
+        if let Some(compiler) = &addition.compiler {
             self.build
-                .add_native(path.as_str(), &bytes, "1/1", progress)?;
+                .add_native(compiler, path.as_str(), &bytes, "1/1", progress)?;
         }
         Ok(format!(
             "{} {path}",

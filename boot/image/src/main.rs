@@ -3,13 +3,14 @@
 //! A disk is an ext4 file system with `functions.json` and modules on it, or with modules alone.
 //! [`source`] reads either from a folder or from an image, [`deployment`] says what the kernel will
 //! make of it, [`module`] whether a module will do, [`folder`] what is in a folder that a function reads,
-//! [`compile`] makes native code, [`mod@build`] gathers what an image is made of, [`change`] changes that of an
+//! [`compile`] starts the compiler of native code, [`mod@build`] gathers what an image is made of, [`change`] changes that of an
 //! image, [`mod@write`] writes one, [`progress`] tells what takes long.
 //!
 //! Exit status: 0 done; 1 something is wrong with the input; 2 wrong usage, or a tool is missing.
 
 mod build;
 mod change;
+mod compile;
 mod deployment;
 mod file;
 mod folder;
@@ -24,11 +25,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use luge_image::compile;
 use luge_spec::command_line::DEFAULT_PORT;
 
-use build::{Build, NativeCode, Strictness};
+use build::{Build, Strictness};
 use change::{Addition, Change, Existing};
+use compile::{Compiler, MissingCompiler};
 use deployment::{Deployment, SpecRefused};
 use progress::{Progress, When};
 use source::Source;
@@ -158,11 +159,13 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("luge-image: {error:#}");
-            ExitCode::from(if error.is::<MissingTool>() {
-                WRONG_USE
-            } else {
-                WRONG_INPUT
-            })
+            ExitCode::from(
+                if error.is::<MissingTool>() || error.is::<MissingCompiler>() {
+                    WRONG_USE
+                } else {
+                    WRONG_INPUT
+                },
+            )
         }
     }
 }
@@ -201,13 +204,9 @@ impl ProgressArgument {
     }
 }
 
-/// What is to lie beside modules, if it can be made.
-fn native_code(is_wanted: bool) -> Result<NativeCode> {
-    if is_wanted {
-        compile::expect_compiler()?;
-        return Ok(NativeCode::Beside);
-    }
-    Ok(NativeCode::None)
+/// The compiler, if native code is wanted.
+fn compiler_if(is_wanted: bool) -> Result<Option<Compiler>> {
+    is_wanted.then(Compiler::find).transpose()
 }
 
 fn add(arguments: AddArguments) -> Result<ExitCode> {
@@ -222,7 +221,7 @@ fn add(arguments: AddArguments) -> Result<ExitCode> {
         } else {
             Existing::Refuse
         },
-        native: native_code(arguments.native)?,
+        compiler: compiler_if(arguments.native)?,
     };
     let progress = arguments.progress.progress();
     let mut change = Change::begin(&arguments.image)?;
@@ -272,7 +271,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
             Build::of(
                 &deployment,
                 &source,
-                native_code(arguments.native)?,
+                compiler_if(arguments.native)?.as_ref(),
                 progress,
             )?
         }
@@ -292,9 +291,10 @@ fn compile_module(arguments: &CompileArguments) -> Result<ExitCode> {
     let name = || arguments.module.display().to_string();
     let bytes = std::fs::read(&arguments.module).with_context(name)?;
     module::check(&bytes).with_context(name)?;
+    let compiler = Compiler::find()?;
     let progress = arguments.progress.progress();
     let step = progress.begin(format_args!("native code: {}", name()));
-    let native = compile::compile(&bytes).with_context(name)?;
+    let native = compiler.compile(&bytes).with_context(name)?;
     step.end(native.len() as u64);
     let output = || arguments.output.display().to_string();
     std::fs::write(&arguments.output, native).with_context(output)?;

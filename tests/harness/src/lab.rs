@@ -97,18 +97,14 @@ impl Workshop {
         }
     }
 
-    /// The host's tool for disks with the compiler of native code in it. Its first build takes minutes.
+    /// The host's tool for disks, with the compiler of native code beside it, whose first build takes minutes.
     ///
     /// # Errors
     /// It does not build.
     pub fn compiler(&self) -> Result<PathBuf> {
         self.once("compiler", || {
-            let package = ["build", "-q", "-p", "luge-image", "--features", "native"];
-            self.run(Command::new("cargo").args(package))?;
-            // Cargo has one place for the tool with and without the compiler.
-            let aside = self.target.join("scenarios/luge-image-native");
-            fs::copy(self.target.join("debug/luge-image"), &aside)?;
-            Ok(aside)
+            self.run(Command::new("cargo").args(["build", "-q", "-p", "luge-compile"]))?;
+            Ok(self.target.join("debug/luge-image"))
         })
     }
 

@@ -26,7 +26,7 @@ impl Compiler {
     /// A compiler that keeps what it makes below `folder`.
     pub fn new(folder: PathBuf) -> Result<Compiler> {
         // What an empty module compiles to depends on all settings and on the compiler's version.
-        let empty = luge_image::compile::compile(b"\0asm\x01\0\0\0")?;
+        let empty = luge_compile::compile(b"\0asm\x01\0\0\0")?;
         let folder = folder.join(hex(&empty));
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         Ok(Compiler { folder })
@@ -43,7 +43,7 @@ impl Compiler {
         let native = match fs::read(&kept) {
             Ok(native) => native,
             Err(_) => {
-                let native = luge_image::compile::compile(&wasm);
+                let native = luge_compile::compile(&wasm);
                 let native = native.unwrap_or_else(|_| REFUSED.to_vec());
                 fs::write(&kept, &native).with_context(|| format!("writing {}", kept.display()))?;
                 native

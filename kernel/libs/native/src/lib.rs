@@ -1,6 +1,6 @@
 //! What the compiler on the host and the kernel must agree on about native code.
 //!
-//! `luge-image compile` turns a module into machine code ahead of time; the kernel maps that code and
+//! `luge-compile` turns a module into machine code ahead of time; the kernel maps that code and
 //! runs it. Both sides take the engine's settings from here ([`settings`], and `configure` with the
 //! feature `engine`), so they cannot disagree. [`artefact`] is the file in which the code travels: it
 //! says which module it was made from and what it needs of the processor, and carries digests that

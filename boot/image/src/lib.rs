@@ -1,3 +1,0 @@
-//! What others need of the image tool: the compiler of native code.
-
-pub mod compile;
