@@ -5,14 +5,15 @@ mod others;
 mod report;
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use luge_harness::disk::Folder;
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::json;
 
-use crate::served::{route_with, spec};
+use crate::served::{route, route_with, spec};
 use others::Others;
 use report::{Case, Report, by_file};
 
@@ -20,6 +21,7 @@ scenarios![
     the_interface_is_as_specified_in_the_interpreter,
     the_interface_is_as_specified_in_native_code,
     a_wrong_expectation_of_the_interface_is_noticed,
+    empty_slices_of_zig_are_empty_buffers,
     the_published_counts_of_the_interface_are_those_of_its_tests,
 ];
 
@@ -38,6 +40,8 @@ const VALUES: &str = "&empty=&text=z%20w";
 /// The environment of the route that has one, in an order that is not the one of the names.
 const NO_ENVIRONMENT: &str = r#""environ":{}"#;
 const ENVIRONMENT: &str = r#""environ":{"FIRST":"1","EMPTY":"","LONG":"value=x y"}"#;
+/// How a recipe ends that lacks its tool chain.
+const NO_TOOL_CHAIN: i32 = 3;
 /// Enough for each of them.
 const AMPLE_US: u64 = 60_000_000;
 
@@ -65,6 +69,28 @@ fn a_wrong_expectation_of_the_interface_is_noticed(lab: &Lab) -> Result<()> {
         let named = format!("{WRONG}/{}: ", case.name);
         let is_named = report.wrong.iter().any(|line| line.starts_with(&named));
         ensure!(is_named, "nothing is said of {}", case.name);
+    }
+    Ok(())
+}
+
+/// Zig's empty slices point outside of memory.
+fn empty_slices_of_zig_are_empty_buffers(lab: &Lab) -> Result<()> {
+    let folder = lab.folder("zig")?;
+    let recipe = lab.workshop().root().join("tests/guests/zig/build.sh");
+    let built = Command::new(recipe).arg(folder.path()).status()?;
+    if built.code() == Some(NO_TOOL_CHAIN) {
+        println!("the guests in Zig are left out: its tool chain is missing");
+        return Ok(());
+    }
+    ensure!(built.success(), "{built}");
+    let module = folder.path().join("empty-slices.wasm");
+    for engine in [INTERPRETER, NATIVE_CODE] {
+        let spec = spec(&[route("empty-slices", AMPLE_US)]);
+        let served = lab.folder(engine)?.file("functions.json", spec)?;
+        let machine = serve(lab, served.copy("empty-slices.wasm", &module)?, engine)?;
+        let response = machine.client().post("/empty-slices", BODY)?;
+        let expected = "head tail\n10 0 ffffffff\n";
+        response.expect(expected).context(engine)?;
     }
     Ok(())
 }

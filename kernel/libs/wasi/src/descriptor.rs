@@ -1,13 +1,13 @@
 //! The descriptors of a command: three streams, the directories that are mounted, and what it opens.
 
-use alloc::vec::Vec;
+mod table;
 
 use crate::files::{ROOT, Volume};
 use crate::memory::Memory;
 use crate::{Errno, right};
 
-/// Most descriptors at once.
-pub const MOST_DESCRIPTORS: usize = 64;
+pub(crate) use table::Descriptors;
+pub use table::MOST_DESCRIPTORS;
 
 /// What a descriptor leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,106 +153,5 @@ impl Descriptor {
         self.rights = base;
         self.inheriting = inheriting;
         Ok(())
-    }
-}
-
-/// How many of them are there from the start: few programs have more, and a table costs every request its
-/// making.
-const NEAR: usize = 6;
-
-/// The table, by number.
-pub(crate) struct Descriptors {
-    near: [Option<Descriptor>; NEAR],
-    far: Vec<Option<Descriptor>>,
-}
-
-impl Descriptors {
-    /// The three streams, and after them the volumes that are mounted. Allocates nothing.
-    pub(crate) const fn new(volumes: [Option<Volume>; 2]) -> Self {
-        let mut near = [
-            Some(Descriptor::stream(Stream::Body)),
-            Some(Descriptor::stream(Stream::Response)),
-            Some(Descriptor::stream(Stream::Log)),
-            None,
-            None,
-            None,
-        ];
-        match volumes {
-            [Some(first), second] => {
-                near[3] = Some(Descriptor::mount(first));
-                if let Some(second) = second {
-                    near[4] = Some(Descriptor::mount(second));
-                }
-            }
-            [None, Some(only)] => near[3] = Some(Descriptor::mount(only)),
-            [None, None] => {}
-        }
-        Self {
-            near,
-            far: Vec::new(),
-        }
-    }
-
-    fn slot(&mut self, number: u32) -> Option<&mut Option<Descriptor>> {
-        match (number as usize).checked_sub(NEAR) {
-            None => self.near.get_mut(number as usize),
-            Some(place) => self.far.get_mut(place),
-        }
-    }
-
-    pub(crate) fn get(&self, number: u32) -> Result<&Descriptor, Errno> {
-        let slot = match (number as usize).checked_sub(NEAR) {
-            None => self.near.get(number as usize),
-            Some(place) => self.far.get(place),
-        };
-        slot.and_then(Option::as_ref).ok_or(Errno::BadDescriptor)
-    }
-
-    pub(crate) fn get_mut(&mut self, number: u32) -> Result<&mut Descriptor, Errno> {
-        let slot = self.slot(number);
-        slot.and_then(Option::as_mut).ok_or(Errno::BadDescriptor)
-    }
-
-    /// The lowest number that is free, with a place for a descriptor. Allocates.
-    pub(crate) fn reserve(&mut self) -> Result<u32, Errno> {
-        let mut slots = self.near.iter().chain(&self.far);
-        if let Some(number) = slots.position(Option::is_none) {
-            return Ok(number as u32);
-        }
-        let number = NEAR + self.far.len();
-        if number == MOST_DESCRIPTORS || self.far.try_reserve(1).is_err() {
-            return Err(Errno::TooManyDescriptors);
-        }
-        self.far.push(None);
-        Ok(number as u32)
-    }
-
-    /// Puts a descriptor where none is.
-    pub(crate) fn put(&mut self, number: u32, descriptor: Descriptor) {
-        if let Some(slot) = self.slot(number) {
-            *slot = Some(descriptor);
-        }
-    }
-
-    /// Takes a descriptor away, and returns what it led to.
-    pub(crate) fn close(&mut self, number: u32) -> Result<Object, Errno> {
-        let closed = self.slot(number).and_then(Option::take);
-        closed
-            .map(|closed| closed.object)
-            .ok_or(Errno::BadDescriptor)
-    }
-
-    /// `fd_renumber`: `to` becomes what `from` was, and `from` is closed. Both must be open. Returns what
-    /// `to` led to, unless they are the same.
-    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Object>, Errno> {
-        let moved = *self.get(from)?;
-        self.get(to)?;
-        if from == to {
-            return Ok(None);
-        }
-        let closed = self.close(to)?;
-        self.close(from)?;
-        self.put(to, moved);
-        Ok(Some(closed))
     }
 }

@@ -45,7 +45,7 @@ pub enum Errno {
     NotSupported = 58,
     /// A value that does not fit its type.
     Overflow = 61,
-    /// Nobody may do that.
+    /// Nobody may do that, or a path leads out of its directory.
     NotPermitted = 63,
     /// Nobody reads the other end any more.
     BrokenPipe = 64,
@@ -55,7 +55,7 @@ pub enum Errno {
     NotSeekable = 70,
     /// From one file system to another.
     CrossDevice = 75,
-    /// The descriptor's rights do not include this, or a path leads out of its directory.
+    /// The descriptor's rights do not include this.
     NotCapable = 76,
 }
 

@@ -97,8 +97,8 @@ impl<H: Host> Context<H> {
         }
         let (descriptor, place) = self.file(call.descriptor, right::READ)?;
         descriptor.allow(right::SEEK)?;
-        call.check(memory)?;
-        let read = self.read_at(memory, call, place, offset)?;
+        let (call, _) = self.part(memory, call)?;
+        let read = self.read_at(memory, &call, place, offset)?;
         memory.put_u32(call.done, u32::try_from(read).map_err(|_| Errno::Overflow)?)
     }
 
@@ -114,8 +114,8 @@ impl<H: Host> Context<H> {
         }
         let (descriptor, place) = self.file(call.descriptor, right::WRITE)?;
         descriptor.allow(right::SEEK)?;
-        let wanted = call.check(memory)?;
-        let written = self.write_at(memory, call, place, offset, wanted)?;
+        let (call, wanted) = self.part(memory, call)?;
+        let written = self.write_at(memory, &call, place, offset, wanted)?;
         let written = u32::try_from(written).map_err(|_| Errno::Overflow)?;
         memory.put_u32(call.done, written)
     }

@@ -42,7 +42,7 @@ mod transfer;
 pub use context::{Context, Ended, Exit};
 pub use descriptor::MOST_DESCRIPTORS;
 pub use errno::Errno;
-pub use files::{Folder, LONGEST_NAME, LONGEST_PATH, MOST_NODES, ROOT, Refused};
+pub use files::{Folder, LARGEST_FILE, LONGEST_NAME, LONGEST_PATH, MOST_NODES, ROOT, Refused};
 pub use function::{Function, Parameter};
 pub use host::{Host, Unreadable};
 

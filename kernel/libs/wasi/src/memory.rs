@@ -1,14 +1,18 @@
 //! A guest's linear memory: the one place where a guest's pointer becomes a slice.
 //!
 //! Invariant: nothing is read or written outside of the bytes that the guest owns. A pointer may
-//! have any alignment. A length of zero still needs a pointer that is not beyond the end.
+//! have any alignment. No bytes lie nowhere: with a length of zero any pointer is right, as an empty slice
+//! of Zig's points outside of memory.
 
 use crate::Errno;
 
 /// What a call can see of a guest's memory. Every access is checked and answers [`Errno::Fault`].
 pub(crate) struct Memory<'a>(pub(crate) &'a mut [u8]);
 
-/// One element of a scatter or gather list, 8 bytes in memory: pointer and length.
+/// Size of an element of a scatter or gather list: pointer and length.
+pub(crate) const BUFFER: u32 = 8;
+
+/// One element of such a list.
 #[derive(Clone, Copy)]
 pub(crate) struct Buffer {
     pub(crate) pointer: u32,
@@ -17,12 +21,18 @@ pub(crate) struct Buffer {
 
 impl Memory<'_> {
     pub(crate) fn bytes(&self, pointer: u32, length: u32) -> Result<&[u8], Errno> {
+        if length == 0 {
+            return Ok(&[]);
+        }
         let start = pointer as usize;
         let end = start.checked_add(length as usize).ok_or(Errno::Fault)?;
         self.0.get(start..end).ok_or(Errno::Fault)
     }
 
     pub(crate) fn bytes_mut(&mut self, pointer: u32, length: u32) -> Result<&mut [u8], Errno> {
+        if length == 0 {
+            return Ok(&mut []);
+        }
         let start = pointer as usize;
         let end = start.checked_add(length as usize).ok_or(Errno::Fault)?;
         self.0.get_mut(start..end).ok_or(Errno::Fault)
@@ -60,7 +70,7 @@ impl Memory<'_> {
 
     /// Element `index` of the scatter or gather list at `list`.
     pub(crate) fn buffer(&self, list: u32, index: u32) -> Result<Buffer, Errno> {
-        let bytes: [u8; 8] = self.array(Self::element(list, index, 8)?)?;
+        let bytes: [u8; 8] = self.array(Self::element(list, index, BUFFER)?)?;
         let [p0, p1, p2, p3, l0, l1, l2, l3] = bytes;
         Ok(Buffer {
             pointer: u32::from_le_bytes([p0, p1, p2, p3]),
@@ -85,12 +95,22 @@ mod tests {
     fn a_range_that_leaves_memory_is_a_fault() {
         let mut bytes = [0; 16];
         let mut memory = Memory(&mut bytes);
-        for (pointer, length) in [(13, 4), (17, 0), (16, 1), (u32::MAX, 1), (1, u32::MAX)] {
+        for (pointer, length) in [(13, 4), (16, 1), (u32::MAX, 1), (1, u32::MAX)] {
             assert_eq!(memory.bytes(pointer, length), Err(Errno::Fault));
             assert!(memory.bytes_mut(pointer, length).is_err());
         }
         assert_eq!(memory.put_u64(9, 1), Err(Errno::Fault));
         assert_eq!(memory.put_u32(u32::MAX, 1), Err(Errno::Fault));
+    }
+
+    #[test]
+    fn no_bytes_lie_at_any_address() {
+        let mut bytes = [0; 16];
+        let mut memory = Memory(&mut bytes);
+        for pointer in [0, 15, 16, 17, 0xaaaa_aaaa, u32::MAX] {
+            assert_eq!(memory.bytes(pointer, 0), Ok(&[][..]));
+            assert_eq!(memory.bytes_mut(pointer, 0), Ok(&mut [][..]));
+        }
     }
 
     #[test]

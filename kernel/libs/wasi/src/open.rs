@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::descriptor::{Descriptor, Object, Place, flag};
 use crate::files::{Content, Kind, Last, Volume};
 use crate::memory::Memory;
-use crate::path::{FOLLOW, Path, Target};
+use crate::path::{Path, Target, last_of};
 use crate::{Errno, Host, right};
 
 /// The bits of `oflags`.
@@ -53,12 +53,10 @@ impl Open {
     }
 
     /// What becomes of a link at the end. One that is there is no new file.
-    const fn last(&self) -> Last {
-        if self.lookup & FOLLOW != 0 && !(self.has(oflag::CREATE) && self.has(oflag::EXCLUSIVE)) {
-            Last::Follow
-        } else {
-            Last::Keep
-        }
+    fn last(&self) -> Result<Last, Errno> {
+        let last = last_of(self.lookup)?;
+        let is_new = self.has(oflag::CREATE) && self.has(oflag::EXCLUSIVE);
+        Ok(if is_new { Last::Keep } else { last })
     }
 
     const fn writes(&self) -> bool {
@@ -113,7 +111,7 @@ impl<H: Host> Context<H> {
         let directory = self.descriptors.get(path.descriptor)?;
         directory.directory()?;
         call.check(memory, directory)?;
-        let target = self.find(memory, path, right::OPEN, call.last())?;
+        let target = self.find(memory, path, right::OPEN, call.last()?)?;
         let Self {
             host, descriptors, ..
         } = self;

@@ -11,7 +11,7 @@ use crate::memory::Memory;
 use crate::{Errno, Host, right};
 
 /// The only bit of `lookupflags`: follow a symbolic link at the end.
-pub(crate) const FOLLOW: u32 = 1;
+const FOLLOW: u32 = 1;
 
 /// A path as a guest gives it: the descriptor of a directory, and where the text is.
 #[derive(Clone, Copy)]
@@ -172,7 +172,7 @@ impl<H: Host> Context<H> {
         lookup: u32,
         result: u32,
     ) -> Result<(), Errno> {
-        let target = self.find(memory, path, right::PATH_FILESTAT, last_of(lookup))?;
+        let target = self.find(memory, path, right::PATH_FILESTAT, last_of(lookup)?)?;
         let (place, _) = target.existing()?;
         put_attributes(memory, result, place, &self.attributes(place)?)
     }
@@ -185,7 +185,7 @@ impl<H: Host> Context<H> {
         lookup: u32,
         new: &NewTimes,
     ) -> Result<(), Errno> {
-        let target = self.find(memory, path, right::PATH_SET_TIMES, last_of(lookup))?;
+        let target = self.find(memory, path, right::PATH_SET_TIMES, last_of(lookup)?)?;
         let (place, _) = target.existing()?;
         self.set_times_of(place, new)
     }
@@ -199,7 +199,7 @@ impl<H: Host> Context<H> {
     ) -> Result<(), Errno> {
         let source = self.find(memory, from, right::LINK_SOURCE, Last::Keep)?;
         let target = self.find(memory, to, right::LINK_TARGET, Last::Keep)?;
-        if lookup & FOLLOW != 0 {
+        if lookup != 0 {
             return Err(Errno::Invalid);
         }
         let (place, kind) = source.existing()?;
@@ -286,10 +286,14 @@ impl<H: Host> Context<H> {
     }
 }
 
-const fn last_of(lookup: u32) -> Last {
-    if lookup & FOLLOW != 0 {
-        Last::Follow
-    } else {
-        Last::Keep
+/// What becomes of a link at the end by `lookupflags`.
+///
+/// # Errors
+/// `inval` for flags that mean nothing.
+pub(crate) const fn last_of(lookup: u32) -> Result<Last, Errno> {
+    match lookup {
+        0 => Ok(Last::Keep),
+        FOLLOW => Ok(Last::Follow),
+        _ => Err(Errno::Invalid),
     }
 }

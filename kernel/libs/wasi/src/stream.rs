@@ -20,13 +20,13 @@ impl<H: Host> Context<H> {
             Object::Directory(_) => return Err(Errno::IsADirectory),
             Object::File(place) => {
                 descriptor.allow(right::READ)?;
-                call.check(memory)?;
-                self.read_at(memory, call, place, descriptor.position)?
+                let (call, _) = self.part(memory, call)?;
+                self.read_at(memory, &call, place, descriptor.position)?
             }
             Object::Stream(_) => {
                 descriptor.allow(right::READ)?;
-                call.check(memory)?;
-                self.read_body(memory, call)?
+                let (call, _) = self.part(memory, call)?;
+                self.read_body(memory, &call)?
             }
         };
         let read = self.advance(call.descriptor, descriptor.position, read)?;
@@ -61,16 +61,16 @@ impl<H: Host> Context<H> {
             Object::Directory(_) => return Err(Errno::IsADirectory),
             Object::File(place) => {
                 descriptor.allow(right::WRITE)?;
-                let wanted = call.check(memory)?;
+                let (call, wanted) = self.part(memory, call)?;
                 if descriptor.flags & flag::APPEND != 0 {
                     position = self.scratch.size(place.node);
                 }
-                self.write_at(memory, call, place, position, wanted)?
+                self.write_at(memory, &call, place, position, wanted)?
             }
             Object::Stream(stream) => {
                 descriptor.allow(right::WRITE)?;
-                let wanted = call.check(memory)?;
-                self.write_stream(memory, call, stream, wanted)?
+                let (call, wanted) = self.part(memory, call)?;
+                self.write_stream(memory, &call, stream, wanted)?
             }
         };
         let written = self.advance(call.descriptor, position, written)?;

@@ -2,17 +2,22 @@
 
 use crate::context::Context;
 use crate::descriptor::Place;
-use crate::files::Volume;
-use crate::memory::Memory;
+use crate::files::{LARGEST_FILE, Volume};
+use crate::memory::{BUFFER, Memory};
 use crate::{Errno, Host};
 
-/// Most buffers in one call, as POSIX systems have it (`IOV_MAX`).
+/// Most buffers that one call reads or writes, as POSIX systems have it (`IOV_MAX`). Of a longer list
+/// these are a part, as if there was no room for more.
 pub(crate) const MOST_BUFFERS: u32 = 1024;
 
 /// Bytes that are copied, or zeroed, before others may run.
 const PIECE: usize = 1 << 20;
 
+/// Empty buffers that are skipped before others may run.
+const SKIPPED: u32 = 16 << 10;
+
 /// The arguments that all reads and writes share.
+#[derive(Clone, Copy)]
 pub(crate) struct Transfer {
     pub(crate) descriptor: u32,
     pub(crate) list: u32,
@@ -24,10 +29,7 @@ pub(crate) struct Transfer {
 impl Transfer {
     /// Checks everything before the first byte moves, so that a call fails whole. Answers the sum of
     /// the lengths.
-    pub(crate) fn check(&self, memory: &Memory) -> Result<u32, Errno> {
-        if self.count > MOST_BUFFERS {
-            return Err(Errno::Invalid);
-        }
+    fn check(&self, memory: &Memory) -> Result<u32, Errno> {
         memory.bytes(self.done, 4)?;
         let mut sum = 0u32;
         for index in 0..self.count {
@@ -40,6 +42,30 @@ impl Transfer {
 }
 
 impl<H: Host> Context<H> {
+    /// What one call does of a transfer, which has then been checked, and the sum of its lengths. Of a
+    /// list that is too long it does the first part that is not empty: to have moved nothing would be
+    /// the end of a file.
+    pub(crate) fn part(
+        &mut self,
+        memory: &Memory,
+        call: &Transfer,
+    ) -> Result<(Transfer, u32), Errno> {
+        let mut part = *call;
+        let mut turn = SKIPPED;
+        while part.count > MOST_BUFFERS && memory.buffer(part.list, 0)?.length == 0 {
+            part.list = Memory::element(part.list, 1, BUFFER)?;
+            part.count -= 1;
+            turn -= 1;
+            if turn == 0 && !self.host.yield_now() {
+                break;
+            }
+            turn = if turn == 0 { SKIPPED } else { turn };
+        }
+        part.count = part.count.min(MOST_BUFFERS);
+        let sum = part.check(memory)?;
+        Ok((part, sum))
+    }
+
     /// Fills the buffers of a call, which has been checked, from a file.
     pub(crate) fn read_at(
         &mut self,
@@ -115,6 +141,9 @@ impl<H: Host> Context<H> {
         if wanted == 0 {
             return Ok(0);
         }
+        if offset >= LARGEST_FILE {
+            return Err(Errno::TooLarge);
+        }
         if offset > self.scratch.size(place.node) {
             self.grow_to(place.node, offset)?;
         }
@@ -148,9 +177,7 @@ impl<H: Host> Context<H> {
     pub(crate) fn grow_to(&mut self, node: u32, size: u64) -> Result<(), Errno> {
         let now_ns = self.host.realtime_ns();
         let old = self.scratch.size(node);
-        if size > self.scratch.room(node) {
-            return Err(Errno::NoSpace);
-        }
+        self.scratch.check_size(node, size)?;
         let mut reached = old;
         while reached < size {
             reached = size.min(reached.saturating_add(PIECE as u64));

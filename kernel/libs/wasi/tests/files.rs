@@ -2,7 +2,7 @@
 
 mod world;
 
-use luge_wasi::{Errno, Function as F, MOST_DESCRIPTORS, MOST_NODES};
+use luge_wasi::{Errno, Function as F, LARGEST_FILE, MOST_DESCRIPTORS, MOST_NODES};
 use world::{CREATE, Command, LIST, READ, RESULT, TMP, TOP, TRUNCATE, WRITE};
 
 const START: u64 = 0;
@@ -168,13 +168,20 @@ fn a_full_scratch_says_so_and_what_is_removed_makes_room() {
 fn what_cannot_be_is_refused_at_once_and_changes_nothing() {
     let mut command = Command::with_files();
     let file = command.create("f", b"abc");
-    for size in [(1 << 20) + 1, 1 << 40, u64::MAX] {
+    for (size, errno) in [
+        ((1 << 20) + 1, Errno::NoSpace),
+        (1 << 40, Errno::NoSpace),
+        (LARGEST_FILE, Errno::NoSpace),
+        (LARGEST_FILE + 1, Errno::TooLarge),
+        (u64::MAX, Errno::TooLarge),
+    ] {
         let call = [file.into(), size];
-        assert_eq!(command.call(F::FdFilestatSetSize, &call), Errno::NoSpace);
-        assert_eq!(
-            command.call(F::FdAllocate, &[file.into(), size - 1, 1]),
-            Errno::NoSpace
-        );
+        assert_eq!(command.call(F::FdFilestatSetSize, &call), errno, "{size}");
+        let call = [file.into(), size - 1, 1];
+        assert_eq!(command.call(F::FdAllocate, &call), errno, "{size}");
+        command.put_buffers(LIST, &[(0x2000, 1)]);
+        let call = [file.into(), LIST.into(), 1, size - 1, RESULT.into()];
+        assert_eq!(command.call(F::FdPwrite, &call), errno, "{size}");
     }
     assert_eq!(
         command.call(F::FdAllocate, &[file.into(), u64::MAX, 1]),
@@ -184,7 +191,7 @@ fn what_cannot_be_is_refused_at_once_and_changes_nothing() {
         command.call(F::FdAllocate, &[file.into(), 1, 0]),
         Errno::Invalid
     );
-    for offset in [1 << 20, 1 << 40, i64::MAX] {
+    for offset in [i64::MAX, 1 << 40, 1 << 20] {
         assert_eq!(command.seek(file, offset, START), Ok(offset as u64));
         assert!(
             matches!(

@@ -338,27 +338,103 @@ fn a_call_that_fails_moves_no_byte() {
     assert!(command.host().response.is_empty());
 }
 
+/// Zig's empty slices point outside of memory.
 #[test]
-fn a_huge_list_is_refused_before_it_is_read() {
+fn a_zero_length_buffer_outside_memory_is_a_success() {
+    use Function as F;
+    for place in [u64::from(PAGE), 0xaaaa_aaaa, 0xffff_ffff] {
+        let mut command = Command::with_files();
+        let file = u64::from(command.create("file", b"12"));
+        command.put_buffers(64, &[(256, 4), (place as u32, 0), (256, 4)]);
+        command.put(LINK as u32, b"link");
+        let calls: &[(F, &[u64])] = &[
+            (F::RandomGet, &[place, 0]),
+            (F::FdRead, &[0, 64, 3, 128]),
+            (F::FdRead, &[0, place, 0, 128]),
+            (F::FdRead, &[file, 64, 3, 128]),
+            (F::FdPread, &[file, 64, 3, 0, 128]),
+            (F::FdPread, &[file, place, 0, 0, 128]),
+            (F::FdWrite, &[1, 64, 3, 128]),
+            (F::FdWrite, &[1, place, 0, 128]),
+            (F::FdWrite, &[2, 64, 3, 128]),
+            (F::FdWrite, &[file, 64, 3, 128]),
+            (F::FdPwrite, &[file, 64, 3, 0, 128]),
+            (F::FdReaddir, &[3, place, 0, 0, 128]),
+            (F::PathReadlink, &[3, LINK, 4, place, 0, 128]),
+            // There are none of either.
+            (F::ArgsGet, &[place, place]),
+            (F::EnvironGet, &[place, place]),
+        ];
+        for (function, call) in calls {
+            let answer = command.call(*function, call);
+            assert_eq!(answer, Errno::Success, "{function:?} {call:x?}");
+        }
+    }
+}
+
+/// It is the empty path, wherever it lies; the answer is that of every empty path.
+#[test]
+fn an_empty_path_outside_memory_is_an_empty_path() {
+    use Function as F;
+    for place in [64, u64::from(PAGE), 0xaaaa_aaaa, 0xffff_ffff] {
+        let mut command = Command::with_files();
+        command.put(FILE as u32, b"file");
+        let calls: &[(F, &[u64])] = &[
+            (F::PathOpen, &[4, 1, place, 0, 0, 2, 0, 0, 64]),
+            (F::PathFilestatGet, &[4, 1, place, 0, 64]),
+            (F::PathFilestatSetTimes, &[4, 1, place, 0, 0, 0, 0]),
+            (F::PathReadlink, &[4, place, 0, 512, 100, 64]),
+            (F::PathCreateDirectory, &[4, place, 0]),
+            (F::PathRemoveDirectory, &[4, place, 0]),
+            (F::PathUnlinkFile, &[4, place, 0]),
+            (F::PathRename, &[4, place, 0, 4, FILE, 4]),
+            (F::PathLink, &[4, 0, place, 0, 4, FILE, 4]),
+            (F::PathSymlink, &[place, 0, 4, FILE, 4]),
+            (F::PathSymlink, &[FILE, 4, 4, place, 0]),
+        ];
+        for (function, call) in calls {
+            let answer = command.call(*function, call);
+            assert_eq!(answer, Errno::NoEntry, "{function:?} {call:x?}");
+        }
+    }
+}
+
+#[test]
+fn of_a_list_that_is_too_long_a_part_is_done() {
+    let mut command = Command::with_body(&[7; 5000]);
+    command.put_buffers(0x4000, &[(0x200, 2); 2000]);
+    for (count, list) in [(1025, 0x4000), (2000, 0x4000), (0xffff_ffff, 0x4000)] {
+        let call = [1, list, count, 128];
+        assert_eq!(command.call(Function::FdWrite, &call), Errno::Success);
+        assert_eq!(command.u32_at(128), 2 * 1024);
+    }
+    assert_eq!(command.host().response.len(), 3 * 2 * 1024);
+    let call = [0, 0x4000, 2000, 128];
+    assert_eq!(command.call(Function::FdRead, &call), Errno::Success);
+    assert_eq!(command.u32_at(128), 2 * 1024);
+}
+
+#[test]
+fn of_a_list_that_begins_with_many_empty_buffers_a_part_is_done_that_is_not_empty() {
+    let mut command = Command::with_body(b"");
+    command.put_buffers(0x4000, &[(0xaaaa_aaaa, 0); 3000]);
+    command.put_buffers(0x4000 + 8 * 2999, &[(0x200, 5)]);
+    let call = [1, 0x4000, 3000, 128];
+    assert_eq!(command.call(Function::FdWrite, &call), Errno::Success);
+    assert_eq!(command.u32_at(128), 5);
+    // All of them are empty as far as memory goes, and then there is no list any more.
+    let call = [1, 0x400, 0x2000_0000, 128];
+    command.memory[0x400..].fill(0);
+    assert_eq!(command.call(Function::FdWrite, &call), Errno::Fault);
+}
+
+#[test]
+fn too_many_subscriptions_are_refused_before_they_are_read() {
     let mut command = Command::with_body(b"body");
     for count in [1025, 0x2000_0000, 0xffff_ffff] {
-        assert_eq!(
-            command.call(Function::FdRead, &[0, 0, count, 128]),
-            Errno::Invalid
-        );
-        assert_eq!(
-            command.call(Function::FdWrite, &[1, 0, count, 128]),
-            Errno::Invalid
-        );
-        assert_eq!(
-            command.call(Function::PollOneoff, &[0, 0, count, 128]),
-            Errno::Invalid
-        );
+        let call = [0, 0, count, 128];
+        assert_eq!(command.call(Function::PollOneoff, &call), Errno::Invalid);
     }
-    assert_eq!(
-        command.call(Function::FdWrite, &[1, 0, 1024, 128]),
-        Errno::Success
-    );
 }
 
 #[test]

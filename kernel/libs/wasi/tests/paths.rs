@@ -52,14 +52,14 @@ fn a_path_is_followed_through_directories_and_links() {
 fn no_path_leads_out_of_the_directory_that_it_starts_from() {
     let mut command = Command::with_files();
     let out = [
-        ("..", Errno::NotCapable),
-        ("../file", Errno::NotCapable),
-        ("deep/../../file", Errno::NotCapable),
-        ("/file", Errno::NotCapable),
-        ("/", Errno::NotCapable),
-        ("out", Errno::NotCapable),
-        ("absolute", Errno::NotCapable),
-        ("to-deep/../../x", Errno::NotCapable),
+        ("..", Errno::NotPermitted),
+        ("../file", Errno::NotPermitted),
+        ("deep/../../file", Errno::NotPermitted),
+        ("/file", Errno::NotPermitted),
+        ("/", Errno::NotPermitted),
+        ("out", Errno::NotPermitted),
+        ("absolute", Errno::NotPermitted),
+        ("to-deep/../../x", Errno::NotPermitted),
     ];
     opened(&mut command, TOP, &out);
     let deep = command.open(TOP, "deep", DIRECTORY, 0x3fff_ffbf).unwrap();
@@ -68,8 +68,8 @@ fn no_path_leads_out_of_the_directory_that_it_starts_from() {
         deep,
         &[
             ("inner", Errno::Success),
-            ("../file", Errno::NotCapable),
-            ("up", Errno::NotCapable),
+            ("../file", Errno::NotPermitted),
+            ("up", Errno::NotPermitted),
         ],
     );
 }
@@ -180,7 +180,7 @@ fn a_directory_as_deep_as_there_is_room_can_be_walked() {
 fn a_symbolic_link_that_leads_out_cannot_be_made() {
     let mut command = Command::with_files();
     for (target, errno) in [
-        ("/etc/passwd", Errno::NotCapable),
+        ("/etc/passwd", Errno::NotPermitted),
         ("", Errno::NoEntry),
         ("a\0b", Errno::Invalid),
         ("../..", Errno::Success),
@@ -191,7 +191,7 @@ fn a_symbolic_link_that_leads_out_cannot_be_made() {
         assert_eq!(command.call(F::PathSymlink, &call), errno, "{target:?}");
     }
     // That it leads out is seen when it is followed.
-    opened(&mut command, TMP, &[("new", Errno::NotCapable)]);
+    opened(&mut command, TMP, &[("new", Errno::NotPermitted)]);
     assert_eq!(command.u32_at(OTHER_PATH), u32::from_le_bytes(*b"new\0"));
 }
 
@@ -225,4 +225,24 @@ fn nothing_is_created_through_a_slash_a_file_or_a_removed_directory() {
         Err(Errno::NoEntry)
     );
     assert_eq!(command.list(gone, 4096), [".", ".."]);
+}
+
+#[test]
+fn unknown_lookup_flags_are_invalid() {
+    let mut command = Command::with_files();
+    command.create("file", b"");
+    for flags in [2, 3, 4, 1 << 31] {
+        let result = u64::from(RESULT);
+        let from = (TMP, flags);
+        let open = [0, READ, 0, 0, result];
+        let other = command.other_path("new");
+        let link = [&[TMP.into()], &other[..]].concat();
+        let answers = [
+            command.at_with(F::PathOpen, from, "file", &open),
+            command.at_with(F::PathFilestatGet, from, "file", &[result]),
+            command.at_with(F::PathFilestatSetTimes, from, "file", &[0, 0, 0]),
+            command.at_with(F::PathLink, from, "file", &link),
+        ];
+        assert_eq!(answers, [Errno::Invalid; 4], "{flags}");
+    }
 }

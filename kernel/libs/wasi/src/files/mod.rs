@@ -23,6 +23,8 @@ pub(crate) use scratch::{Content, Scratch, text};
 pub const LONGEST_NAME: usize = 255;
 /// Longest path and longest target of a symbolic link, in bytes: Linux's `PATH_MAX`.
 pub const LONGEST_PATH: usize = 4096;
+/// Largest size of a file, in bytes: what ext4 can have in blocks of 4 KiB, whose numbers have 32 bits.
+pub const LARGEST_FILE: u64 = u32::MAX as u64 * 4096;
 /// The number of the top directory of a tree.
 pub const ROOT: u32 = 0;
 
@@ -148,7 +150,7 @@ pub(crate) fn checked_path(bytes: &[u8]) -> Result<&str, Errno> {
     let path = core::str::from_utf8(bytes).map_err(|_| Errno::NoText)?;
     match path.chars().next() {
         None => Err(Errno::NoEntry),
-        Some('/') => Err(Errno::NotCapable),
+        Some('/') => Err(Errno::NotPermitted),
         Some(_) => Ok(path),
     }
 }

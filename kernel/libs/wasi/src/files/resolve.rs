@@ -39,7 +39,7 @@ struct Rest<'t> {
 /// Follows `path` from a directory on. Neither `..` nor a symbolic link leads out of that directory.
 ///
 /// # Errors
-/// As the specification has them: `notcapable` for a way out, `loop`, `notdir`, `nametoolong`, and
+/// As the specification has them: `perm` for a way out, `loop`, `notdir`, `nametoolong`, and
 /// `noent` if anything but the last name is missing.
 pub(crate) fn resolve<'t>(
     tree: &'t impl Tree,
@@ -53,7 +53,7 @@ pub(crate) fn resolve<'t>(
     while let Some((name, is_last)) = rest.next() {
         match name {
             "." => found = itself(here),
-            ".." if here == start => return Err(Errno::NotCapable),
+            ".." if here == start => return Err(Errno::NotPermitted),
             ".." => {
                 here = tree.parent(here);
                 found = itself(here);
@@ -150,7 +150,7 @@ impl<'t> Rest<'t> {
         }
         // A disk may have links that no guest could make.
         if target.starts_with('/') {
-            return Err(Errno::NotCapable);
+            return Err(Errno::NotPermitted);
         }
         if target.is_empty() {
             return Err(Errno::NoEntry);

@@ -2,6 +2,7 @@
 
 use super::{BLOCK, Content, File, Scratch};
 use crate::Errno;
+use crate::files::LARGEST_FILE;
 use crate::files::blocks::{BLOCK_BYTES, Blocks};
 
 impl Scratch {
@@ -47,8 +48,12 @@ impl Scratch {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let end = offset.checked_add(bytes.len() as u64);
-        let end = end.ok_or(Errno::TooLarge)?.min(self.room(node));
+        if offset >= LARGEST_FILE {
+            return Err(Errno::TooLarge);
+        }
+        let end = offset
+            .saturating_add(bytes.len() as u64)
+            .min(self.room(node));
         if end <= offset {
             return Err(Errno::NoSpace);
         }
@@ -86,7 +91,7 @@ impl Scratch {
     }
 
     /// How long a file could become.
-    pub(crate) fn room(&self, node: u32) -> u64 {
+    fn room(&self, node: u32) -> u64 {
         match self.node(node).map(|node| &node.content) {
             Some(Content::File(file)) => {
                 (u64::from(file.chain.length()) + self.left / BLOCK) * BLOCK
@@ -95,12 +100,24 @@ impl Scratch {
         }
     }
 
-    /// Gives a file this size, or leaves it as it is; what is new in it is zero. Allocates.
-    pub(crate) fn resize(&mut self, node: u32, size: u64, now_ns: u64) -> Result<(), Errno> {
-        let old = self.size(node);
+    /// Checks that a file could have this size.
+    ///
+    /// # Errors
+    /// `fbig` if none could, `nospc` if there is no room for it.
+    pub(crate) fn check_size(&self, node: u32, size: u64) -> Result<(), Errno> {
+        if size > LARGEST_FILE {
+            return Err(Errno::TooLarge);
+        }
         if size > self.room(node) {
             return Err(Errno::NoSpace);
         }
+        Ok(())
+    }
+
+    /// Gives a file this size, or leaves it as it is; what is new in it is zero. Allocates.
+    pub(crate) fn resize(&mut self, node: u32, size: u64, now_ns: u64) -> Result<(), Errno> {
+        let old = self.size(node);
+        self.check_size(node, size)?;
         if size <= old {
             self.shrink(node, size);
         } else {

@@ -5,7 +5,7 @@ use crate::at_path::{
     remove_directory, rename, set_times_at, symlink, unlink,
 };
 use crate::calls::{ACCESSED_NOW, FOLLOW, TMP, TOP, close};
-use crate::errno::{Errno, NOTCAPABLE};
+use crate::errno::{Errno, PERM};
 use crate::tests;
 
 tests![
@@ -40,19 +40,16 @@ const OUT: [&str; 7] = [
 fn two_dots_at_the_top_lead_out() {
     make_directory("d");
     for path in OUT {
-        assert_eq!(Open::READ.at(TMP, path), Err(NOTCAPABLE), "{path}");
+        assert_eq!(Open::READ.at(TMP, path), Err(PERM), "{path}");
     }
-    assert_eq!(Open::READ.at(TOP, ".."), Err(NOTCAPABLE));
-    assert_eq!(
-        Open::READ.at(TOP, "poems/../../greeting.txt"),
-        Err(NOTCAPABLE)
-    );
+    assert_eq!(Open::READ.at(TOP, ".."), Err(PERM));
+    assert_eq!(Open::READ.at(TOP, "poems/../../greeting.txt"), Err(PERM));
 }
 
 fn two_dots_lead_out_in_the_middle_of_a_path() {
     make_directory("d");
     put("d/file", b"");
-    assert_eq!(Open::READ.at(TMP, "d/../../tmp/d/file"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(TMP, "d/../../tmp/d/file"), Err(PERM));
 }
 
 fn two_dots_may_lead_back_to_where_the_path_starts() {
@@ -63,30 +60,30 @@ fn two_dots_may_lead_back_to_where_the_path_starts() {
 }
 
 fn two_dots_lead_out_although_nothing_is_there() {
-    assert_eq!(Open::READ.at(TMP, "../no/such/file"), Err(NOTCAPABLE));
-    assert_eq!(Open::ALL.at(TMP, "../new"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(TMP, "../no/such/file"), Err(PERM));
+    assert_eq!(Open::ALL.at(TMP, "../new"), Err(PERM));
 }
 
 fn an_absolute_path_leads_out() {
     put("file", b"");
     for path in ["/", "/file", "/tmp/file", "//file", "/.."] {
-        assert_eq!(Open::READ.at(TMP, path), Err(NOTCAPABLE), "{path}");
+        assert_eq!(Open::READ.at(TMP, path), Err(PERM), "{path}");
     }
 }
 
 fn a_link_leads_out_of_where_the_path_starts() {
     symlink("../greeting.txt", TMP, "out").unwrap();
-    assert_eq!(Open::READ.at(TMP, "out"), Err(NOTCAPABLE));
-    assert_eq!(file_at(TMP, FOLLOW, "out"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(TMP, "out"), Err(PERM));
+    assert_eq!(file_at(TMP, FOLLOW, "out"), Err(PERM));
     assert!(file_at(TMP, 0, "out").is_ok());
 }
 
 fn a_link_leads_out_in_the_middle_of_a_path() {
     make_directory("d");
     symlink("../..", TMP, "d/up").unwrap();
-    assert_eq!(Open::READ.at(TMP, "d/up/tmp"), Err(NOTCAPABLE));
-    assert_eq!(create_directory(TMP, "d/up/new"), Err(NOTCAPABLE));
-    assert_eq!(unlink(TMP, "d/up/greeting.txt"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(TMP, "d/up/tmp"), Err(PERM));
+    assert_eq!(create_directory(TMP, "d/up/new"), Err(PERM));
+    assert_eq!(unlink(TMP, "d/up/greeting.txt"), Err(PERM));
 }
 
 fn a_link_to_a_link_leads_out() {
@@ -94,11 +91,11 @@ fn a_link_to_a_link_leads_out() {
     symlink("d/two", TMP, "one").unwrap();
     symlink("../three", TMP, "d/two").unwrap();
     symlink("d/../../out", TMP, "three").unwrap();
-    assert_eq!(Open::READ.at(TMP, "one"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(TMP, "one"), Err(PERM));
 }
 
 fn a_link_of_the_folder_leads_out() {
-    assert_eq!(Open::READ.at(TOP, "way-out.txt"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(TOP, "way-out.txt"), Err(PERM));
     assert!(file_at(TOP, 0, "way-out.txt").is_ok());
 }
 
@@ -107,8 +104,8 @@ fn nothing_above_an_opened_directory_is_below_it() {
     put("file", b"");
     symlink("../file", TMP, "d/link").unwrap();
     let fd = Open::DIRECTORY.at(TMP, "d").unwrap();
-    assert_eq!(Open::READ.at(fd, "../file"), Err(NOTCAPABLE));
-    assert_eq!(Open::READ.at(fd, "link"), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(fd, "../file"), Err(PERM));
+    assert_eq!(Open::READ.at(fd, "link"), Err(PERM));
     assert!(Open::READ.at(TMP, "d/link").is_ok());
 }
 
@@ -125,7 +122,7 @@ fn every_call_of_paths_refuses_to_leave() {
             set_times_at((TMP, 0), path, (0, 0), ACCESSED_NOW).err(),
             symlink("target", TMP, path).err(),
         ];
-        assert_eq!(answers, [Some(NOTCAPABLE); 8], "{path}");
+        assert_eq!(answers, [Some(PERM); 8], "{path}");
     }
 }
 
@@ -133,17 +130,17 @@ fn a_call_of_two_paths_refuses_either() {
     make_directory("d");
     put("file", b"");
     for path in OUT {
-        assert_eq!(rename(TMP, path, TMP, "new"), Err(NOTCAPABLE));
-        assert_eq!(rename(TMP, "file", TMP, path), Err(NOTCAPABLE));
-        assert_eq!(link((TMP, 0), path, TMP, "new"), Err(NOTCAPABLE));
-        assert_eq!(link((TMP, 0), "file", TMP, path), Err(NOTCAPABLE));
+        assert_eq!(rename(TMP, path, TMP, "new"), Err(PERM));
+        assert_eq!(rename(TMP, "file", TMP, path), Err(PERM));
+        assert_eq!(link((TMP, 0), path, TMP, "new"), Err(PERM));
+        assert_eq!(link((TMP, 0), "file", TMP, path), Err(PERM));
     }
     assert!(is_there("file") && !is_there("new"));
 }
 
 fn a_link_with_an_absolute_target_is_not_made() {
-    assert_eq!(symlink("/", TMP, "link"), Err(NOTCAPABLE));
-    assert_eq!(symlink("/tmp/file", TMP, "link"), Err(NOTCAPABLE));
+    assert_eq!(symlink("/", TMP, "link"), Err(PERM));
+    assert_eq!(symlink("/tmp/file", TMP, "link"), Err(PERM));
     assert!(!is_there("link"));
 }
 
@@ -152,7 +149,7 @@ fn a_directory_that_was_moved_leads_no_further_out() {
     make_directory("a/b");
     let fd = Open::DIRECTORY.at(TMP, "a/b").unwrap();
     rename(TMP, "a/b", TMP, "b").unwrap();
-    assert_eq!(Open::READ.at(fd, ".."), Err(NOTCAPABLE));
+    assert_eq!(Open::READ.at(fd, ".."), Err(PERM));
     put("b/file", b"here");
     assert_eq!(contents(fd, "file").unwrap(), b"here");
     close(fd).unwrap();
@@ -164,5 +161,5 @@ fn a_path_of_many_dots_ends() {
     let path = "d/../".repeat(4095 / 5);
     assert!(file_at(TMP, 0, &path).is_ok());
     let path = "d/../".repeat(4090 / 5) + "..";
-    assert_eq!(file_at(TMP, 0, &path), Err(NOTCAPABLE));
+    assert_eq!(file_at(TMP, 0, &path), Err(PERM));
 }

@@ -6,9 +6,10 @@ use std::arch::wasm32;
 
 use crate::at_path::{Open, file_at, is_there, made, make_directory, put, symlink};
 use crate::calls::{
-    Buffer, CURRENT, FREE, SET, TMP, TOP, answer, at, close, of, read, seek, tell, to_write,
+    Buffer, CURRENT, FREE, SET, STDERR, STDIN, STDOUT, TMP, TOP, answer, at, close, of, read, seek,
+    tell, to_write,
 };
-use crate::errno::{BADF, FAULT, INVAL};
+use crate::errno::{BADF, FAULT, INVAL, NOENT};
 use crate::{raw, tests};
 
 tests![
@@ -22,6 +23,9 @@ tests![
     an_open_without_room_for_its_answer_opens_and_makes_nothing,
     a_link_is_not_read_into_what_is_outside,
     lengths_that_overflow_are_refused,
+    a_zero_length_buffer_outside_memory_is_a_success,
+    an_empty_path_outside_memory_is_an_empty_path,
+    unknown_lookup_flags_are_refused,
     nothing_may_lie_at_the_very_end,
     the_start_of_memory_is_memory,
     a_buffer_may_be_named_twice,
@@ -174,7 +178,61 @@ fn lengths_that_overflow_are_refused() {
             raw::fd_pread(fd, of(&list), usize::MAX, 0, at(&mut done)),
         ]
     };
-    assert_eq!(both.map(answer), [Err(FAULT), Err(INVAL)]);
+    assert_eq!(both.map(answer), [Err(FAULT), Err(FAULT)]);
+}
+
+/// Where Zig's empty slices point to.
+const NOWHERE: usize = 0xaaaa_aaaa;
+
+fn a_zero_length_buffer_outside_memory_is_a_success() {
+    let fd = made("file", b"contents");
+    symlink("target", TMP, "link").unwrap();
+    let mut done = 0usize;
+    let buffers = [Buffer {
+        pointer: NOWHERE,
+        length: 0,
+    }; 2];
+    let (list, done) = (of(&buffers), at(&mut done));
+    // SAFETY: there are no bytes.
+    let all = unsafe {
+        [
+            raw::random_get(NOWHERE, 0),
+            raw::fd_read(fd, list, 2, done),
+            raw::fd_read(STDIN, list, 2, done),
+            raw::fd_read(fd, NOWHERE, 0, done),
+            raw::fd_write(fd, list, 2, done),
+            raw::fd_write(STDOUT, list, 2, done),
+            raw::fd_write(STDERR, NOWHERE, 0, done),
+            raw::fd_pread(fd, list, 2, 0, done),
+            raw::fd_pwrite(fd, list, 2, 0, done),
+            raw::fd_readdir(TMP, NOWHERE, 0, 0, done),
+            raw::path_readlink(TMP, of("link"), 4, NOWHERE, 0, done),
+        ]
+    };
+    assert_eq!(all.map(answer), [Ok(()); 11]);
+}
+
+fn an_empty_path_outside_memory_is_an_empty_path() {
+    let mut word = 0usize;
+    let out = NOWHERE;
+    // SAFETY: nothing is read, and the answers have room.
+    let all = unsafe {
+        [
+            raw::path_create_directory(TMP, out, 0),
+            raw::path_unlink_file(TMP, out, 0),
+            raw::path_open(TMP, 0, out, 0, 0, 0, 0, 0, at(&mut word)),
+            raw::path_rename(TMP, out, 0, TMP, out, 0),
+            raw::path_symlink(out, 0, TMP, of("x"), 1),
+        ]
+    };
+    assert_eq!(all.map(answer), [Err(NOENT); 5]);
+}
+
+fn unknown_lookup_flags_are_refused() {
+    put("file", b"contents");
+    for flags in [2, 3, 1 << 31] {
+        assert_eq!(file_at(TMP, flags, "file"), Err(INVAL), "{flags}");
+    }
 }
 
 fn nothing_may_lie_at_the_very_end() {

@@ -1,7 +1,7 @@
 //! `fd_filestat_set_size`, `fd_allocate`.
 
 use crate::at_path::{Open, contents, made};
-use crate::calls::{FREE, TMP, allocate, file, set_size, tell, write};
+use crate::calls::{FREE, TMP, allocate, file, pwrite, set_size, tell, write};
 use crate::errno::{BADF, FBIG, INVAL, NOSPC, NOTCAPABLE};
 use crate::tests;
 
@@ -12,6 +12,7 @@ tests![
     a_size_leaves_the_position,
     a_size_that_it_has_changes_nothing,
     a_size_beyond_all_room_is_refused,
+    a_size_beyond_the_largest_is_too_big,
     who_may_not_write_sets_no_size,
     what_is_allocated_is_zero,
     allocating_never_cuts_off,
@@ -63,12 +64,16 @@ fn a_size_that_it_has_changes_nothing() {
 
 fn a_size_beyond_all_room_is_refused() {
     let fd = made("file", b"contents");
-    for size in [1 << 40, u64::MAX >> 1, u64::MAX] {
-        let refused = set_size(fd, size);
-        assert!(
-            [Err(NOSPC), Err(FBIG), Err(INVAL)].contains(&refused),
-            "{refused:?}"
-        );
+    assert_eq!(set_size(fd, 1 << 40), Err(NOSPC));
+    assert_eq!(contents(TMP, "file").unwrap(), b"contents");
+}
+
+fn a_size_beyond_the_largest_is_too_big() {
+    let fd = made("file", b"contents");
+    for size in [1 << 50, u64::MAX >> 1, u64::MAX] {
+        assert_eq!(set_size(fd, size), Err(FBIG));
+        assert_eq!(allocate(fd, size - 1, 1), Err(FBIG));
+        assert_eq!(pwrite(fd, b"x", size - 1), Err(FBIG));
     }
     assert_eq!(contents(TMP, "file").unwrap(), b"contents");
 }
