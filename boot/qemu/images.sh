@@ -4,6 +4,7 @@
 
 target=${CARGO_TARGET_DIR:-$root/target}
 image_tool=$target/debug/luge-image
+compiler=$target/debug/luge-compile
 
 build() { [ "$build" = yes ]; }
 
@@ -28,7 +29,12 @@ bare() {
         step "building the $1" in_tree env RUSTC_BOOTSTRAP=1 cargo bare "${quietly[@]}" -p "$2" ||
             die 1 "the $1 did not build"
     fi
-    [ -f "$built" ] || die 2 "$built is not there, and --no-build forbids to build it" "leave --no-build out"
+    expect_built "$built"
+}
+
+# expect_built FILE — what should have been built is there.
+expect_built() {
+    [ -e "$1" ] || die 2 "$1 is not there, and --no-build forbids to build it" "leave --no-build out"
 }
 
 # The compiler of native code takes minutes to build, so it is built only where it is needed. It is built by a command
@@ -57,18 +63,23 @@ build_everything() {
 make_disk() {
     if [ -z "$modules" ]; then
         modules=$target/functions/examples
-        if build; then
+        if ! build; then
+            expect_built "$modules"
+        else
             step "building the example functions" "$root/tests/guests/build.sh" "$target/functions" ||
                 die 1 "the example functions did not build" "your own need no build: ./qemu-run.sh --modules DIR"
         fi
     fi
     image=$run/disk.img
-    local native=() what="making a disk of $modules"
+    expect_built "$image_tool"
+    local options=() what="making a disk of $modules"
     if [ "$engine" = wasmtime ]; then
-        native=(--native)
+        expect_built "$compiler"
+        options=(--native)
         what+=", compiling its modules"
     fi
-    step "$what" "$image_tool" build "${native[@]}" "$modules" "$image" || die 1 "there is no disk to boot from" \
+    if [ "$allow_invalid" = yes ]; then options+=(--allow-invalid); fi
+    step "$what" "$image_tool" build "${options[@]}" "$modules" "$image" || die 1 "there is no disk to boot from" \
         "put what is wrong right, or see what the kernel would refuse: $image_tool verify $modules"
 }
 

@@ -15,6 +15,8 @@ Boots the unikernel in QEMU and serves its functions on 127.0.0.1 until Ctrl-C.
 What is served:
   --modules DIR       take the functions from DIR: each NAME.wasm becomes the route /NAME, unless a
                       functions.json in DIR says otherwise (default: the examples of tests/guests)
+  --allow-invalid     leave out the modules of DIR that would be refused, say so, and serve the others
+                      (default: a bad module is an error)
   --image FILE        boot this disk instead of making one
   --port N            the host's port of the first tenant (default: 8080); further tenants are reached
                       at the ports that functions.json gives them
@@ -56,11 +58,11 @@ END
 
 modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' append='' core=''
 kernel='' loader='' gdb_port=1234 cpu=max
-batch=no gdb=no icount=no build=yes
+batch=no gdb=no icount=no build=yes allow_invalid=no
 
 valued=(--modules --image --port --engine --smp --memory --accel --timeout --append --core --kernel --loader
     --gdb-port --cpu)
-plain_options=(--batch --gdb --icount --icount-served --no-build --help)
+plain_options=(--allow-invalid --batch --gdb --icount --icount-served --no-build --help)
 
 # check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
 check_number() {
@@ -173,6 +175,7 @@ parse_options() {
             usage
             exit 0
             ;;
+        --allow-invalid) allow_invalid=yes ;;
         --batch) batch=yes ;;
         --gdb) gdb=yes ;;
         --icount) icount=off ;;
@@ -198,12 +201,14 @@ parse_options() {
 check_options() {
     [ -z "$modules" ] || [ -z "$image" ] || die 2 "--modules and --image exclude each other" \
         "an image has its functions on it already"
+    [ "$allow_invalid" = no ] || [ -z "$image" ] || die 2 "--allow-invalid and --image exclude each other" \
+        "it is for the disk that is made; what the kernel refuses of an image, it leaves out anyway"
     if [ -f "$modules" ]; then
         die 2 "--modules: '$modules' is a file" "name the folder that it is in: --modules $(dirname "$modules")"
     fi
     [ -z "$modules" ] || [ -d "$modules" ] || die 2 "--modules: there is no directory '$modules'"
     [ -z "$image" ] || [ "$image" = none ] || [ -f "$image" ] || die 2 "--image: there is no file '$image'" \
-        "make one of a folder of modules: target/debug/luge-image build FOLDER $image"
+        "make one of a folder of modules: cargo run -q -p luge-image -- build FOLDER $image"
     [ -z "$kernel" ] || [ -f "$kernel" ] || die 2 "--kernel: there is no file '$kernel'"
     [ -z "$loader" ] || [ -f "$loader" ] || die 2 "--loader: there is no file '$loader'"
     if [ -n "$core" ]; then

@@ -3,12 +3,12 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::{Boot, Kernel, Lab, Machine, ports, process, stub};
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine, ports, process, stub};
 use nix::sys::signal::Signal;
 
 scenarios![
@@ -24,6 +24,8 @@ scenarios![
     even_a_killed_script_leaves_no_machine_behind,
     one_command_builds_and_serves_and_leaves_nothing_behind,
     another_engine_builds_nothing_anew,
+    a_bad_module_is_an_error_and_the_script_has_the_option_that_the_error_names,
+    bad_modules_are_reported_and_left_out_where_that_is_allowed,
 ];
 
 /// Longest time that QEMU may outlive the script.
@@ -70,6 +72,11 @@ fn what_was_probably_meant_is_said(lab: &Lab) -> Result<()> {
         lab,
         &["--core", "target"],
         &["is a directory", "--core target/luge.core"],
+    )?;
+    refuses(
+        lab,
+        &["--allow-invalid", "--image", "none"],
+        &["--allow-invalid and --image", "leaves out anyway"],
     )?;
     refuses(lab, &["--gdb=yes"], &["unknown option", "--gdb"])
 }
@@ -242,6 +249,70 @@ fn another_engine_builds_nothing_anew(lab: &Lab) -> Result<()> {
         ensure!(output.status.code() == Some(33), "{engine}: {said}");
         let after = (stamp(&image_tool)?, stamp(&compiler)?);
         ensure!(after == before, "{engine}: built anew: {said}");
+    }
+    Ok(())
+}
+
+/// A good module, one that is none, and one that wants what nobody provides.
+fn mixed(lab: &Lab) -> Result<PathBuf> {
+    let foreign = r#"(module (import "env" "f" (func)) (memory (export "memory") 1) (func (export "_start")))"#;
+    let folder = lab.folder("mixed")?.copy("fib.wasm", lab.example("fib")?)?;
+    let folder = folder.file("text.wasm", "no module")?;
+    let folder = folder.file("foreign.wasm", wat::parse_str(foreign)?)?;
+    Ok(folder.path().to_owned())
+}
+
+fn a_bad_module_is_an_error_and_the_script_has_the_option_that_the_error_names(
+    lab: &Lab,
+) -> Result<()> {
+    let modules = mixed(lab)?;
+    let output = lab.workshop().qemu_run().arg("--help").output()?;
+    let help = String::from_utf8(output.stdout)?;
+    let mut run = lab.workshop().qemu_run();
+    run.args(["--no-build", "--port", &ports::free()?.to_string()]);
+    run.arg("--loader").arg(lab.workshop().loader()?);
+    run.arg("--kernel")
+        .arg(lab.workshop().kernel(&Kernel::Product)?);
+    let output = run.arg("--modules").arg(modules).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(1),
+        "{:?}: {said}",
+        output.status
+    );
+    for line in [
+        "error: foreign.wasm: ",
+        "error: text.wasm: ",
+        "(see --allow-invalid)",
+    ] {
+        ensure!(said.contains(line), "no {line:?} in: {said}");
+    }
+    let words = said.split(|c: char| c.is_whitespace() || "()`\"".contains(c));
+    for option in words.filter(|word| word.starts_with("--")) {
+        ensure!(
+            help.contains(&format!("\n  {option} ")),
+            "the script has no {option}: {said}"
+        );
+    }
+    Ok(())
+}
+
+fn bad_modules_are_reported_and_left_out_where_that_is_allowed(lab: &Lab) -> Result<()> {
+    let disk = Disk::Modules(mixed(lab)?);
+    let boot = Boot::new(Kernel::Product)
+        .disk(disk)
+        .switch("--allow-invalid");
+    let machine = lab.serve(&boot)?;
+    machine.client().get("/fib?n=30")?.expect("832040\n")?;
+    for name in ["text", "foreign"] {
+        let answer = machine.client().get(&format!("/{name}"))?;
+        ensure!(answer.status == 404, "{name}: {answer:?}");
+        let line = format!("warning: {name}.wasm: left out: ");
+        let report = machine.report.lines();
+        ensure!(
+            report.iter().any(|said| said.starts_with(&line)),
+            "{report:#?}"
+        );
     }
     Ok(())
 }

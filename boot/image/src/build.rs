@@ -24,8 +24,10 @@ use crate::write::SIZE_OF_BLOCK;
 pub enum Strictness {
     /// No image is made.
     Refuse,
+    /// They are left out; what does not need them is put on the disk.
+    LeaveOut,
     /// They are put on the disk.
-    Warn,
+    Keep,
 }
 
 /// The files of an image to be.
@@ -50,7 +52,7 @@ impl Build {
         progress: Progress,
     ) -> Result<Build> {
         let mut build = Build {
-            routes: deployment.routes().count(),
+            routes: deployment.served().count(),
             ..Build::default()
         };
         let modules = deployment.modules.len();

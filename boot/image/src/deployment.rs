@@ -94,6 +94,22 @@ impl Deployment {
         })
     }
 
+    /// Forgets the modules that the kernel would leave out and the folders that it would not mount. Routes that need
+    /// them stay in the spec, and are not served.
+    pub fn leave_out_invalid(&mut self) {
+        self.modules.retain(|_, found| found.is_ok());
+        self.folders.retain(|_, found| found.is_ok());
+    }
+
+    /// The routes whose module and folder have not been left out.
+    pub fn served(&self) -> impl Iterator<Item = (&Tenant, &Route)> {
+        self.routes().filter(|(_, route)| {
+            let folder = route.folder.as_ref();
+            self.modules.contains_key(&route.module)
+                && folder.is_none_or(|path| self.folders.contains_key(path))
+        })
+    }
+
     /// All routes, in the order of the spec.
     pub fn routes(&self) -> impl Iterator<Item = (&Tenant, &Route)> {
         let tenants = self.spec.tenants.iter();

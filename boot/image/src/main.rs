@@ -71,7 +71,10 @@ struct BuildArguments {
     /// The image to write.
     #[arg(short, long, value_name = "IMAGE")]
     output: Option<PathBuf>,
-    /// Only warn of what the kernel will refuse, and put it on the disk all the same.
+    /// Report the modules that the kernel would refuse, leave them out, and make a disk of the others.
+    #[arg(long, conflicts_with = "keep_invalid")]
+    allow_invalid: bool,
+    /// For tests: put on the disk what the kernel will refuse, a bad functions.json too.
     #[arg(long)]
     keep_invalid: bool,
     /// Put native code beside each module: NAME.cwasm.
@@ -257,16 +260,27 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
     }
     let progress = arguments.progress.progress();
     let source = Source::Folder(arguments.folder.clone());
-    let strictness = if arguments.keep_invalid {
-        Strictness::Warn
-    } else {
-        Strictness::Refuse
+    let strictness = match (arguments.allow_invalid, arguments.keep_invalid) {
+        (true, _) => Strictness::LeaveOut,
+        (false, true) => Strictness::Keep,
+        (false, false) => Strictness::Refuse,
     };
     let build = match Deployment::read(&source, DEFAULT_PORT) {
-        Ok(deployment) => {
+        Ok(mut deployment) => {
             report_warnings(&deployment);
-            if report_invalid(&deployment) > 0 && strictness == Strictness::Refuse {
-                bail!("{} is not written (see --keep-invalid)", image.display());
+            let bad = report_invalid(&deployment, strictness);
+            match strictness {
+                Strictness::Refuse if bad > 0 => {
+                    bail!("{} is not written (see --allow-invalid)", image.display())
+                }
+                Strictness::LeaveOut => deployment.leave_out_invalid(),
+                Strictness::Refuse | Strictness::Keep => {}
+            }
+            if bad > 0 && deployment.served().count() == 0 {
+                bail!(
+                    "no route is left to serve, and {} is not written",
+                    image.display()
+                );
             }
             Build::of(
                 &deployment,
@@ -275,7 +289,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
                 progress,
             )?
         }
-        Err(error) if strictness == Strictness::Warn && error.is::<SpecRefused>() => {
+        Err(error) if strictness == Strictness::Keep && error.is::<SpecRefused>() => {
             eprintln!("warning: {error:#}");
             Build::of_everything(&arguments.folder)?
         }
@@ -304,7 +318,7 @@ fn compile_module(arguments: &CompileArguments) -> Result<ExitCode> {
 fn verify(input: &Input) -> Result<ExitCode> {
     let deployment = input.deployment()?;
     report_warnings(&deployment);
-    let bad = report_invalid(&deployment);
+    let bad = report_invalid(&deployment, Strictness::Refuse);
     let modules = deployment.modules.len();
     if bad > 0 {
         eprintln!(
@@ -329,14 +343,18 @@ fn report_warnings(deployment: &Deployment) {
 }
 
 /// Names every module and every folder that the kernel will refuse; returns how many they are.
-fn report_invalid(deployment: &Deployment) -> usize {
+fn report_invalid(deployment: &Deployment, strictness: Strictness) -> usize {
+    let (level, fate) = match strictness {
+        Strictness::LeaveOut => ("warning", "left out: "),
+        Strictness::Refuse | Strictness::Keep => ("error", ""),
+    };
     let invalid: Vec<_> = deployment.invalid().collect();
     for (path, why) in &invalid {
-        eprintln!("error: {path}: {why}");
+        eprintln!("{level}: {path}: {fate}{why}");
     }
     let unusable: Vec<_> = deployment.unusable().collect();
     for (route, path, why) in &unusable {
-        eprintln!("error: route {route}: folder {path}: {why}");
+        eprintln!("{level}: route {route}: {fate}folder {path}: {why}");
     }
     invalid.len() + unusable.len()
 }

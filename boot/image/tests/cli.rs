@@ -269,7 +269,7 @@ fn each_bad_module_is_named_with_its_fault_and_no_image_is_made() {
     all_are_named(&said.error);
     assert!(
         said.error
-            .ends_with("bad.img is not written (see --keep-invalid)\n"),
+            .ends_with("bad.img is not written (see --allow-invalid)\n"),
         "{}",
         said.error
     );
@@ -293,6 +293,73 @@ fn each_bad_module_is_named_with_its_fault_and_no_image_is_made() {
         "{}",
         list.out
     );
+}
+
+#[test]
+fn bad_modules_are_left_out_and_reported_where_that_is_allowed() {
+    let folder = Folder::new("allowed");
+    folder.module("good.wasm", COMMAND);
+    for (name, bytes, _) in bad_modules() {
+        folder.put(&format!("{name}.wasm"), &bytes);
+    }
+    let said = folder.run("build {dir} {img} --allow-invalid");
+    assert_eq!(said.code, 0, "{}", said.error);
+    for (name, _, fault) in bad_modules() {
+        let line = format!("warning: {name}.wasm: left out: {}\n", fault.trim_end());
+        assert!(said.error.contains(&line), "{line}\n{}", said.error);
+    }
+    assert!(
+        said.error.contains(": 1 routes, 1 files, "),
+        "{}",
+        said.error
+    );
+    assert_eq!(folder.run("verify {img}").code, 0);
+}
+
+#[test]
+fn what_needs_a_bad_module_or_folder_is_left_out_and_the_rest_of_a_spec_is_on_the_disk() {
+    let folder = Folder::new("allowed-spec");
+    folder.module("good.wasm", COMMAND).put("bad.wasm", b"text");
+    let route = |route: &str, path: &str, more: &str| {
+        format!(r#"{{"route": "{route}", "path": "{path}", "relative-deadline-us": 5{more}}}"#)
+    };
+    let spec = |routes: &[String]| {
+        let routes = routes.join(", ");
+        let text = format!(r#"[{{"name": "t", "port": 80, "routes": [{routes}]}}]"#);
+        folder.put("functions.json", text.as_bytes());
+        folder.run("build {dir} {img} --allow-invalid")
+    };
+    let bad = [
+        route("/bad", "bad.wasm", ""),
+        route("/none", "none.wasm", ""),
+        route("/folder", "good.wasm", r#", "folder": "nowhere""#),
+    ];
+    let said = spec(&[&bad[..], &[route("/good", "good.wasm", "")]].concat());
+    assert_eq!(said.code, 0, "{}", said.error);
+    for line in [
+        "warning: bad.wasm: left out: header, offset 0x0: not WebAssembly",
+        "warning: none.wasm: left out: there is no such file\n",
+        "warning: route /folder: left out: folder nowhere: ",
+        ": 1 routes, 2 files, ",
+    ] {
+        assert!(said.error.contains(line), "{line}\n{}", said.error);
+    }
+
+    let said = spec(&bad);
+    assert_eq!(said.code, 1);
+    let last = "luge-image: no route is left to serve, and ";
+    assert!(said.error.contains(last), "{}", said.error);
+
+    folder.put("functions.json", b"[");
+    let said = folder.run("build {dir} {img} --allow-invalid");
+    assert_eq!(said.code, 1, "a spec with a mistake stays one");
+    assert!(
+        said.error.starts_with("luge-image: functions.json:"),
+        "{}",
+        said.error
+    );
+    let both = folder.run("build {dir} {img} --allow-invalid --keep-invalid");
+    assert_eq!(both.code, 2, "{}", both.error);
 }
 
 #[test]
