@@ -44,9 +44,11 @@ forward_ports() {
 }
 
 describe_machine() {
+    # The firmware is named, since what QEMU takes by itself is qboot in Debian 12 and SeaBIOS in Debian 13. QEMU puts
+    # the kernel's file at the very end of memory, and there SeaBIOS keeps the ACPI tables.
     # shellcheck disable=SC2054 # The commas are QEMU's.
     qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
-        -M "microvm,acpi=on,ioapic2=off,pit=on,pic=on,rtc=on,isa-serial=on"
+        -M "microvm,acpi=on,ioapic2=off,pit=on,pic=on,rtc=on,isa-serial=on" -bios qboot.rom
         -accel "$accel" -m "$memory" -global virtio-mmio.force-legacy=false
         -chardev "stdio,id=serial,logfile=$run/serial.log" -serial chardev:serial
         -device isa-debug-exit,iobase=0xf4,iosize=4)
