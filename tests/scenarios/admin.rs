@@ -206,7 +206,17 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
             422,
             "/speaker: memory section, offset 0xa: 11 memories, and 10 are the most\n",
         ),
-        (vec![0; (16 << 20) + 1], 413, "413 Content Too Large"),
+        (
+            vec![0; (64 << 20) + 1],
+            413,
+            "413 Content Too Large: the body is larger than allowed: 67108864 bytes are the most\n",
+        ),
+        (
+            // This machine has 256 MiB.
+            vec![0; 63 << 20],
+            503,
+            "63 MiB, and bodies may take 55 MiB here: give the machine more, --memory 512M\n",
+        ),
     ]
 }
 

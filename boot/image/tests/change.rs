@@ -210,7 +210,7 @@ fn what_cannot_be_added_is_said_and_the_image_stays_as_it_was() {
         .put("text.wasm", b"(module)")
         .module("c.wasm", OTHER)
         .put("c.txt", b"")
-        .put("long.wasm", &vec![0; (16 << 20) + 1]);
+        .put("long.wasm", &vec![0; (64 << 20) + 1]);
     for (arguments, said) in [
         (
             "add {img} {dir}/none.wasm",

@@ -366,7 +366,7 @@ fn what_needs_a_bad_module_or_folder_is_left_out_and_the_rest_of_a_spec_is_on_th
 fn a_module_that_is_missing_or_too_long_is_named() {
     let folder = Folder::new("missing");
     folder.spec(&[("/a", "a.wasm"), ("/b", "b.wasm"), ("/c", "a.wasm")]);
-    folder.put("b.wasm", &vec![0; (16 << 20) + 1]);
+    folder.put("b.wasm", &vec![0; (64 << 20) + 1]);
     let said = folder.build();
     assert_eq!(said.code, 1);
     assert!(said.error.starts_with(

@@ -46,9 +46,9 @@ pub trait Engine: Sync {
     /// at, in bytes.
     fn beside(&self, path: &str) -> Option<(String, u64)>;
 
-    /// How many times the size of that file, or of the module if it wants none, making a program may take
-    /// of memory. An engine takes it that memory never runs out.
-    fn amplification(&self) -> usize;
+    /// Bytes of memory that making a program of the module `wasm` and of that file may take. An engine takes it
+    /// that memory never runs out.
+    fn memory_to_load(&self, wasm: &[u8], beside: &[u8]) -> u64;
 
     /// Makes a program of the module `wasm` and the file beside it, in the kernel's heap.
     ///
@@ -66,9 +66,8 @@ pub const NATIVE: Option<&dyn Engine> = Some(&wasmtime::Native);
 #[cfg(not(feature = "wasmtime"))]
 pub const NATIVE: Option<&dyn Engine> = None;
 
-/// The largest module that is looked at, in bytes. Parsing allocates up to about 17 times a module's
-/// size, and cannot be told that there is not so much.
-pub const LARGEST_MODULE: usize = 16 << 20;
+/// The largest module that is looked at, in bytes.
+pub const LARGEST_MODULE: usize = luge_module::LARGEST;
 
 /// Why a module cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -54,9 +54,8 @@ impl super::Engine for Interpreter {
         None
     }
 
-    /// About three times are usual, and vectors double as they grow.
-    fn amplification(&self) -> usize {
-        8
+    fn memory_to_load(&self, wasm: &[u8], _: &[u8]) -> u64 {
+        luge_module::cost(wasm).bytes
     }
 
     fn load(&self, wasm: &[u8], _: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {

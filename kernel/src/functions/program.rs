@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use log::warn;
+use luge_memory::shortage::Shortage;
 use luge_module::NoCommand;
 use luge_spec::{Engine as Wanted, ModulePath};
 
@@ -24,15 +25,8 @@ pub enum Refusal {
     Compile(CompileError),
     /// It takes or gives something else than a command does.
     NoCommand(NoCommand),
-    /// Making a program of so many bytes could take more memory than is free, in bytes.
-    NoMemory {
-        /// How long the module or its native code is.
-        module: usize,
-        /// How many times as much memory that may take.
-        times: usize,
-        /// What is free.
-        free: usize,
-    },
+    /// Making a program of it could take more memory than is free.
+    NoMemory(Shortage),
     /// It is to run as native code, and there is none beside it.
     NoNativeCode,
     /// It is to run as native code, and this kernel runs none.
@@ -45,14 +39,7 @@ impl fmt::Display for Refusal {
             Refusal::File(why) => why.fmt(f),
             Refusal::Compile(why) => why.fmt(f),
             Refusal::NoCommand(why) => why.fmt(f),
-            Refusal::NoMemory {
-                module,
-                times,
-                free,
-            } => write!(
-                f,
-                "{module} bytes may take {times} times as much memory to translate, and {free} bytes are free"
-            ),
+            Refusal::NoMemory(shortage) => write!(f, "to make a program of it, {shortage}"),
             Refusal::NoNativeCode => {
                 f.write_str("the engine is wasmtime, and it has no native code")
             }
@@ -98,11 +85,9 @@ fn made_by(
         })?),
         None => None,
     };
-    let bytes = beside.as_deref().map_or(wasm.len(), <[u8]>::len);
-    check_room(bytes, engine.amplification())?;
-    engine
-        .load(wasm, beside.as_deref().unwrap_or_default())
-        .map_err(|why| refusal(why, wasm))
+    let beside = beside.as_deref().unwrap_or_default();
+    check_memory(engine.memory_to_load(wasm, beside)).map_err(Refusal::NoMemory)?;
+    engine.load(wasm, beside).map_err(|why| refusal(why, wasm))
 }
 
 /// The program of a module that somebody sent, in the interpreter: native code cannot be checked.
@@ -115,8 +100,12 @@ pub fn of_upload(wasm: &[u8]) -> Result<Arc<dyn Workload>, String> {
 }
 
 /// Memory that making a program of an upload may take, in bytes.
-pub fn memory_for_upload(bytes: usize) -> u64 {
-    bytes.saturating_mul(INTERPRETER.amplification()) as u64
+///
+/// # Errors
+/// There is not so much.
+pub fn memory_for_upload(wasm: &[u8]) -> Result<u64, Shortage> {
+    let bytes = INTERPRETER.memory_to_load(wasm, &[]);
+    check_memory(bytes).map(|()| bytes)
 }
 
 /// Why an engine does not take a module; with the place, if it is about what commands take and give.
@@ -144,15 +133,9 @@ fn native_if_any(volume: &Volume, module: &ModulePath, wasm: &[u8]) -> Option<Ar
     }
 }
 
-/// A module that may take too much memory is not begun.
-fn check_room(bytes: usize, times: usize) -> Result<(), Refusal> {
-    let free = mm::statistics().frames_free * PAGE_BYTES as usize;
-    if bytes.saturating_mul(times) > free {
-        return Err(Refusal::NoMemory {
-            module: bytes,
-            times,
-            free,
-        });
-    }
-    Ok(())
+/// A program that may take more memory than is free is not begun.
+fn check_memory(bytes: u64) -> Result<(), Shortage> {
+    let frames = mm::statistics();
+    let (free, total) = (frames.frames_free as u64, frames.frames_total as u64);
+    Shortage::check(bytes, free * PAGE_BYTES, total * PAGE_BYTES)
 }

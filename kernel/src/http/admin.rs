@@ -20,16 +20,17 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use log::info;
-use luge_http::{Date, Head, Method, Outgoing, Persistence, Response, Status, is_bearer};
+use luge_http::{Content, Date, Head, Method, Outgoing, Persistence, Response, Status, is_bearer};
+use luge_memory::shortage::Shortage;
 use luge_sandbox::Outcome;
 use luge_spec::{ADMIN_PAGE, Route};
 use luge_trap::Trap;
 
 use super::exchange::{Progress, Refused};
 use super::pages::{self, Found, TEXT};
-use super::{Surroundings, count_host_answer};
+use super::{BODY_SHARE, Surroundings, count_host_answer};
 use crate::engine::LARGEST_MODULE;
-use crate::functions::{self, Change, Function, NotDeployed, Table};
+use crate::functions::{self, Change, Function, NotDeployed};
 use crate::observe::text::ByFunction;
 use crate::sandbox::making::{Making, Unmade};
 
@@ -78,7 +79,7 @@ pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Deman
             Demand::Found(Found::Text(TEXT, Box::new(ByFunction::new(line))))
         }
         (_, "" | "/") => Demand::NotAllowed("GET, HEAD"),
-        (Method::Put, path) => match Upload::new(head, port, path, around.table) {
+        (Method::Put, path) => match Upload::new(head, port, path, around) {
             Ok(upload) => Demand::Upload(upload),
             Err((status, why)) => page(status, &format!("{why}\n")),
         },
@@ -125,8 +126,14 @@ impl Upload {
     /// The longest module, in bytes.
     pub(super) const LARGEST: u64 = LARGEST_MODULE as u64;
 
-    fn new(head: &Head, port: u16, path: &str, table: &Table) -> Result<Self, (Status, String)> {
-        let owner = table.owner_of(port);
+    fn new(
+        head: &Head,
+        port: u16,
+        path: &str,
+        around: &Surroundings<'_>,
+    ) -> Result<Self, (Status, String)> {
+        check_body_room(head, around.all_body_room)?;
+        let owner = around.table.owner_of(port);
         let owner = owner.ok_or_else(|| {
             let why = NotDeployed::NoTenant(port);
             (status_of(why), why.to_string())
@@ -144,6 +151,23 @@ impl Upload {
 
     pub(super) fn persistence(&self) -> Persistence {
         self.persistence
+    }
+}
+
+/// Whether a body that will be taken has room in this machine, if there are no others.
+fn check_body_room(head: &Head, all_body_room: usize) -> Result<(), (Status, String)> {
+    let Content::Length(bytes) = head.content else {
+        return Ok(());
+    };
+    let (room, share) = (all_body_room as u64, BODY_SHARE as u64);
+    match Shortage::check(bytes.saturating_mul(share), room * share, room * share) {
+        Err(shortage) if bytes <= Upload::LARGEST => {
+            let (bytes, room) = (bytes.div_ceil(1 << 20), room >> 20);
+            let advice = shortage.advice();
+            let why = format!("{bytes} MiB, and bodies may take {room} MiB here: {advice}");
+            Err((Status::ServiceUnavailable, why))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -180,7 +204,11 @@ impl Deployment {
             text: format!("{why}\n"),
             retry_after_s: None,
         })?;
-        let memory = functions::memory_for_upload(module.len());
+        let memory = functions::memory_for_upload(&module).map_err(|shortage| Refused {
+            status: Status::ServiceUnavailable,
+            text: format!("{}: to translate it, {shortage}\n", upload.path),
+            retry_after_s: None,
+        })?;
         Making::begin(functions::of_upload, module, memory).map_err(Refused::by_sandboxes)
     }
 

@@ -93,6 +93,8 @@ struct Surroundings<'a> {
     operator_port: u16,
     /// How many bytes of request bodies may still be taken in, for all clients together.
     body_room: Cell<usize>,
+    /// How many those are while there are none.
+    all_body_room: usize,
     turns: &'a Turns,
 }
 
@@ -178,6 +180,7 @@ impl Server {
             admin_token: self.admin_token.as_deref(),
             operator_port: self.operator_port,
             body_room: Cell::new(self.body_room.saturating_sub(bodies)),
+            all_body_room: self.body_room,
             turns: &self.turns,
         };
         let mut next = None;

@@ -137,10 +137,7 @@ impl Chunked {
     /// The size is known: data follows, or, after an empty chunk, trailers.
     fn begin(&mut self, size: u64, line: usize, body: u64, limit: u64) -> Result<Place, Refusal> {
         if size > limit.saturating_sub(body) {
-            return Err(Refusal::new(
-                Status::ContentTooLarge,
-                "the body is larger than allowed",
-            ));
+            return Err(Refusal::body_beyond(limit));
         }
         let allowance = usize::try_from(size)
             .unwrap_or(usize::MAX)

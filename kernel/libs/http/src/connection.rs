@@ -165,8 +165,7 @@ impl Connection {
             }
             Content::Length(bytes) if bytes > body_limit => {
                 self.close();
-                let detail = "the body is larger than allowed";
-                return Accepted::Refused(Refusal::new(Status::ContentTooLarge, detail));
+                return Accepted::Refused(Refusal::body_beyond(body_limit));
             }
             Content::Length(bytes) => (Vec::new(), Rest::Bytes(bytes)),
             Content::Chunked => (Vec::new(), Rest::Chunks(Chunked::new())),

@@ -76,16 +76,41 @@ pub struct Refusal {
     pub status: Status,
     /// One sentence for whoever wrote the client, without a full stop.
     pub detail: &'static str,
+    /// How many bytes would be taken, if that is why.
+    pub most: Option<u64>,
 }
 
 impl Refusal {
     /// A refusal with this status and sentence.
     pub const fn new(status: Status, detail: &'static str) -> Self {
-        Self { status, detail }
+        Self {
+            status,
+            detail,
+            most: None,
+        }
+    }
+
+    /// A body of more bytes than `most`: 413.
+    pub const fn body_beyond(most: u64) -> Self {
+        Self {
+            most: Some(most),
+            ..Self::new(Status::ContentTooLarge, "the body is larger than allowed")
+        }
     }
 
     /// A malformed request: 400.
     pub const fn malformed(detail: &'static str) -> Self {
         Self::new(Status::BadRequest, detail)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, detail, .. } = self;
+        write!(formatter, "{status}: {detail}")?;
+        match self.most {
+            Some(most) => write!(formatter, ": {most} bytes are the most"),
+            None => Ok(()),
+        }
     }
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{BODY_LIMIT, Seen, Server, only_body, only_refusal, serve, with_headers};
-use luge_http::{Connection, Event, Expired, Limits, Persistence};
+use luge_http::{Connection, Event, Expired, Limits, Persistence, Refusal};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -110,6 +110,10 @@ fn a_body_above_the_limit_is_refused_at_its_announcement() {
             Some(413)
         );
     }
+    assert_eq!(
+        Refusal::body_beyond(1000).to_string(),
+        "413 Content Too Large: the body is larger than allowed: 1000 bytes are the most"
+    );
     let chunked = |rest: &str| with_headers("Transfer-Encoding: chunked\r\n", rest);
     assert!(only_body(&chunked(&format!("3e8\r\n{at_limit}\r\n0\r\n\r\n"))).is_some());
     assert_eq!(only_refusal(&chunked("3e9\r\n")), Some(413));

@@ -3,7 +3,8 @@
 //! - [`frames`]: physical frames, one bit each;
 //! - [`size_class`]: the front of the kernel's heap, from a size to a free list;
 //! - [`slots`]: numbered places in virtual memory, for stacks and arenas;
-//! - [`layout`]: the map of the kernel's virtual memory.
+//! - [`layout`]: the map of the kernel's virtual memory;
+//! - [`shortage`]: what to say where there is too little.
 //!
 //! Nothing here touches memory: the kernel's `mm` maps, zeroes and links what this crate counts.
 //! So all of it runs under the host's tests.
@@ -13,5 +14,6 @@
 pub mod frames;
 pub mod layout;
 pub mod promises;
+pub mod shortage;
 pub mod size_class;
 pub mod slots;

@@ -4,7 +4,8 @@
 //! [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's interpreter, and
 //! the limits of a module's shape. [`Interface::check_command`] checks what a module takes and
 //! gives. The image tool does both where a mistake can be mended; the kernel does the first before
-//! its interpreter sees a module.
+//! its interpreter sees a module. [`cost`] says beforehand what an interpreter's program of a module takes of
+//! memory.
 //!
 //! The interpreter validates, too, but while it translates, and so trusts what it has not seen yet:
 //! wasmi 2.0.0 divides by the number of functions of a code section that has none (with 1,000 bytes
@@ -18,12 +19,14 @@
 extern crate alloc;
 
 mod command;
+mod cost;
 mod limits;
 mod validate;
 
 pub use command::{NoCommand, Unsuited};
+pub use cost::{Cost, MOST_COST, cost};
 pub use limits::Excess;
 pub use validate::{Interface, Invalid, Place, has_start, validate};
 
 /// The longest module that is looked at, in bytes.
-pub const LARGEST: usize = 16 << 20;
+pub const LARGEST: usize = 64 << 20;

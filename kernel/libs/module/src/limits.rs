@@ -1,10 +1,9 @@
 //! How much of everything a module may have.
 //!
-//! The kernel's engines allocate for each thing that a module declares and cannot be told that there is no
-//! memory. Most things cost about what their bytes in the module do; functions are the exception, since an
-//! empty one has four bytes, and the interpreter keeps some seventy for it. So where there are many
-//! functions, they must be of the size that compilers give them. (Tables are missing: the parser itself takes
-//! no more than a hundred.)
+//! The counts are those that browsers have agreed on, in WebAssembly's JavaScript API, "Implementation-defined
+//! Limits": programs that people make keep to them. What a module made to be expensive runs into first is what
+//! its things cost together ([`crate::cost`]). The parser itself has further limits: a hundred tables, a million
+//! types, imports, exports and globals, and 131,072 targets of a `br_table`.
 //!
 //! The interpreter's own limits, `EnforcedLimits::strict()` of wasmi 2.0.0, are not used: they refuse
 //! every small module whose functions have less than 40 bytes on average, and a second memory.
@@ -12,6 +11,8 @@
 use core::fmt;
 
 use wasmparser::{BinaryReaderError, Payload, TypeSectionReader};
+
+use crate::cost::{Cost, MOST_COST};
 
 /// More than a module may have of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,39 +26,57 @@ pub enum Excess {
         /// How many it may have.
         most: usize,
     },
-    /// Its functions are too small on average: such modules are made to be expensive to load.
-    TinyFunctions {
-        /// Their average size in bytes.
-        average: u32,
-        /// The least that it may be.
-        least: u32,
-    },
+    /// Making a program of it takes too much memory: its things have few bytes and cost many.
+    TooExpensive(Cost),
 }
 
-/// From how many bytes of code on the average size of functions counts. Functions of less code than this cost
-/// two mebibytes at most, however small they are.
-const CODE_BYTES_THAT_COUNT: u32 = 100_000;
-/// Least average size of a function, in bytes.
-const LEAST_AVERAGE: u32 = 40;
-/// Most functions: programs of many megabytes have fewer.
-const MOST_FUNCTIONS: usize = 50_000;
+/// Most functions.
+const MOST_FUNCTIONS: usize = 1_000_000;
 /// Most linear memories: a sandbox has places for so many.
 const MOST_MEMORIES: usize = 10;
-/// Most globals, element segments and data segments, each.
-const MOST_PARTS: usize = 10_000;
+/// Most globals.
+const MOST_GLOBALS: usize = 1_000_000;
+/// Most element segments, and most data segments: Go's programs have up to 48,000 of these.
+const MOST_SEGMENTS: usize = 100_000;
+/// Most sections. Each takes time to look at, and a custom one may have three bytes.
+const MOST_SECTIONS: usize = 1_000;
 /// Most parameters, and most results, of a function.
 const MOST_VALUES: usize = 128;
 
-/// Checks one part of a module, whose syntax has been checked.
-pub fn check(payload: &Payload<'_>) -> Result<(), Excess> {
+/// What has been seen of a module.
+#[derive(Default)]
+pub(crate) struct Tally {
+    sections: u32,
+    cost: Cost,
+}
+
+impl Tally {
+    /// Checks one part of a module more, before the rules of WebAssembly.
+    pub(crate) fn add(&mut self, payload: &Payload<'_>) -> Result<(), Excess> {
+        if payload.as_section().is_some() {
+            self.sections += 1;
+            most("sections", self.sections, MOST_SECTIONS)?;
+        }
+        check(payload)?;
+        self.cost.add(payload);
+        if self.cost.bytes > MOST_COST {
+            return Err(Excess::TooExpensive(self.cost));
+        }
+        Ok(())
+    }
+}
+
+/// Checks how many things one part of a module has.
+fn check(payload: &Payload<'_>) -> Result<(), Excess> {
     match payload {
         Payload::TypeSection(types) => check_types(types),
         Payload::FunctionSection(section) => most("functions", section.count(), MOST_FUNCTIONS),
-        Payload::GlobalSection(section) => most("globals", section.count(), MOST_PARTS),
+        Payload::GlobalSection(section) => most("globals", section.count(), MOST_GLOBALS),
         Payload::MemorySection(section) => most("memories", section.count(), MOST_MEMORIES),
-        Payload::ElementSection(section) => most("element segments", section.count(), MOST_PARTS),
-        Payload::DataSection(section) => most("data segments", section.count(), MOST_PARTS),
-        Payload::CodeSectionStart { count, size, .. } => check_code(*count, *size),
+        Payload::ElementSection(section) => {
+            most("element segments", section.count(), MOST_SEGMENTS)
+        }
+        Payload::DataSection(section) => most("data segments", section.count(), MOST_SEGMENTS),
         _ => Ok(()),
     }
 }
@@ -90,28 +109,17 @@ fn check_types(types: &TypeSectionReader<'_>) -> Result<(), Excess> {
     Ok(())
 }
 
-fn check_code(functions: u32, bytes: u32) -> Result<(), Excess> {
-    match bytes.checked_div(functions) {
-        Some(average) if bytes >= CODE_BYTES_THAT_COUNT && average < LEAST_AVERAGE => {
-            Err(Excess::TinyFunctions {
-                average,
-                least: LEAST_AVERAGE,
-            })
-        }
-        _ => Ok(()),
-    }
-}
-
 impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Excess::TooMany { what, found, most } => {
                 write!(f, "{found} {what}, and {most} are the most")
             }
-            Excess::TinyFunctions { average, least } => {
+            Excess::TooExpensive(cost) => {
+                let most = MOST_COST >> 20;
                 write!(
                     f,
-                    "functions of {average} bytes on average, and {least} are the least"
+                    "translating it takes {cost}, and {most} MiB are the most"
                 )
             }
         }

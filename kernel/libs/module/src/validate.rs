@@ -12,7 +12,7 @@ use wasmparser::{
 };
 
 use crate::LARGEST;
-use crate::limits::{self, Excess};
+use crate::limits::{Excess, Tally};
 
 /// The proposals that both of the kernel's engines have and that are part of the standard
 /// (`kernel/docs/webassembly.md`). `luge_native::configure` says the same of native code.
@@ -83,9 +83,15 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut exports_at = Place::new("end of the module", bytes.len());
     let mut section = "header";
+    let mut tally = Tally::default();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| malformed(section, &error))?;
         section = name(&payload).unwrap_or(section);
+        tally.add(&payload).map_err(|excess| {
+            let offset = payload.as_section().map_or(0, |(_, range)| range.start);
+            let place = Place::new(section, offset);
+            Invalid::Excess { place, excess }
+        })?;
         let broken = |error| malformed(section, &error);
         match validator.payload(&payload).map_err(broken)? {
             ValidPayload::Func(function, body) => {
@@ -103,11 +109,6 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
             }
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
         }
-        limits::check(&payload).map_err(|excess| {
-            let offset = payload.as_section().map_or(0, |(_, range)| range.start);
-            let place = Place::new(section, offset);
-            Invalid::Excess { place, excess }
-        })?;
         match payload {
             Payload::ImportSection(reader) => {
                 let found = reader.into_iter_with_offsets().collect::<Result<_, _>>();

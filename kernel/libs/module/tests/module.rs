@@ -1,6 +1,6 @@
 //! Rules of what a module may be.
 
-use luge_module::{Excess, Invalid, LARGEST, validate};
+use luge_module::{Excess, Invalid, LARGEST, MOST_COST, cost, validate};
 
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
@@ -16,12 +16,7 @@ fn refusal(bytes: &[u8]) -> Invalid {
 /// Bytes of a section with this number.
 fn section(number: u8, contents: &[u8]) -> Vec<u8> {
     let mut bytes = vec![number];
-    let mut length = contents.len();
-    while length > 0x7f {
-        bytes.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
+    bytes.extend(leb(contents.len() as u64));
     bytes.extend(contents);
     bytes
 }
@@ -32,6 +27,24 @@ fn module(sections: &[(u8, &[u8])]) -> Vec<u8> {
         bytes.extend(section(*number, contents));
     }
     bytes
+}
+
+/// An unsigned number in LEB128.
+fn leb(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+/// A module of one section with so many parts, all of them alike.
+fn many_parts(number: u8, part: &[u8], times: usize) -> Vec<u8> {
+    let mut contents = leb(times as u64);
+    contents.extend(part.repeat(times));
+    module(&[(number, &contents)])
 }
 
 #[test]
@@ -136,21 +149,7 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
             "i32 ".repeat(times)
         ))
     };
-    // A function of 40 bytes at least, so that the average does not count.
-    let function = format!("(func {})", "(drop (v128.const i64x2 0 0))".repeat(2));
     for (what, most, fits, excess) in [
-        (
-            "functions",
-            50_000,
-            repeat(&function, 50_000),
-            repeat(&function, 50_001),
-        ),
-        (
-            "globals",
-            10_000,
-            repeat("(global i32 i32.const 0)", 10_000),
-            repeat("(global i32 i32.const 0)", 10_001),
-        ),
         (
             "memories",
             10,
@@ -159,15 +158,21 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
         ),
         (
             "element segments",
-            10_000,
-            repeat("(elem funcref)", 10_000),
-            repeat("(elem funcref)", 10_001),
+            100_000,
+            many_parts(9, &[1, 0, 0], 100_000),
+            many_parts(9, &[1, 0, 0], 100_001),
         ),
         (
             "data segments",
-            10_000,
-            repeat("(data \"\")", 10_000),
-            repeat("(data \"\")", 10_001),
+            100_000,
+            many_parts(11, &[1, 0], 100_000),
+            many_parts(11, &[1, 0], 100_001),
+        ),
+        (
+            "sections",
+            1_000,
+            module(&[(0, &[0][..]); 1_000]),
+            module(&[(0, &[0][..]); 1_001]),
         ),
         (
             "parameters of a function",
@@ -197,16 +202,57 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
 }
 
 #[test]
-fn many_tiny_functions_are_too_many() {
-    let functions = |times: usize| wat(&format!("(module {})", "(func)".repeat(times)));
+fn a_module_that_costs_more_than_its_bytes_let_expect_is_refused_by_what_it_costs() {
+    // A million functions are as many as browsers take.
+    let functions = |times: usize| {
+        let mut types = leb(times as u64);
+        types.extend(vec![0; times]);
+        let mut code = leb(times as u64);
+        code.extend([2, 0, 0x0b].repeat(times));
+        module(&[(1, &[1, 0x60, 0, 0]), (3, &types), (10, &code)])
+    };
+    assert!(validate(&functions(1_000_000)).is_ok());
+    // Browsers would take a million different types, imports and exports, too.
+    let mut types = leb(1_000_000);
+    for number in 0..1_000_000_u32 {
+        let parameters = (0..32).map(|bit| 0x7f - (number >> bit & 1) as u8);
+        types.extend([0x60, 32].into_iter().chain(parameters).chain([0]));
+    }
+    let expensive = module(&[(1, &types)]);
+    let Invalid::Excess { excess, .. } = refusal(&expensive) else {
+        panic!("it is refused for something else");
+    };
+    let Excess::TooExpensive(found) = excess else {
+        panic!("{excess}");
+    };
+    assert!(found.bytes > MOST_COST && expensive.len() < LARGEST);
+    let said = excess.to_string();
+    let (most, what) = (MOST_COST >> 20, "for 1000000 types, and");
     assert!(
-        validate(&functions(30_000)).is_ok(),
-        "under 100,000 bytes nobody counts"
+        said.contains(what) && said.ends_with(&format!(" {most} MiB are the most")),
+        "{said}"
     );
-    assert_eq!(
-        refusal(&functions(40_000)).to_string(),
-        "code section, offset 0x9c59: functions of 3 bytes on average, and 40 are the least"
+}
+
+#[test]
+fn the_cost_that_the_heads_of_sections_tell_is_that_of_the_whole_module() {
+    let module = wat(
+        r#"(module (import "a" "b" (func (param i32))) (memory 1) (global i32 (i32.const 1))
+        (data (i32.const 0) "abc") (elem func 0) (func (export "_start") (call 0 (i32.const 2))) (func))"#,
     );
+    let found = cost(&module);
+    // Two types of 3 and 4 bytes, an import, a global, an export, an element segment, a data segment and two functions.
+    let least = 2 * 320 + 600 + 80 + 240 + 160 + 64 + 2 * 176;
+    assert!((least..least + 1_000).contains(&found.bytes), "{found:?}");
+    assert_eq!((found.dearest.what, found.dearest.count), ("types", 2));
+    // Custom sections cost nothing.
+    let mut described = module.clone();
+    described.extend(section(0, &[&[4][..], b"dust", &[7; 100_000]].concat()));
+    assert_eq!(cost(&described), found);
+    // Whatever is cut off or broken, it ends.
+    for end in 0..module.len() {
+        assert!(cost(&module[..end]).bytes <= found.bytes);
+    }
 }
 
 #[test]

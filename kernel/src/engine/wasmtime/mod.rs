@@ -47,7 +47,7 @@ use crate::arch::{cpu, traps};
 use crate::sandbox::{self, Current, Workload, gate};
 
 /// The largest file of native code that is looked at, in bytes.
-const LARGEST_ARTEFACT: u64 = 64 << 20;
+const LARGEST_ARTEFACT: u64 = 256 << 20;
 
 static ENGINE: Once<Result<Engine, CompileError>> = Once::new();
 
@@ -77,8 +77,8 @@ impl super::Engine for Native {
     }
 
     /// Native code is copied to where it runs, its initial data once more, and what describes it is read.
-    fn amplification(&self) -> usize {
-        3
+    fn memory_to_load(&self, _: &[u8], beside: &[u8]) -> u64 {
+        3 * beside.len() as u64
     }
 
     fn load(&self, wasm: &[u8], beside: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {

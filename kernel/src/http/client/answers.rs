@@ -86,7 +86,7 @@ impl Client {
 
     pub(super) fn refuse(&mut self, refusal: Refusal, around: &Surroundings<'_>) -> Moved {
         self.persistence = Persistence::Close;
-        let text = format!("{}: {}\n", refusal.status, refusal.detail);
+        let text = format!("{refusal}\n");
         self.answer(refusal.status, text, false, around)
     }
 

@@ -12,6 +12,8 @@ extern crate alloc;
 
 mod arch;
 mod cases;
+#[cfg(test)]
+mod cost;
 mod files;
 mod mm;
 mod sandbox;

@@ -129,11 +129,12 @@ fn a_command_s_memory_is_one_of_32_bits_and_not_shared() {
 }
 
 #[test]
-fn a_module_of_very_many_tiny_functions_is_refused() {
+fn a_module_of_very_many_tiny_functions_is_taken() {
     let functions = "(func)".repeat(40_000);
     let text =
         format!(r#"(module (memory (export "memory") 1) (func (export "_start")) {functions})"#);
-    assert!(matches!(refusal(&text), CompileError::Invalid(_)));
+    let module = wat::parse_str(text).expect("it is right");
+    assert!(INTERPRETER.load(&module, &[]).is_ok());
 }
 
 #[test]
