@@ -222,7 +222,7 @@ fn what_cannot_be_added_is_said_and_the_image_stays_as_it_was() {
         ),
         (
             "add {img} {dir}/long.wasm",
-            "it is 16777217 bytes long, and 16777216 are the most\n",
+            "it is 67108865 bytes long, and 67108864 are the most\n",
         ),
         (
             "add {img} {dir}/c.wasm --path c.txt",

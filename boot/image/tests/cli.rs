@@ -371,7 +371,7 @@ fn a_module_that_is_missing_or_too_long_is_named() {
     assert_eq!(said.code, 1);
     assert!(said.error.starts_with(
         "error: a.wasm: there is no such file\n\
-         error: b.wasm: it is longer than 16777216 bytes, the most that the kernel takes\n"
+         error: b.wasm: it is longer than 67108864 bytes, the most that the kernel takes\n"
     ));
     let kept = folder.run("build {dir} {img} --keep-invalid");
     assert_eq!(kept.code, 0, "{}", kept.error);
