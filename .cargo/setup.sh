@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # What a machine must have to build, run and test Luge, and how to get it.
 #
-# Sourced by `qemu-run.sh`, `tests/run.sh` and `tests/guests/build.sh`; nothing else installs
+# Sourced by `qemu-run.sh`, `tests/run.sh` and what builds guests; nothing else installs
 # anything. `setup PART…` looks for what the parts need, installs what is missing through rustup and
-# apt-get where this user may, and otherwise says exactly what to install, all of it at once, and ends
-# with status 2. On a machine that has everything it touches no network and takes well under a second.
+# apt-get where this user may, unpacks QEMU and Debian's Rust into the target folder where that cannot be (`unpack.sh`),
+# and otherwise says exactly what to install, all of it at once, and ends with status 2. On a machine that has
+# everything it touches no network and takes well under a second. What apt-get says is in `setup.log` of the target folder.
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `programs` and `wasi` (what the programs, and tests of WASI that others wrote,
@@ -15,8 +16,17 @@
 
 setup_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 setup_channel=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$setup_root/rust-toolchain.toml")
-# mke2fs lives in sbin, which the path of an ordinary user leaves out.
-PATH=$PATH:/usr/sbin:/sbin
+# Cargo would look for a relative folder from the top of the tree, and the scripts from where they were started.
+case ${CARGO_TARGET_DIR:-/} in
+/*) ;;
+*) export CARGO_TARGET_DIR=$PWD/$CARGO_TARGET_DIR ;;
+esac
+setup_target=${CARGO_TARGET_DIR:-$setup_root/target}
+# mke2fs lives in sbin, which the path of an ordinary user leaves out; rustup's commands in a folder that shells
+# begun before its installation do not know.
+PATH=$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME:-}/.cargo}/bin
+# shellcheck source=.cargo/unpack.sh
+. "$setup_root/.cargo/unpack.sh"
 
 setup_say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -32,21 +42,35 @@ setup_may_install() {
     sudo -n true 2>/dev/null
 }
 
-# setup_apt PACKAGE… — installs packages, or says that they are needed. Nothing that is installed is
-# ever removed for them.
+# setup_apt PACKAGE… — installs packages, or fails. Nothing that is installed is ever removed for them.
 setup_apt() {
     setup_may_install || return 1
     setup_say "installing $* (apt-get)"
-    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends
+    mkdir -p "$setup_target"
+    local log=$setup_target/setup.log
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends
         --no-remove -o DPkg::Lock::Timeout=300 "$@")
-    "${setup_as_root[@]}" "${install[@]}" >&2 && return 0
-    # The usual reason is a list of packages that is older than the archive.
-    "${setup_as_root[@]}" apt-get update -q >&2
-    "${setup_as_root[@]}" "${install[@]}" >&2
+    "${setup_as_root[@]}" "${install[@]}" </dev/null >"$log" 2>&1 && return 0
+    # The usual reason is a list of packages that is older than the archive, or not there yet.
+    "${setup_as_root[@]}" apt-get update -q </dev/null >>"$log" 2>&1
+    "${setup_as_root[@]}" "${install[@]}" </dev/null >>"$log" 2>&1 && return 0
+    setup_refused="apt-get: $(setup_reason "$log") ($log)"
+    return 1
+}
+
+# setup_reason LOG — why apt-get failed, in a line.
+setup_reason() {
+    local removed
+    removed=$(sed -n '/^The following packages will be REMOVED:/,/^[^ ]/p' "$1" | grep '^ ' | tr -s ' \n' ' ')
+    if [ -n "$removed" ]; then
+        echo "it would have to remove$removed"
+    else
+        { grep '^E: ' "$1" || tail -n 1 "$1"; } | tail -n 1
+    fi
 }
 
 # What is missing: packages of Debian, and what else there is to do, a sentence each.
-setup_packages=() setup_advice=()
+setup_packages=() setup_advice=() setup_refused=''
 
 # setup_need COMMAND PACKAGE… — the command is there, or the packages that bring it are missing.
 setup_need() { setup_has "$1" || setup_packages+=("${@:2}"); }
@@ -57,7 +81,11 @@ setup_look() {
     setup_packages=()
     for part in "$@"; do
         case $part in
-        rust) setup_need cc gcc libc6-dev ;;
+        rust)
+            setup_links || setup_packages+=(gcc libc6-dev)
+            # Cargo and rustup fetch over HTTPS.
+            setup_has_certificates || setup_packages+=(ca-certificates)
+            ;;
         guests) setup_need_c_for_wasi ;;
         wasi)
             setup_need_c_for_wasi
@@ -74,6 +102,14 @@ setup_look() {
         browser) setup_need chromedriver chromium chromium-driver ;;
         esac
     done
+    [ ${#setup_packages[@]} = 0 ] || mapfile -t setup_packages < <(printf '%s\n' "${setup_packages[@]}" | awk '!seen[$0]++')
+}
+
+# Can programs of the host be linked? Debian's gcc comes without the C library where nothing recommended is installed.
+setup_links() { echo 'int main(void) { return 0; }' | cc -x c - -o /dev/null 2>/dev/null; }
+
+setup_has_certificates() {
+    [ -n "${SSL_CERT_FILE:-}" ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || ! setup_has apt-get
 }
 
 # --- Rust ---------------------------------------------------------------------------------------
@@ -117,18 +153,47 @@ setup_rustup() {
     export RUSTUP_TOOLCHAIN=$chain LUGE_RUST=rustup
 }
 
+# The oldest compiler that will do.
+setup_oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$setup_root/Cargo.toml")
+
+# setup_has_debian BIN PREFIX — is Debian's tool chain there, and new enough? `rustc` of Debian 13 is not, `rustc-web` is.
 setup_has_debian() {
-    [ -x /usr/bin/cargo ] && [ -x /usr/bin/rust-lld ] && setup_has_source /usr
+    local version
+    [ -x "$1/cargo" ] && [ -x "$1/rustc" ] && [ -x "$1/rust-lld" ] && setup_has_source "$2" || return 1
+    version=$("$1/rustc" --version | cut -d ' ' -f 2)
+    printf '%s\n' "$setup_oldest" "$version" | sort -CV
 }
 
-setup_debian_packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
+setup_packages_of_rust=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
+
+# setup_name_linker — the linker is that of the LLVM that Debian's compiler is built with.
+setup_name_linker() {
+    local linker
+    linker=$(apt-cache depends rust-web-llvm 2>/dev/null | sed -n 's/.*Depends: llvm-\([0-9]*\)$/lld-\1/p' | tail -n 1)
+    setup_packages_of_rust[4]=${linker:-lld-22}
+}
+
+# setup_get_debian — installs Debian's tool chain, or unpacks it: it excludes Debian's `rustc`, `cargo` and `rustup`.
+setup_get_debian() {
+    setup_name_linker
+    setup_apt "${setup_packages_of_rust[@]}" && setup_has_debian /usr/bin /usr && return 0
+    [ -z "$setup_refused" ] || setup_say "$setup_refused"
+    setup_unpack rust "${setup_packages_of_rust[@]}" rust-web-clippy
+}
 
 # setup_debian — Debian's tool chain, whose packages bring a compiler and the source that matches it.
 setup_debian() {
-    setup_has_debian || setup_apt "${setup_debian_packages[@]}" || return 1
-    setup_has_debian || return 1
+    local unpacked=$setup_target/tools/rust
+    setup_has_debian /usr/bin /usr || setup_has_debian "$unpacked/bin" "$unpacked/usr" || setup_get_debian || return 1
+    if setup_has_debian /usr/bin /usr; then
+        setup_debian_bin=/usr/bin
+    elif setup_has_debian "$unpacked/bin" "$unpacked/usr"; then
+        setup_debian_bin=$unpacked/bin setup_refused=''
+    else
+        return 1
+    fi
     # Ahead of rustup's shims, so that `cargo` and every tool it starts are Debian's.
-    PATH=/usr/bin:$PATH
+    PATH=$setup_debian_bin:$PATH
     unset RUSTUP_TOOLCHAIN
     export PATH LUGE_RUST=debian
 }
@@ -144,8 +209,8 @@ setup_rust() {
     fi
     setup_advice+=("a Rust tool chain with its source: with rustup (https://rustup.rs)
     rustup toolchain install $setup_channel -c rust-src -t wasm32-wasip1,wasm32-unknown-unknown
-  or on Debian 12
-    apt-get install ${setup_debian_packages[*]}")
+  or on Debian 12 (where the archive of security updates, bookworm-security, has it) or 13
+    apt-get install ${setup_packages_of_rust[*]}")
 }
 
 # setup_formats — is there a rustfmt that knows the edition? Debian's does not; rustup's may be there beside
@@ -160,7 +225,9 @@ setup_lint() {
         setup_advice+=("rustup component add --toolchain $RUSTUP_TOOLCHAIN rustfmt clippy")
         ;;
     # Cargo would take rustup's clippy where Debian's is missing, and that one knows no rust-src.
-    debian) [ -x /usr/bin/cargo-clippy ] || setup_apt rust-web-clippy || setup_packages+=(rust-web-clippy) ;;
+    debian)
+        [ -x "$setup_debian_bin/cargo-clippy" ] || setup_apt rust-web-clippy || setup_packages+=(rust-web-clippy)
+        ;;
     # What is said about the tool chain is enough.
     *) ;;
     esac
@@ -204,7 +271,7 @@ setup_wasi() {
 # setup_source NAME VERSION SUFFIX DIGEST [PATTERN…] — puts a source of Debian's into `sources` of the target
 # folder, or what of it has these names.
 setup_source() {
-    local sources=${CARGO_TARGET_DIR:-$setup_root/target}/sources
+    local sources=$setup_target/sources
     [ ! -d "$sources/$1" ] || return 0
     mkdir -p "$sources/lists/partial"
     setup_download_source "$sources" "$@" >"$sources/log" 2>&1 ||
@@ -220,7 +287,7 @@ setup_zig_version=0.14.1
 
 # setup_zig — Zig as a package of Python's, in `tools` of the target folder.
 setup_zig() {
-    local tools=${CARGO_TARGET_DIR:-$setup_root/target}/tools/zig
+    local tools=$setup_target/tools/zig
     PATH=$PATH:$tools/bin
     if setup_has zig; then return 0; fi
     setup_say "installing Zig $setup_zig_version (pip)"
@@ -253,58 +320,9 @@ setup_download_source() (
     rm -rf lists "${name}_"*
 )
 
-# --- QEMU ---------------------------------------------------------------------------------------
+# --- Altogether -----------------------------------------------------------------------------------
 
 setup_qemu_packages=(qemu-system-x86 seabios)
-
-# setup_unpacked_qemu — unpacks QEMU and the libraries that it lacks into `tools` of the target folder. For machines
-# where apt would have to remove something for it (`qemu-utils` of another archive), or where this user may not install:
-# it needs neither root nor a change of what is installed.
-setup_unpacked_qemu() {
-    local folder=${CARGO_TARGET_DIR:-$setup_root/target}/tools/qemu
-    setup_has apt-get && setup_has dpkg-deb || return 1
-    setup_say "unpacking ${setup_qemu_packages[*]} into $folder"
-    rm -rf "$folder" "$folder.new" && mkdir -p "$folder.new/packages/lists/partial" || return 1
-    if setup_unpack_qemu "$folder.new" >"$folder.log" 2>&1; then
-        mv "$folder.new" "$folder"
-    else
-        setup_say "QEMU could not be unpacked ($folder.log)"
-        return 1
-    fi
-}
-
-# setup_unpack_qemu FOLDER — with the lists of packages that the machine has, or with fresh ones of its own.
-setup_unpack_qemu() (
-    cd "$1/packages" || return 1
-    local apt_lists=()
-    setup_download_qemu || {
-        apt_lists=(-o "Dir::State::lists=$PWD/lists")
-        apt-get -q "${apt_lists[@]}" update && setup_download_qemu
-    } || return 1
-    local package
-    for package in ./*.deb; do dpkg-deb -x "$package" .. || return 1; done
-    cd .. && rm -rf packages && mkdir bin || return 1
-    # QEMU finds its firmware and modules from where it lies itself.
-    cat >bin/qemu-system-x86_64 <<'END'
-#!/bin/sh
-folder=$(dirname "$(dirname "$(readlink -f "$0")")")
-libraries=$folder/usr/lib/x86_64-linux-gnu:$folder/lib/x86_64-linux-gnu
-export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-exec "$folder/usr/bin/qemu-system-x86_64" "$@"
-END
-    chmod +x bin/qemu-system-x86_64 && bin/qemu-system-x86_64 --version
-)
-
-# setup_download_qemu — the packages that installing QEMU would bring, into the current folder. What apt would
-# remove for that stays, since nothing is installed.
-setup_download_qemu() {
-    local wanted
-    wanted=$(apt-get -s "${apt_lists[@]}" install --no-install-recommends "${setup_qemu_packages[@]}" |
-        awk '$1 == "Inst" { version = $3 ~ /^\(/ ? $3 : $4; print $2 "=" substr(version, 2) }') || return 1
-    [ -n "$wanted" ] || return 1
-    # shellcheck disable=SC2086 # A word for each package.
-    apt-get -q "${apt_lists[@]}" download $wanted
-}
 
 # setup_install PART… — installs what `setup_look` found missing.
 setup_install() {
@@ -312,16 +330,18 @@ setup_install() {
     if setup_apt "${setup_packages[@]}"; then
         setup_look "$@"
     elif ! setup_has qemu-system-x86_64 && [[ " ${setup_packages[*]} " == *" qemu-system-x86 "* ]]; then
-        # Only QEMU has a family of packages that other packages of the machine may hold at another version.
-        setup_unpacked_qemu || return 0
+        # Other packages of the machine, `qemu-utils` for one, may hold QEMU's family at another version.
+        [ -z "$setup_refused" ] || setup_say "$setup_refused"
+        setup_unpack qemu "${setup_qemu_packages[@]}" || return 0
+        setup_refused=''
         setup_look "$@"
         setup_install "$@"
     fi
 }
 
 setup() {
-    setup_advice=()
-    PATH=$PATH:${CARGO_TARGET_DIR:-$setup_root/target}/tools/qemu/bin
+    setup_advice=() setup_refused=''
+    PATH=$PATH:$setup_target/tools/qemu/bin
     setup_look "$@"
     setup_install "$@"
     local part advice
@@ -334,5 +354,6 @@ setup() {
     [ ${#setup_advice[@]} != 0 ] || return 0
     setup_say "this is missing, and could not be installed from here:"
     for advice in "${setup_advice[@]}"; do printf '  %s\n' "$advice" >&2; done
+    [ -z "$setup_refused" ] || setup_say "$setup_refused"
     exit 2
 }

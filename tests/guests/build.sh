@@ -8,7 +8,7 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH='' cd -- "$here/../.." && pwd)
-export CARGO_TARGET_DIR="$root/target/guests"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}/guests"
 
 fail() {
     echo "build.sh: $*" >&2

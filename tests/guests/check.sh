@@ -5,11 +5,12 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH='' cd -- "$here/../.." && pwd)
-output=${1:-$root/target/functions}
+target=${CARGO_TARGET_DIR:-$root/target}
+output=${1:-$target/functions}
 
 "$here/build.sh" "$output"
 # The interpreter's dispatch by `become` asks for the switch, as in the kernel.
-export CARGO_TARGET_DIR="$root/target/guests" RUSTC_BOOTSTRAP=1
+export CARGO_TARGET_DIR="$target/guests" RUSTC_BOOTSTRAP=1
 cd "$here/host"
 cargo test --quiet --locked
 cargo run --quiet --locked --bin check -- "$output" "$here/cases.json"
