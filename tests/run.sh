@@ -4,6 +4,7 @@
 #
 #     tests/run.sh            everything
 #     tests/run.sh PART…      only some parts, by the names that stand below
+#     tests/run.sh setup      only sets up what is missing
 #
 # Each part prints one line; its log is shown only if it fails, why it failed first, and stays in
 # `target/test-logs`. The last line is `N passed, M failed`: the tests that cargo and the scenario runner counted, and one for each
@@ -84,6 +85,8 @@ bare_clippy() {
 
 run_part() {
     case $1 in
+    # It has been done by now.
+    setup) part setup true ;;
     format)
         if setup_formats; then
             part format cargo fmt --check -- --color=never
