@@ -12,7 +12,8 @@ set_up() {
     local parts=(qemu)
     if [ "$gdb" = yes ]; then parts+=(gdb); fi
     if build; then
-        if [ -z "$kernel" ] || [ -z "$loader" ] || [ -z "$image" ]; then parts+=(rust); fi
+        # An image is asked for its ports, by a tool that is built.
+        if [ -z "$kernel" ] || [ -z "$loader" ] || [ "$image" != none ]; then parts+=(rust); fi
         if [ -z "$image" ]; then parts+=(disk); fi
         if [ -z "$image$modules" ]; then parts+=(guests); fi
     fi
