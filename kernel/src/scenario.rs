@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 use core::hint::black_box;
 use core::sync::atomic::Ordering::Relaxed;
 
+use crate::conformance::Subject;
 use log::{error, info};
 use luge_sandbox::Outcome;
-use luge_spec::Engine;
 use luge_trap::Trap;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
@@ -49,8 +49,9 @@ pub fn at_boot(name: &str) -> bool {
         "warm" => warm::all(),
         #[cfg(feature = "wasmtime")]
         "platform" => crate::engine::wasmtime::try_platform(),
-        "conformance-wasmi" => conformance::all(Engine::Wasmi),
-        "conformance-wasmtime" => conformance::all(Engine::Wasmtime),
+        "conformance-wasmi" => conformance::all(Subject::Interpreter),
+        "conformance-wasmi-replaced" => conformance::all(Subject::InterpreterOfReplacedStores),
+        "conformance-wasmtime" => conformance::all(Subject::NativeCode),
         "hang" => hang(),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),

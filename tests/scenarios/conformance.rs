@@ -11,7 +11,9 @@ use luge_harness::{Boot, Disk, End, Kernel, Lab};
 scenarios![
     the_official_suite_passes_in_the_interpreter,
     the_official_suite_passes_in_native_code,
+    the_official_suite_passes_with_every_store_of_an_integer_replaced,
     random_modules_do_in_the_interpreter_what_they_do_on_the_host,
+    random_modules_do_the_same_with_every_store_of_an_integer_replaced,
     random_modules_do_in_native_code_what_they_do_on_the_host,
     whatever_a_module_is_like_it_is_taken_or_refused,
     a_wrong_expectation_is_noticed_in_either_engine,
@@ -21,6 +23,9 @@ scenarios![
 /// The engines, by the kernel's names.
 const INTERPRETER: &str = "wasmi";
 const NATIVE_CODE: &str = "wasmtime";
+
+/// The interpreter again, with every store of an integer replaced as those are that it cannot take.
+const REPLACED: &str = "wasmi-replaced";
 
 /// What a machine reported.
 struct Report {
@@ -91,8 +96,16 @@ fn the_official_suite_passes_in_native_code(lab: &Lab) -> Result<()> {
     all_pass(lab, Tests::Suite, "suite", NATIVE_CODE)
 }
 
+fn the_official_suite_passes_with_every_store_of_an_integer_replaced(lab: &Lab) -> Result<()> {
+    all_pass(lab, Tests::Suite, "suite", REPLACED)
+}
+
 fn random_modules_do_in_the_interpreter_what_they_do_on_the_host(lab: &Lab) -> Result<()> {
     all_pass(lab, Tests::Random, "random", INTERPRETER)
+}
+
+fn random_modules_do_the_same_with_every_store_of_an_integer_replaced(lab: &Lab) -> Result<()> {
+    all_pass(lab, Tests::Random, "random", REPLACED)
 }
 
 fn random_modules_do_in_native_code_what_they_do_on_the_host(lab: &Lab) -> Result<()> {

@@ -11,24 +11,30 @@ use wasmi::{
 };
 
 use super::machine::{Instances, Machine, missing};
+use crate::engine::CompileError;
 use crate::engine::ending::outcome_of;
-use crate::engine::wasmi::{new_engine, translate};
+use crate::engine::wasmi::new_engine;
+
+/// What makes a module of bytes.
+type Translate = fn(&Engine, &[u8]) -> Result<Module, CompileError>;
 
 pub struct Interpreter<'s> {
     script: &'s Script<'s>,
     engine: Engine,
+    translate: Translate,
     /// Never dropped: it goes with the arena.
     store: ManuallyDrop<Store<()>>,
     instances: Instances<Instance>,
 }
 
 impl<'s> Interpreter<'s> {
-    pub fn new(script: &'s Script<'s>) -> Self {
+    pub fn new(script: &'s Script<'s>, translate: Translate) -> Self {
         let engine = new_engine();
         let store = ManuallyDrop::new(Store::new(&engine, ()));
         Self {
             script,
             engine,
+            translate,
             store,
             instances: Instances::new(),
         }
@@ -37,7 +43,7 @@ impl<'s> Interpreter<'s> {
     fn module(&self, place: u32) -> Result<Module, Seen> {
         let module = self.script.modules.get(place as usize);
         let module = module.ok_or_else(|| missing("module"))?;
-        translate(&self.engine, module.wasm).map_err(|why| Seen::Refused(why.to_string()))
+        (self.translate)(&self.engine, module.wasm).map_err(|why| Seen::Refused(why.to_string()))
     }
 
     fn imports(&self, module: &Module) -> Result<Vec<Extern>, Seen> {

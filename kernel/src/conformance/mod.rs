@@ -22,7 +22,6 @@ mod run;
 use core::fmt::{self, Write};
 
 use luge_conformance::Script;
-use luge_spec::Engine;
 
 use self::run::Count;
 use crate::arch::power;
@@ -34,8 +33,29 @@ const ENDING: &str = ".script";
 /// The longest script that is looked at, in bytes.
 const LONGEST: u64 = 64 << 20;
 
+/// What carries scripts out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The interpreter.
+    Interpreter,
+    /// The interpreter, with every store of an integer replaced as those are that it cannot take.
+    InterpreterOfReplacedStores,
+    /// Native code.
+    NativeCode,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Subject::Interpreter => "wasmi",
+            Subject::InterpreterOfReplacedStores => "wasmi-replaced",
+            Subject::NativeCode => "wasmtime",
+        })
+    }
+}
+
 /// Runs all scripts of the disk, with a line for each and one for all; then the machine is off.
-pub fn all(engine: Engine) -> ! {
+pub fn all(subject: Subject) -> ! {
     let disk = disk::open().expect("there is a disk with scripts");
     let mut names = disk.ask(Volume::files).expect("the disk can be read");
     names.retain(|name| name.ends_with(ENDING));
@@ -45,20 +65,16 @@ pub fn all(engine: Engine) -> ! {
         let file = disk.ask(|volume| volume.read(name, LONGEST));
         let file = file.expect("the disk can be read");
         let script = Script::read(&file).expect("what ends so is a script");
-        let count = run::script(&script, engine);
-        print(engine, format_args!("{}: {count}", script.name));
+        let count = run::script(&script, subject);
+        print(subject, format_args!("{}: {count}", script.name));
         sum += count;
     }
-    print(engine, format_args!("{sum} in {} files", names.len()));
+    print(subject, format_args!("{sum} in {} files", names.len()));
     power::off()
 }
 
 /// A line for scripts to read.
-fn print(engine: Engine, text: fmt::Arguments<'_>) {
-    let engine = match engine {
-        Engine::Wasmi => "wasmi",
-        Engine::Wasmtime => "wasmtime",
-    };
+fn print(subject: Subject, text: fmt::Arguments<'_>) {
     // Writing to the port cannot fail.
-    let _ = writeln!(Port, "conformance: {engine}: {text}");
+    let _ = writeln!(Port, "conformance: {subject}: {text}");
 }

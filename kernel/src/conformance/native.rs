@@ -10,6 +10,7 @@ use luge_conformance::{Action, Group, Script, Seen, Value};
 use luge_sandbox::Outcome;
 use wasmtime::{Error, Extern, ExternRef, Instance, Module, Store, Val};
 
+use super::Subject;
 use super::machine::{Instances, Machine, missing};
 use crate::arch::traps;
 use crate::engine::wasmtime::ending::outcome_of;
@@ -20,9 +21,9 @@ pub struct Modules(BTreeMap<u32, Result<Module, Seen>>);
 
 impl Modules {
     /// Maps the modules that a group speaks of. The interpreter has no use for any.
-    pub fn load(script: &Script<'_>, group: &Group, engine: luge_spec::Engine) -> Self {
+    pub fn load(script: &Script<'_>, group: &Group, subject: Subject) -> Self {
         let mut modules = BTreeMap::new();
-        if engine == luge_spec::Engine::Wasmi {
+        if subject != Subject::NativeCode {
             return Self(modules);
         }
         for step in &group.steps {

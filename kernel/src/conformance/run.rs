@@ -9,14 +9,15 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use luge_conformance::{Action, Group, Script, Seen, Step};
 use luge_sandbox::Outcome;
-use luge_spec::{Engine, OnMiss};
+use luge_spec::OnMiss;
 use sha2::{Digest as _, Sha256};
 
 use super::interpreter::Interpreter;
 use super::machine::{Machine, missing};
 use super::native::{Modules, Native};
-use super::print;
+use super::{Subject, print};
 use crate::engine::kept::Number;
+use crate::engine::wasmi::{translate, translate_with_every_store_replaced};
 use crate::sandbox::{Current, Request, Workload, gate};
 use crate::scenario;
 
@@ -48,17 +49,17 @@ impl fmt::Display for Count {
 }
 
 /// Runs a script's groups one after the other.
-pub fn script(script: &Script<'_>, engine: Engine) -> Count {
+pub fn script(script: &Script<'_>, subject: Subject) -> Count {
     let mut sum = Count::default();
     for group in &script.groups {
-        let modules = Modules::load(script, group, engine);
-        sum += run_group(script, group, engine, modules);
+        let modules = Modules::load(script, group, subject);
+        sum += run_group(script, group, subject, modules);
     }
     sum
 }
 
 /// Runs a group to its end, in as many sandboxes as that takes.
-fn run_group(script: &Script<'_>, group: &Group, engine: Engine, modules: Modules) -> Count {
+fn run_group(script: &Script<'_>, group: &Group, subject: Subject, modules: Modules) -> Count {
     let modules = Arc::new(modules);
     let mut count = Count::default();
     let (mut counted, mut left_out) = (0, Vec::new());
@@ -67,7 +68,7 @@ fn run_group(script: &Script<'_>, group: &Group, engine: Engine, modules: Module
             number: Number::new(),
             script: Borrowed(core::ptr::from_ref(script).cast()),
             group: Borrowed(core::ptr::from_ref(group)),
-            engine,
+            subject,
             modules: modules.clone(),
             counted,
             left_out: left_out.clone(),
@@ -93,7 +94,7 @@ fn run_group(script: &Script<'_>, group: &Group, engine: Engine, modules: Module
             count.passed += usize::from(step.line > 0);
         } else {
             count.failed += 1;
-            report(script, engine, step, &seen);
+            report(script, subject, step, &seen);
         }
         if at < counted {
             return count;
@@ -103,10 +104,10 @@ fn run_group(script: &Script<'_>, group: &Group, engine: Engine, modules: Module
     }
 }
 
-fn report(script: &Script<'_>, engine: Engine, step: &Step, seen: &Seen) {
+fn report(script: &Script<'_>, subject: Subject, step: &Step, seen: &Seen) {
     let (name, line, expected) = (&script.name, step.line, &step.expected);
     print(
-        engine,
+        subject,
         format_args!("{name}:{line}: expected {expected}, seen {seen:?}"),
     );
 }
@@ -151,7 +152,7 @@ struct Run {
     number: Number,
     script: Borrowed<Script<'static>>,
     group: Borrowed<Group>,
-    engine: Engine,
+    subject: Subject,
     modules: Arc<Modules>,
     /// Steps before this one have been counted, in an earlier sandbox.
     counted: usize,
@@ -165,9 +166,13 @@ struct Run {
 
 impl Workload for Run {
     fn run(&self, _: Current) -> Outcome {
-        match self.engine {
-            Engine::Wasmi => self.all(&mut Interpreter::new(self.script.get())),
-            Engine::Wasmtime => self.all(&mut Native::new(self.modules.clone())),
+        match self.subject {
+            Subject::Interpreter => self.all(&mut Interpreter::new(self.script.get(), translate)),
+            Subject::InterpreterOfReplacedStores => self.all(&mut Interpreter::new(
+                self.script.get(),
+                translate_with_every_store_replaced,
+            )),
+            Subject::NativeCode => self.all(&mut Native::new(self.modules.clone())),
         }
         Outcome::Exit(0)
     }
@@ -197,7 +202,7 @@ impl Run {
             return;
         }
         self.failed.fetch_add(1, Relaxed);
-        let _ = gate(|| report(self.script.get(), self.engine, step, seen));
+        let _ = gate(|| report(self.script.get(), self.subject, step, seen));
     }
 }
 

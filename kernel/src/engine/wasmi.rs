@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 
 use log::error;
+use luge_module::Interface;
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use wasmi::{
@@ -55,7 +56,8 @@ impl super::Engine for Interpreter {
     }
 
     fn memory_to_load(&self, wasm: &[u8], _: &[u8]) -> u64 {
-        luge_module::cost(wasm).bytes
+        // If stores are replaced, a copy of the module lies beside it.
+        luge_module::cost(wasm).bytes + wasm.len() as u64
     }
 
     fn load(&self, wasm: &[u8], _: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {
@@ -143,12 +145,33 @@ pub fn new_engine() -> Engine {
 /// # Errors
 /// [`CompileError`] if it is not a module, or too large.
 pub fn translate(engine: &Engine, wasm: &[u8]) -> Result<Module, CompileError> {
+    make(engine, &check(wasm)?.for_interpreter())
+}
+
+/// Validates and translates a module with every store of an integer replaced, not only those that must be.
+///
+/// # Errors
+/// As [`translate`].
+#[cfg(feature = "scenarios")]
+pub fn translate_with_every_store_replaced(
+    engine: &Engine,
+    wasm: &[u8],
+) -> Result<Module, CompileError> {
+    check(wasm)?;
+    make(engine, &luge_module::with_every_store_replaced(wasm))
+}
+
+/// The engine trusts a module's parts while it translates those before them, and panics on some that are broken: it
+/// sees none that are.
+fn check(wasm: &[u8]) -> Result<Interface<'_>, CompileError> {
     if wasm.len() > LARGEST_MODULE {
         return Err(CompileError::TooLarge(wasm.len()));
     }
-    // The engine trusts a module's parts while it translates those before them, and panics on some
-    // that are broken: it sees none that are.
-    luge_module::validate(wasm).map_err(|why| CompileError::Invalid(why.to_string()))?;
+    luge_module::validate(wasm).map_err(|why| CompileError::Invalid(why.to_string()))
+}
+
+/// Translates what has been validated and is as the engine can take it.
+fn make(engine: &Engine, wasm: &[u8]) -> Result<Module, CompileError> {
     Module::new(engine, wasm).map_err(|error| CompileError::Invalid(on_one_line(&error)))
 }
 

@@ -20,12 +20,16 @@ extern crate alloc;
 
 mod command;
 mod cost;
+mod function;
 mod limits;
+mod operands;
+mod stores;
 mod validate;
 
 pub use command::{NoCommand, Unsuited};
 pub use cost::{Cost, MOST_COST, cost};
 pub use limits::Excess;
+pub use stores::with_every_store_replaced;
 pub use validate::{Interface, Invalid, Place, has_start, validate};
 
 /// The longest module that is looked at, in bytes.

@@ -10,7 +10,7 @@
 
 use core::fmt;
 
-use wasmparser::{BinaryReaderError, Payload, TypeSectionReader};
+use wasmparser::{BinaryReaderError, MemorySectionReader, Payload, TypeSectionReader};
 
 use crate::cost::{Cost, MOST_COST};
 
@@ -40,6 +40,9 @@ const MOST_GLOBALS: usize = 1_000_000;
 const MOST_SEGMENTS: usize = 100_000;
 /// Most sections. Each takes time to look at, and a custom one may have three bytes.
 const MOST_SECTIONS: usize = 1_000;
+/// Largest maximum of a linear memory, in pages: half of what addresses of 64 bits allow. The interpreter's count of a
+/// memory's bytes does not hold all valid maximums (decision 37), and no machine has so much memory.
+const LARGEST_MAXIMUM: u64 = 1 << 47;
 /// Most parameters, and most results, of a function.
 const MOST_VALUES: usize = 128;
 
@@ -72,7 +75,10 @@ fn check(payload: &Payload<'_>) -> Result<(), Excess> {
         Payload::TypeSection(types) => check_types(types),
         Payload::FunctionSection(section) => most("functions", section.count(), MOST_FUNCTIONS),
         Payload::GlobalSection(section) => most("globals", section.count(), MOST_GLOBALS),
-        Payload::MemorySection(section) => most("memories", section.count(), MOST_MEMORIES),
+        Payload::MemorySection(section) => {
+            most("memories", section.count(), MOST_MEMORIES)?;
+            check_maximums(section)
+        }
         Payload::ElementSection(section) => {
             most("element segments", section.count(), MOST_SEGMENTS)
         }
@@ -87,6 +93,18 @@ fn most(what: &'static str, found: u32, most: usize) -> Result<(), Excess> {
         Err(Excess::TooMany { what, found, most })
     } else {
         Ok(())
+    }
+}
+
+fn check_maximums(memories: &MemorySectionReader<'_>) -> Result<(), Excess> {
+    let maximums = memories.clone().into_iter().flatten();
+    match maximums.filter_map(|memory| memory.maximum).max() {
+        Some(found) if found > LARGEST_MAXIMUM => Err(Excess::TooMany {
+            what: "pages as the maximum of a memory",
+            found: found as usize,
+            most: LARGEST_MAXIMUM as usize,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of WebAssembly.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,8 +11,9 @@ use wasmparser::{
     Validator, WasmFeatures,
 };
 
-use crate::LARGEST;
 use crate::limits::{Excess, Tally};
+use crate::stores::{self, Site};
+use crate::{LARGEST, function};
 
 /// The proposals that both of the kernel's engines have and that are part of the standard
 /// (`kernel/docs/webassembly.md`). `luge_native::configure` says the same of native code.
@@ -40,6 +41,9 @@ pub struct Interface<'m> {
     /// Where there is what it exports, or where that is missing.
     pub(crate) exports_at: Place,
     pub(crate) types: Types,
+    bytes: &'m [u8],
+    /// The stores that the interpreter cannot take.
+    stores: Vec<Site>,
 }
 
 /// A place in a module, as errors name it.
@@ -84,6 +88,7 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
     let mut exports_at = Place::new("end of the module", bytes.len());
     let mut section = "header";
     let mut tally = Tally::default();
+    let mut stores = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| malformed(section, &error))?;
         section = name(&payload).unwrap_or(section);
@@ -95,9 +100,8 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
         let broken = |error| malformed(section, &error);
         match validator.payload(&payload).map_err(broken)? {
             ValidPayload::Func(function, body) => {
-                let mut function = function.into_validator(allocations);
-                function.validate(&body).map_err(broken)?;
-                allocations = function.into_allocations();
+                allocations = function::check(function, allocations, &body, bytes, &mut stores)
+                    .map_err(broken)?;
             }
             ValidPayload::End(types) => {
                 return Ok(Interface {
@@ -105,6 +109,8 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
                     exports,
                     exports_at,
                     types,
+                    bytes,
+                    stores,
                 });
             }
             ValidPayload::Ok | ValidPayload::Parser(_) => {}
@@ -137,7 +143,14 @@ pub fn has_start(bytes: &[u8]) -> bool {
         .any(|payload| matches!(payload, Ok(Payload::StartSection { .. }) | Err(_)))
 }
 
-impl Interface<'_> {
+impl<'m> Interface<'m> {
+    /// The module as the interpreter can take it: as it is, or a copy in which other instructions do what some of
+    /// its stores do. Places in the copy are not those of the module.
+    #[must_use]
+    pub fn for_interpreter(&self) -> Cow<'m, [u8]> {
+        stores::replace(self.bytes, &self.stores)
+    }
+
     /// What is exported by this name, and where it stands.
     pub(crate) fn export(&self, name: &str) -> Option<(Place, EntityType)> {
         let (offset, export) = self

@@ -202,6 +202,16 @@ fn each_limit_is_kept_and_the_last_that_fits_is_taken() {
 }
 
 #[test]
+fn a_memory_with_a_maximum_that_no_machine_has_is_refused() {
+    let memory = |pages: u64| wat(&format!("(module (memory 1) (memory i64 0 {pages}))"));
+    assert!(validate(&memory(1 << 47)).is_ok());
+    assert_eq!(
+        refusal(&memory((1 << 47) + 1)).to_string(),
+        "memory section, offset 0xa: 140737488355329 pages as the maximum of a memory, and 140737488355328 are the most"
+    );
+}
+
+#[test]
 fn a_module_that_costs_more_than_its_bytes_let_expect_is_refused_by_what_it_costs() {
     // A million functions are as many as browsers take.
     let functions = |times: usize| {
