@@ -165,6 +165,7 @@ setup_has_debian() {
 }
 
 setup_packages_of_rust=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
+setup_debian_bin=/usr/bin
 
 # setup_name_linker — the linker is that of the LLVM that Debian's compiler is built with.
 setup_name_linker() {

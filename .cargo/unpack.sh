@@ -9,15 +9,16 @@
 # setup_unpack NAME PACKAGE… — unpacks packages and what they need into the folder NAME. `setup_wrap_NAME` then says
 # how their commands are started, and `setup_try_NAME` whether they do.
 setup_unpack() {
-    local name=$1 folder=$setup_target/tools/$1
+    local name=$1 folder=$setup_target/tools/$1 other
     setup_has apt-get && setup_has dpkg-deb || return 1
     setup_say "unpacking ${*:2} into $folder"
     rm -rf "$folder"
+    # Runs that were ended could not clean up.
+    for other in "$folder".new.*; do [ -d "/proc/${other##*.}" ] || rm -rf "$other"; done
     mkdir -p "$folder.new.$$/packages/lists/partial" || return 1
     # Another run may have been quicker; then its folder serves.
     if setup_unpack_into "$folder.new.$$" "$@" >"$folder.log" 2>&1 &&
         { mv -T "$folder.new.$$" "$folder" || [ -d "$folder/bin" ]; } 2>>"$folder.log"; then
-        rm -rf "$folder".new.*
         return 0
     fi
     rm -rf "$folder.new.$$"

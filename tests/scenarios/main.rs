@@ -62,6 +62,7 @@ mod replacements;
 mod schedules;
 mod script;
 mod served;
+mod setup;
 mod templates;
 mod tickets;
 mod walk;
@@ -73,6 +74,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("conformance", conformance::SCENARIOS),
     ("wasi", wasi::SCENARIOS),
     ("script", script::SCENARIOS),
+    ("setup", setup::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),
