@@ -15,7 +15,6 @@ use alloc::{string::ToString, vec::Vec};
 use core::fmt::{self, Write};
 
 use luge_boot_info::exit::ExitCode;
-use luge_sandbox::Outcome;
 
 use crate::arch::lock::Lock;
 use crate::arch::power;
@@ -69,7 +68,8 @@ impl Batch {
         print(format_args!(
             "{name}: {outcome}, {bytes} bytes in {micros} us"
         ));
-        self.count(outcome);
+        let succeeded = run.sandbox.is_success(outcome);
+        self.count(succeeded);
         self.running = None;
         true
     }
@@ -90,8 +90,8 @@ impl Batch {
         true
     }
 
-    fn count(&mut self, outcome: Outcome) {
-        if outcome.is_success() {
+    fn count(&mut self, succeeded: bool) {
+        if succeeded {
             self.passed += 1;
         } else {
             self.failed += 1;

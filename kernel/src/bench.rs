@@ -293,6 +293,7 @@ fn request(workload: Arc<dyn Workload>, arguments: &[&str]) -> Request {
         memory_bytes: 64 << 20,
         output_bytes: 1 << 20,
         scratch_bytes: 0,
+        answer: None,
         files: None,
         arguments: arguments.iter().map(|word| (*word).into()).collect(),
         environment: Arc::default(),

@@ -232,6 +232,7 @@ pub fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sa
         memory_bytes: 1 << 20,
         output_bytes: 1 << 20,
         scratch_bytes: 0,
+        answer: None,
         files: None,
         arguments: Vec::new(),
         environment: Arc::default(),

@@ -25,6 +25,7 @@ macro_rules! scenarios {
 }
 
 mod admin;
+mod answers;
 mod catalogue;
 mod conformance;
 mod controls;
@@ -79,6 +80,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),
     ("files", files::SCENARIOS),
+    ("answers", answers::SCENARIOS),
     ("programs", programs::SCENARIOS),
     ("templates", templates::SCENARIOS),
     ("disks", disks::SCENARIOS),

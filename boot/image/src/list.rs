@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use luge_spec::{Engine, OnMiss, Route, Tenant};
+use luge_spec::{Answer, Engine, OnMiss, Route, Tenant};
 
 use crate::deployment::Deployment;
 
@@ -98,10 +98,24 @@ fn write_route(f: &mut fmt::Formatter<'_>, route: &Route, widths: (usize, usize)
     if let Some(folder) = &route.folder {
         write!(f, "  folder {folder}")?;
     }
+    if let Some(answer) = &route.answer {
+        write_answer(f, answer)?;
+    }
     for (name, _) in &route.environ {
         write!(f, "  ${name}")?;
     }
     writeln!(f)
+}
+
+fn write_answer(f: &mut fmt::Formatter<'_>, answer: &Answer) -> fmt::Result {
+    if let Some(file) = &answer.file {
+        write!(f, "  response /tmp/{file}")?;
+    }
+    if answer.success != Answer::default().success {
+        let codes: Vec<String> = answer.success.iter().map(u32::to_string).collect();
+        write!(f, "  success exit {}", codes.join(" "))?;
+    }
+    Ok(())
 }
 
 /// A number of bytes, in the largest unit that divides it, or with one digit after the point.

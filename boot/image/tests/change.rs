@@ -85,6 +85,29 @@ fn an_image_is_the_same_whether_a_module_was_never_there_or_was_removed() {
 }
 
 #[test]
+fn a_route_is_added_that_answers_in_a_file_or_by_its_exit_code() {
+    let folder = specified("add-answer", &[("/a", "a.wasm")]);
+    folder.module("b.wasm", OTHER);
+    let said = folder.run(
+        "add {img} {dir}/b.wasm --route /b --set response-file=/tmp/out.o \
+         --set success-exit-codes=[0,1]",
+    );
+    assert_eq!(said.code, 0, "{}", said.error);
+    let list = folder.run("list {img}").out;
+    assert!(
+        list.contains("  response /tmp/out.o  success exit 0 1\n"),
+        "{list}"
+    );
+    let said = folder.run("add {img} {dir}/b.wasm --route /c --set response-file=/out.o");
+    assert_eq!(said.code, 1, "{}", said.error);
+    assert!(
+        said.error.contains("\"response-file\" of route \"/c\""),
+        "{}",
+        said.error
+    );
+}
+
+#[test]
 fn a_route_is_added_to_the_spec_with_its_settings() {
     let folder = specified("add-spec", &[("/a", "a.wasm")]);
     folder.module("sub/b.wasm", OTHER);

@@ -120,6 +120,7 @@ fn run_in_sandbox(run: Arc<Run>) -> Outcome {
         memory_bytes: MEMORY,
         output_bytes: 0,
         scratch_bytes: 0,
+        answer: None,
         arguments: vec![],
         environment: Arc::default(),
         files: None,

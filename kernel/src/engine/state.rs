@@ -64,8 +64,30 @@ impl<M> State<M> {
         }
     }
 
-    /// The run has ended: says what has not been said. To be called inside the gate.
-    pub(super) fn finish(&mut self) {
+    /// The run has ended so: says what has not been said, and answers with the file that is the response.
+    /// Gives how the sandbox ends.
+    pub(super) fn finish(&mut self, outcome: Outcome) -> Outcome {
+        match gate(|| self.finish_inside(outcome)) {
+            Ok(outcome) => outcome,
+            // Too little stack for this one means no last line in the log, and the outcome stands; but without
+            // the file there is no answer.
+            Err(EndNow(end)) if self.wasi.host().is_answered_by_file(outcome) => end,
+            Err(EndNow(_)) => outcome,
+        }
+    }
+
+    fn finish_inside(&mut self, outcome: Outcome) -> Outcome {
         self.wasi.finish();
+        let most = self.wasi.host().output_limit();
+        if !self.wasi.host().is_answered_by_file(outcome) {
+            return outcome;
+        }
+        match self.wasi.respond(most) {
+            Ok(()) => outcome,
+            Err(why) => {
+                self.wasi.host().say_no_response(why);
+                Outcome::NoResponseFile
+            }
+        }
     }
 }

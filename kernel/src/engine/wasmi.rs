@@ -119,8 +119,7 @@ impl Workload for Program {
             Ok(()) => Outcome::Exit(0),
             Err(error) => outcome_or_unexpected(error),
         };
-        // Too little stack for this one means no last line in the log, and the outcome stands.
-        let _ = gate(|| store.data_mut().finish());
+        let outcome = store.data_mut().finish(outcome);
         // The arena goes whole, and sooner than one by one.
         core::mem::forget(result);
         outcome

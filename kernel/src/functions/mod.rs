@@ -26,7 +26,7 @@ use core::fmt;
 use luge_memory::layout::ARENA_SLOTS;
 use luge_sched::{RouteId, RouteTerms, TenantId, Ticket};
 use luge_spec::command_line::Options;
-use luge_spec::{Arrival, Limits, OnMiss, Route};
+use luge_spec::{Answer, Arrival, Limits, OnMiss, Route};
 
 pub use deploy::{Change, NotDeployed, check_room, deploy, withdraw};
 pub use program::{memory_for_upload, of_upload};
@@ -52,6 +52,8 @@ pub struct Function {
     pub limits: Limits,
     /// `Content-Type` of the response.
     pub content_type: String,
+    /// What its answer is, and when it has succeeded; none is as usual.
+    pub answer: Option<Arc<Answer>>,
     /// Environment variables, which all its requests share.
     pub environment: Arc<[(String, String)]>,
     /// The files that it can read, if there are any.
@@ -102,6 +104,7 @@ impl Function {
             workload,
             limits: route.limits,
             content_type: route.content_type,
+            answer: route.answer,
             environment: route.environ.into(),
             files: None,
             relative_deadline_ns: ns(route.relative_deadline_us),
@@ -130,6 +133,7 @@ impl Function {
             output_bytes: self.limits.response,
             scratch_bytes: self.limits.scratch,
             arguments: name.chain(arguments).collect(),
+            answer: self.answer.clone(),
             environment: self.environment.clone(),
             files: self.files.clone(),
             body,

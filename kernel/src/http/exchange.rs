@@ -283,7 +283,7 @@ impl Exchange {
             &self.function,
             match self.answer {
                 Answer::Committed(_) => Status::Ok,
-                _ => status_of(outcome),
+                _ => self.status(outcome),
             },
         );
         match mem::replace(&mut self.answer, Answer::Counted { bytes: 0 }) {
@@ -309,7 +309,7 @@ impl Exchange {
         let response = Response {
             outcome: Some(&outcome),
             timing: Some(self.timing()),
-            ..self.response(status_of(outcome), bytes)
+            ..self.response(self.status(outcome), bytes)
         };
         outgoing.push(response.encode(0));
         buffers.into_iter().for_each(|buffer| outgoing.push(buffer));
@@ -329,7 +329,7 @@ impl Exchange {
     }
 
     fn end_stream(&self, outcome: Outcome, framing: Framing, outgoing: &mut Outgoing) -> Progress {
-        if outcome.is_success() {
+        if self.sandbox.is_success(outcome) {
             if framing == Framing::Chunked {
                 outgoing.push(Response::end_of_chunks(&outcome, self.timing()));
             }
@@ -357,6 +357,14 @@ impl Exchange {
         }
     }
 
+    /// The status of an answer that is not begun.
+    fn status(&self, outcome: Outcome) -> Status {
+        match self.sandbox.is_success(outcome) {
+            true => Status::Ok,
+            false => status_of(outcome),
+        }
+    }
+
     fn timing(&self) -> ServerTiming {
         let times = self.sandbox.times();
         ServerTiming {
@@ -378,10 +386,12 @@ fn count(function: &Function, status: Status) {
     admission::meter(function.id).answered(status.code());
 }
 
+/// The status of a failure.
 pub(super) fn status_of(outcome: Outcome) -> Status {
     match outcome {
-        Outcome::Exit(0) => Status::Ok,
-        Outcome::Exit(_) | Outcome::Trap(_) => Status::InternalServerError,
+        Outcome::Exit(_) | Outcome::Trap(_) | Outcome::NoResponseFile => {
+            Status::InternalServerError
+        }
         Outcome::OverDeadline | Outcome::OverBudget => Status::GatewayTimeout,
         Outcome::Cancelled => Status::ServiceUnavailable,
     }

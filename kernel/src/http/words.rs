@@ -19,7 +19,7 @@ pub(super) fn of(
     bytes: usize,
 ) -> Option<String> {
     match outcome {
-        Outcome::Exit(0) => None,
+        _ if sandbox.is_success(outcome) => None,
         Outcome::Exit(_) if bytes > 0 => None,
         Outcome::Trap(_) if function.tells_faults => {
             Some(report(function, sandbox).unwrap_or_else(|| short(outcome)))

@@ -134,7 +134,9 @@ impl Sandbox {
             admission::killed(&ticket);
         }
         let measured = match outcome {
-            Some(Outcome::Exit(_) | Outcome::Trap(_)) => Measured::Took(charged_ns),
+            Some(Outcome::Exit(_) | Outcome::Trap(_) | Outcome::NoResponseFile) => {
+                Measured::Took(charged_ns)
+            }
             // As long as it may. A deadline, on the other hand, comes to who had no time and to who would
             // never have had enough.
             Some(Outcome::OverBudget) => Measured::Took(charged_ns),

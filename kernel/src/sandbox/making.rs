@@ -67,6 +67,7 @@ impl Making {
             memory_bytes: memory_bytes / 2,
             output_bytes: 0,
             scratch_bytes: 0,
+            answer: None,
             arguments: Vec::new(),
             environment: Arc::default(),
             files: None,

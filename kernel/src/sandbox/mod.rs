@@ -32,7 +32,7 @@ use luge_disk::Part;
 use luge_metrics::RouteMeter;
 use luge_sandbox::{Life, Outcome, State, Times, Wait};
 use luge_sched::{Comeback, Group, Measured, SHARED, Standing, TaskId, Ticket};
-use luge_spec::OnMiss;
+use luge_spec::{Answer, OnMiss};
 use luge_trace::Kind;
 use luge_wasi::{Folder, Unreadable};
 
@@ -96,6 +96,8 @@ pub struct Request {
     pub scratch_bytes: u64,
     /// `argv`, the name first.
     pub arguments: Vec<String>,
+    /// What its answer is, and when it has succeeded; none is as usual.
+    pub answer: Option<Arc<Answer>>,
     /// Environment variables.
     pub environment: Arc<[(String, String)]>,
     /// The files that it can read, if there are any.
@@ -361,6 +363,27 @@ impl Sandbox {
     #[must_use]
     pub fn scratch_limit(&self) -> u64 {
         self.request.scratch_bytes
+    }
+
+    /// The file below `/tmp` that is its answer, by its path there, if that is to be a file.
+    #[must_use]
+    pub fn response_file(&self) -> Option<&str> {
+        self.request.answer.as_ref()?.file.as_deref()
+    }
+
+    /// The most that it may ever write to its output, in bytes.
+    #[must_use]
+    pub fn output_limit(&self) -> u64 {
+        self.request.output_bytes
+    }
+
+    /// Whether to end so is a success, by its own account and by that of its route.
+    #[must_use]
+    pub fn is_success(&self, outcome: Outcome) -> bool {
+        match (outcome, &self.request.answer) {
+            (Outcome::Exit(code), Some(answer)) => answer.is_success(code),
+            _ => outcome.is_success(),
+        }
     }
 
     /// The files that it can read, if there are any.

@@ -33,6 +33,7 @@ impl Sandbox {
             id: self.id,
             route: self.route,
             outcome,
+            succeeded: self.is_success(outcome),
             relative_deadline_ns,
             arrived_ns: self.deadline.as_ns() - relative_deadline_ns,
             times: life.times(0),

@@ -8,10 +8,11 @@
 
 use alloc::string::String;
 
-use log::{Level, info, log_enabled};
+use log::{Level, info, log_enabled, warn};
 use luge_disk::Part;
 use luge_journal::Harmless;
-use luge_wasi::{Folder, Host, Unreadable};
+use luge_sandbox::Outcome;
+use luge_wasi::{Folder, Host, NoResponse, Unreadable};
 
 use crate::arch::random;
 use crate::arch::time::{self, Instant};
@@ -30,6 +31,30 @@ impl Outside {
     #[must_use]
     pub fn new(sandbox: Current) -> Self {
         Self { sandbox }
+    }
+}
+
+impl Outside {
+    /// Whether a command that ends so is answered by a file.
+    #[must_use]
+    pub fn is_answered_by_file(&self, outcome: Outcome) -> bool {
+        self.sandbox.response_file().is_some() && self.sandbox.is_success(outcome)
+    }
+
+    /// The most that may ever be written to standard output, in bytes.
+    #[must_use]
+    pub fn output_limit(&self) -> u64 {
+        self.sandbox.output_limit()
+    }
+
+    /// Says why there is no answer.
+    pub fn say_no_response(&self, why: NoResponse) {
+        let (id, name) = (self.sandbox.id(), self.sandbox.name());
+        let file = self.sandbox.response_file().unwrap_or_default();
+        warn!(
+            "sandbox {id} ({name}): /tmp/{} is not the response: {why}",
+            Harmless(file.as_bytes())
+        );
     }
 }
 
@@ -104,6 +129,10 @@ impl Host for Outside {
 
     fn scratch_bytes(&self) -> u64 {
         self.sandbox.scratch_limit()
+    }
+
+    fn response_file(&self) -> Option<&str> {
+        self.sandbox.response_file()
     }
 
     fn in_own_memory<R>(&mut self, f: impl FnOnce() -> R) -> R {

@@ -27,6 +27,8 @@ pub struct Record {
     pub relative_deadline_ns: u64,
     /// When its request arrived.
     pub arrived_ns: u64,
+    /// Whether that was a success, by its route's account.
+    pub succeeded: bool,
     /// How long it was in each state.
     pub times: Times,
     /// CPU time that it was charged with, in nanoseconds.
@@ -49,11 +51,7 @@ impl Record {
             blocked_ns,
             total_ns,
         } = self.times;
-        let state = if self.outcome.is_success() {
-            "Complete"
-        } else {
-            "Error"
-        };
+        let state = if self.succeeded { "Complete" } else { "Error" };
         let (turns, preemptions) = self.turns;
         writeln!(
             out,

@@ -31,6 +31,7 @@ fn record() -> Record {
         id: 7,
         route: 0,
         outcome: Outcome::Exit(0),
+        succeeded: true,
         relative_deadline_ns: 10_000_000,
         arrived_ns: 5,
         times: Times {
@@ -91,18 +92,16 @@ fn a_record_has_the_reference_columns_first_and_adds_up() {
 }
 
 #[test]
-fn who_did_not_leave_with_zero_is_an_error() {
-    for outcome in [Outcome::Exit(1), Outcome::OverDeadline, Outcome::Cancelled] {
-        assert_eq!(
-            column(
-                &Record {
-                    outcome,
-                    ..record()
-                },
-                "state"
-            ),
-            "Error"
-        );
+fn who_has_not_succeeded_is_an_error_whatever_the_exit_code() {
+    for outcome in [Outcome::Exit(0), Outcome::Exit(1), Outcome::Cancelled] {
+        for (succeeded, state) in [(true, "Complete"), (false, "Error")] {
+            let record = Record {
+                outcome,
+                succeeded,
+                ..record()
+            };
+            assert_eq!(column(&record, "state"), state);
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Outcome {
     OverBudget,
     /// Nobody waits for its answer any more.
     Cancelled,
+    /// It left with success, and the file that was to be its answer is not there, or too long.
+    NoResponseFile,
 }
 
 impl Outcome {
@@ -35,6 +37,7 @@ impl fmt::Display for Outcome {
             Self::OverDeadline => f.write_str("over-deadline"),
             Self::OverBudget => f.write_str("over-budget"),
             Self::Cancelled => f.write_str("cancelled"),
+            Self::NoResponseFile => f.write_str("no-response-file"),
         }
     }
 }
@@ -58,6 +61,8 @@ mod tests {
         assert_eq!(format!("{}", Outcome::OverDeadline), "over-deadline");
         assert_eq!(format!("{}", Outcome::OverBudget), "over-budget");
         assert_eq!(format!("{}", Outcome::Cancelled), "cancelled");
+        let missing = format!("{}", Outcome::NoResponseFile);
+        assert_eq!(missing, "no-response-file");
     }
 
     #[test]
@@ -79,6 +84,7 @@ mod tests {
             Outcome::OverDeadline,
             Outcome::OverBudget,
             Outcome::Cancelled,
+            Outcome::NoResponseFile,
         ];
         assert!(failures.iter().all(|outcome| !outcome.is_success()));
     }

@@ -66,6 +66,8 @@
 //! | `on-miss` | what to do at the deadline: `kill` or `run` | `kill` |
 //! | `engine` | `wasmi` or `wasmtime` | the command line's |
 //! | `environ` | object of texts: the environment variables | empty |
+//! | `response-file` | a file below `/tmp`, like `/tmp/out.o`: its contents are the body of the response once the function has succeeded, and what it writes to standard output goes to the log. If it is not there, or longer than `max-response-bytes`, the answer is 500 with `luge-outcome: no-response-file` | standard output |
+//! | `success-exit-codes` | array of 1 to 16 exit codes, 0 to 2³²-1: these are status 200, every other is 500 | `[0]` |
 //!
 //! Sledge's modules are shared objects that its compiler made, called `NAME.wasm.so`. Here the
 //! module itself runs, so a `path` that ends in `.wasm.so` means `NAME.wasm`.
@@ -96,7 +98,7 @@ mod warning;
 
 pub use arrivals::{ARRIVALS_FILE, Arrival, BadLine, LARGEST_ARRIVALS, parse_arrivals};
 pub use error::{Expected, Found, Label, Place, Position, Problem, SpecError};
-pub use model::{Engine, Limits, OnMiss, Route, Spec, Tenant};
+pub use model::{Answer, Engine, Limits, OnMiss, Route, Spec, Tenant};
 pub use module_path::{FolderPath, ModulePath, PathProblem};
 pub use modules::Unroutable;
 pub use route_path::ADMIN_PAGE;

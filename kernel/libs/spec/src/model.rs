@@ -1,6 +1,7 @@
 //! The spec as the kernel uses it: tenants, their routes, and what a route's requests may use.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
@@ -66,8 +67,20 @@ pub struct Route {
     pub engine: Option<Engine>,
     /// The folder whose files the function can read, if the route names one.
     pub folder: Option<FolderPath>,
+    /// What its answer is, and when it has succeeded, if the route says so; shared by its requests.
+    pub answer: Option<Arc<Answer>>,
     /// Environment variables, in the order of the file, with different names.
     pub environ: Vec<(String, String)>,
+}
+
+/// What a function's answer is, and when it has succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The file below `/tmp`, by its path there, that is the body of the response. If there is none, that is
+    /// what the function writes to standard output.
+    pub file: Option<String>,
+    /// The exit codes that mean success, each once; at least one and at most [`Answer::MOST_CODES`].
+    pub success: Vec<u32>,
 }
 
 /// What one request may use, in bytes.
@@ -141,7 +154,29 @@ impl Route {
             on_miss: OnMiss::default(),
             engine: None,
             folder: None,
+            answer: None,
             environ: Vec::new(),
+        }
+    }
+}
+
+impl Answer {
+    /// Most exit codes that may mean success.
+    pub const MOST_CODES: usize = 16;
+
+    /// Whether a function that has left with this exit code has succeeded.
+    #[must_use]
+    pub fn is_success(&self, code: u32) -> bool {
+        self.success.contains(&code)
+    }
+}
+
+impl Default for Answer {
+    /// Standard output; 0 is success.
+    fn default() -> Self {
+        Answer {
+            file: None,
+            success: Vec::from([0]),
         }
     }
 }

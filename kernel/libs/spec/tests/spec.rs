@@ -1,6 +1,6 @@
 //! Rules of `functions.json`: what is read, and how each mistake is named.
 
-use luge_spec::{Engine, Limits, OnMiss, Route, Spec};
+use luge_spec::{Answer, Engine, Limits, OnMiss, Route, Spec};
 
 /// A spec of one tenant with one route, in which a test replaces parts.
 const ONE: &str = r#"[
@@ -100,6 +100,69 @@ fn what_is_given_is_taken_over() {
         route.environ,
         [pair("LANG", "C"), pair("EMPTY", ""), pair("ünïcode", "a=b")]
     );
+}
+
+#[test]
+fn an_answer_is_standard_output_and_0_is_success_unless_said_otherwise() {
+    for keys in [r#""on-miss": "kill""#, r#""success-exit-codes": [0]"#] {
+        assert_eq!(route(keys).answer, None);
+    }
+    let answer = Answer::default();
+    assert!(answer.is_success(0) && !answer.is_success(1) && answer.file.is_none());
+}
+
+#[test]
+fn an_answer_may_be_a_file_and_other_exit_codes_success() {
+    let keys = r#""response-file": "/tmp/d/out.o", "success-exit-codes": [1, 4294967295]"#;
+    let answer = route(keys).answer.expect("an answer");
+    assert_eq!(answer.file.as_deref(), Some("d/out.o"));
+    assert_eq!(answer.success, [1, u32::MAX]);
+    assert!(answer.is_success(1) && !answer.is_success(0));
+}
+
+#[test]
+fn a_response_file_lies_below_tmp() {
+    for path in [
+        "out.o",
+        "/tmp",
+        "/tmp/",
+        "/tmp/../x",
+        "/tmp//x",
+        "/tmp/./x",
+        "/tmpx",
+        "/out",
+    ] {
+        let key = format!("\"response-file\": {path:?}");
+        assert_eq!(
+            refusal(&with(&key)),
+            format!(
+                "functions.json:10:26: \"response-file\" of route \"/fib\" of tenant \"gwu\" must be \
+                 the path of a file below \"/tmp\", without \".\" or \"..\", not {path:?}"
+            )
+        );
+    }
+    let none = refusal(&with(
+        r#""max-scratch-bytes": 0, "response-file": "/tmp/out""#,
+    ));
+    let why = "must be left out where \"max-scratch-bytes\" is 0, not \"/tmp/out\"";
+    assert!(none.ends_with(why), "{none}");
+}
+
+#[test]
+fn success_exit_codes_are_a_few_different_codes() {
+    for codes in [
+        "[]",
+        "[1, 1]",
+        "1",
+        "[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]",
+    ] {
+        let why = refusal(&with(&format!("\"success-exit-codes\": {codes}")));
+        let expected = "must be an array of 1 to 16 different exit codes, not ";
+        assert!(why.contains(expected), "{why}");
+    }
+    let why = refusal(&with(r#""success-exit-codes": [0, -1]"#));
+    let expected = "must be an integer from 0 to 4294967295, not -1";
+    assert!(why.ends_with(expected), "{why}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl<H: Host> Context<H> {
     pub fn new(host: H) -> Self {
         Self {
             position: 0,
-            descriptors: Descriptors::new(volumes(&host)),
+            descriptors: first_descriptors(&host),
             scratch: Scratch::new(host.scratch_bytes()),
             lines: Lines::new(),
             host,
@@ -63,7 +63,7 @@ impl<H: Host> Context<H> {
 
     /// Makes another command of one that has not started.
     pub fn begin(&mut self, host: H) {
-        self.descriptors = Descriptors::new(volumes(&host));
+        self.descriptors = first_descriptors(&host);
         self.scratch = Scratch::new(host.scratch_bytes());
         self.host = host;
     }
@@ -225,17 +225,27 @@ impl<H: Host> Context<H> {
     pub(crate) fn size_of(&self, stream: Stream) -> u64 {
         match stream {
             Stream::Body => self.host.body().len() as u64,
-            Stream::Response | Stream::Log => 0,
+            Stream::Response | Stream::Log | Stream::Null => 0,
         }
     }
 }
 
-/// What is mounted from the start.
-fn volumes(host: &impl Host) -> [Option<Volume>; 2] {
-    [
+/// What is there from the start.
+fn first_descriptors(host: &impl Host) -> Descriptors {
+    let volumes = [
         host.folder().map(|_| Volume::Folder),
         (host.scratch_bytes() > 0).then_some(Volume::Scratch),
-    ]
+        Some(Volume::Devices),
+    ];
+    Descriptors::new(output(host), volumes)
+}
+
+/// What standard output is: the response, or the log if that is a file.
+pub(crate) fn output(host: &impl Host) -> Stream {
+    match host.response_file() {
+        None => Stream::Response,
+        Some(_) => Stream::Log,
+    }
 }
 
 /// The arguments of a read or write; `done` is the place of the last.

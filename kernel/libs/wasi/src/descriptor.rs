@@ -29,6 +29,8 @@ pub(crate) enum Stream {
     Response,
     /// The log.
     Log,
+    /// Nothing: it is empty, and takes everything.
+    Null,
 }
 
 /// A node of one of the file systems.
@@ -62,6 +64,8 @@ pub(crate) struct Descriptor {
     pub(crate) flags: u32,
     /// Whether it was there from the beginning, under the name of its volume's mount.
     pub(crate) preopened: bool,
+    /// Whether it is a stream that was opened below `/dev`.
+    pub(crate) is_device: bool,
 }
 
 impl Descriptor {
@@ -69,6 +73,7 @@ impl Descriptor {
         let direction = match stream {
             Stream::Body => right::READ,
             Stream::Response | Stream::Log => right::WRITE,
+            Stream::Null => right::READ | right::WRITE,
         };
         let rights = direction | right::SET_FLAGS | right::FILESTAT | right::POLL;
         Self::new(Object::Stream(stream), rights, 0)
@@ -92,6 +97,17 @@ impl Descriptor {
             position: 0,
             flags: 0,
             preopened: false,
+            is_device: false,
+        }
+    }
+
+    /// A stream that is opened below `/dev`, with those of `rights` that it can have.
+    pub(crate) const fn device(stream: Stream, rights: u64) -> Self {
+        let all = Self::stream(stream);
+        Self {
+            rights: all.rights & rights,
+            is_device: true,
+            ..all
         }
     }
 
@@ -111,12 +127,12 @@ impl Descriptor {
         }
     }
 
-    /// `filetype`: the log is a character device, so that the C library writes it line by line; the
+    /// `filetype`: the log is a character device, as is everything below `/dev`, so that the C library writes it line by line; the
     /// other streams are pipes, which preview 1 has no number for but "unknown".
     pub(crate) const fn file_type(&self) -> u8 {
         match self.object {
-            Object::Stream(Stream::Body | Stream::Response) => 0,
-            Object::Stream(Stream::Log) => 2,
+            Object::Stream(Stream::Body | Stream::Response) if !self.is_device => 0,
+            Object::Stream(_) => 2,
             Object::Directory(_) => 3,
             Object::File(_) => 4,
         }

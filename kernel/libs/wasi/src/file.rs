@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::descriptor::{Descriptor, Object, Place};
-use crate::files::{Attributes, Times, Tree, Volume};
+use crate::files::{Attributes, Devices, Times, Tree, Volume};
 use crate::memory::Memory;
 use crate::transfer::Transfer;
 use crate::{Errno, Host, right};
@@ -51,6 +51,7 @@ impl<H: Host> Context<H> {
     pub(crate) fn attributes(&self, place: Place) -> Result<Attributes, Errno> {
         match place.volume {
             Volume::Scratch => Ok(self.scratch.attributes(place.node)),
+            Volume::Devices => Ok(Devices.attributes(place.node)),
             Volume::Folder => {
                 let folder = self.host.folder().ok_or(Errno::BadDescriptor)?;
                 Ok(folder.attributes(place.node))
@@ -78,10 +79,10 @@ impl<H: Host> Context<H> {
     fn scratch_file(&self, number: u32, rights: u64) -> Result<u32, Errno> {
         match self.file(number, rights)?.1 {
             Place {
-                volume: Volume::Folder,
-                ..
-            } => Err(Errno::ReadOnly),
-            Place { node, .. } => Ok(node),
+                volume: Volume::Scratch,
+                node,
+            } => Ok(node),
+            Place { .. } => Err(Errno::ReadOnly),
         }
     }
 
@@ -230,7 +231,7 @@ impl<H: Host> Context<H> {
 
     pub(crate) fn set_times_of(&mut self, place: Place, new: &NewTimes) -> Result<(), Errno> {
         new.check()?;
-        if place.volume == Volume::Folder {
+        if place.volume != Volume::Scratch {
             return Err(Errno::ReadOnly);
         }
         let now_ns = self.host.realtime_ns();

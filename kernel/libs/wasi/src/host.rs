@@ -56,6 +56,10 @@ pub trait Host {
     /// The most that `/tmp` may hold, in bytes; 0 if there is to be none. The same at every call.
     fn scratch_bytes(&self) -> u64;
 
+    /// The file below `/tmp`, by its path there, that is the response if the command ends with success. The
+    /// same at every call. Standard output is the log then.
+    fn response_file(&self) -> Option<&str>;
+
     /// Calls `f`, and whatever `f` allocates is the command's own: it goes with it, however that ends. Any
     /// allocation in it may be refused, so it makes none that must not be.
     fn in_own_memory<R>(&mut self, f: impl FnOnce() -> R) -> R;

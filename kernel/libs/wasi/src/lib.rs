@@ -34,6 +34,7 @@ mod memory;
 mod open;
 mod path;
 mod poll;
+mod respond;
 mod right;
 mod stream;
 mod strings;
@@ -45,6 +46,7 @@ pub use errno::Errno;
 pub use files::{Folder, LARGEST_FILE, LONGEST_NAME, LONGEST_PATH, MOST_NODES, ROOT, Refused};
 pub use function::{Function, Parameter};
 pub use host::{Host, Unreadable};
+pub use respond::NoResponse;
 
 /// The name under which modules import the functions.
 pub const MODULE: &str = "wasi_snapshot_preview1";

@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::descriptor::Place;
 use crate::file::inode;
-use crate::files::{Entry, Kind, Tree, Volume};
+use crate::files::{Devices, Entry, Kind, Tree, Volume};
 use crate::memory::Memory;
 use crate::{Errno, Host, right};
 
@@ -75,6 +75,7 @@ impl<H: Host> Context<H> {
         let buffer = memory.bytes_mut(call.buffer, call.length)?;
         let used = match place.volume {
             Volume::Scratch => fill(&self.scratch, place, call.cookie, buffer),
+            Volume::Devices => fill(&Devices, place, call.cookie, buffer),
             Volume::Folder => {
                 let folder = self.host.folder().ok_or(Errno::BadDescriptor)?;
                 fill(folder, place, call.cookie, buffer)

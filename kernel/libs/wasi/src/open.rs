@@ -1,8 +1,8 @@
 //! `path_open`: from a path to a descriptor.
 
-use crate::context::Context;
-use crate::descriptor::{Descriptor, Object, Place, flag};
-use crate::files::{Content, Kind, Last, Volume};
+use crate::context::{Context, output};
+use crate::descriptor::{Descriptor, Object, Place, Stream, flag};
+use crate::files::{Content, Device, Kind, Last, Volume};
 use crate::memory::Memory;
 use crate::path::{Path, Target, last_of};
 use crate::{Errno, Host, right};
@@ -63,8 +63,9 @@ impl Open {
         self.rights & right::WRITE != 0
     }
 
-    /// What the new descriptor leads to, if it is something that is there.
-    fn existing(&self, place: Place, kind: Kind) -> Result<Object, Errno> {
+    /// What the new descriptor leads to, if it is something that is there. `output` is what standard output
+    /// is.
+    fn existing(&self, place: Place, kind: Kind, output: Stream) -> Result<Object, Errno> {
         if self.has(oflag::CREATE) && self.has(oflag::EXCLUSIVE) {
             return Err(Errno::Exists);
         }
@@ -76,7 +77,7 @@ impl Open {
                 Err(Errno::IsADirectory)
             }
             Kind::Directory => Ok(Object::Directory(place)),
-            Kind::File if self.has(oflag::DIRECTORY) => Err(Errno::NotADirectory),
+            Kind::File | Kind::Device if self.has(oflag::DIRECTORY) => Err(Errno::NotADirectory),
             Kind::File
                 if place.volume == Volume::Folder
                     && (self.writes() || self.has(oflag::TRUNCATE)) =>
@@ -84,6 +85,7 @@ impl Open {
                 Err(Errno::ReadOnly)
             }
             Kind::File => Ok(Object::File(place)),
+            Kind::Device => Ok(Object::Stream(stream_of(place.node, output)?)),
         }
     }
 
@@ -91,13 +93,29 @@ impl Open {
     fn descriptor(&self, object: Object) -> Descriptor {
         let (rights, inheriting) = match object {
             Object::Directory(_) => (right::OF_DIRECTORIES, self.inheriting),
-            Object::File(_) | Object::Stream(_) => (right::OF_FILES, 0),
+            Object::File(_) => (right::OF_FILES, 0),
+            Object::Stream(stream) => {
+                return Descriptor {
+                    flags: self.flags,
+                    ..Descriptor::device(stream, self.rights)
+                };
+            }
         };
         Descriptor {
             flags: self.flags,
             ..Descriptor::new(object, self.rights & rights, inheriting)
         }
     }
+}
+
+/// The stream that a node of `/dev` is.
+fn stream_of(node: u32, output: Stream) -> Result<Stream, Errno> {
+    Ok(match Device::of(node).ok_or(Errno::NoEntry)? {
+        Device::Null => Stream::Null,
+        Device::Error => Stream::Log,
+        Device::Input => Stream::Body,
+        Device::Output => output,
+    })
 }
 
 impl<H: Host> Context<H> {
@@ -111,6 +129,7 @@ impl<H: Host> Context<H> {
         let directory = self.descriptors.get(path.descriptor)?;
         directory.directory()?;
         call.check(memory, directory)?;
+        let output = output(&self.host);
         let target = self.find(memory, path, right::OPEN, call.last()?)?;
         let Self {
             host, descriptors, ..
@@ -120,7 +139,7 @@ impl<H: Host> Context<H> {
             self.create(&target)?
         } else {
             let (place, kind) = target.existing()?;
-            call.existing(place, kind)?
+            call.existing(place, kind, output)?
         };
         if let Object::File(place) | Object::Directory(place) = object
             && place.volume == Volume::Scratch

@@ -6,7 +6,9 @@
 use crate::context::Context;
 use crate::descriptor::Place;
 use crate::file::{NewTimes, put_attributes};
-use crate::files::{self, Content, Found, Kind, Last, Name, Tree, Volume, checked_path, resolve};
+use crate::files::{
+    self, Content, Devices, Found, Kind, Last, Name, Tree, Volume, checked_path, resolve,
+};
 use crate::memory::Memory;
 use crate::{Errno, Host, right};
 
@@ -56,7 +58,7 @@ impl Target {
 
     /// The name in the scratch that is there, or is to be.
     pub(crate) fn name(&self) -> Result<(u32, &str), Errno> {
-        if self.volume == Volume::Folder {
+        if self.volume != Volume::Scratch {
             return Err(Errno::ReadOnly);
         }
         let name = self.name.as_ref().ok_or(Errno::Invalid)?;
@@ -97,6 +99,7 @@ impl<H: Host> Context<H> {
         let text = checked_path(memory.bytes(path.pointer, path.length)?)?;
         let found = match volume {
             Volume::Scratch => resolve(&self.scratch, node, text, last)?,
+            Volume::Devices => resolve(&Devices, node, text, last)?,
             Volume::Folder => {
                 let folder = self.host.folder().ok_or(Errno::BadDescriptor)?;
                 resolve(folder, node, text, last)?
@@ -155,6 +158,7 @@ impl<H: Host> Context<H> {
         let text = match place.volume {
             Volume::Scratch => self.scratch.target(place.node),
             Volume::Folder => self.host.folder().and_then(|it| it.target(place.node)),
+            Volume::Devices => None,
         };
         let text = text.ok_or(Errno::NoEntry)?.as_bytes();
         memory.bytes(used, 4)?;

@@ -100,6 +100,7 @@ impl<H: Host> Context<H> {
     /// How much can be read; nothing more of a body is a hang-up.
     fn readable(&self, descriptor: &Descriptor) -> State {
         match descriptor.object {
+            Object::Stream(Stream::Null) => State::Now(Errno::Success, 0, HANG_UP),
             Object::Stream(Stream::Body) if self.unread().is_empty() => {
                 State::Now(Errno::Success, 0, HANG_UP)
             }

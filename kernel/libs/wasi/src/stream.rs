@@ -23,10 +23,10 @@ impl<H: Host> Context<H> {
                 let (call, _) = self.part(memory, call)?;
                 self.read_at(memory, &call, place, descriptor.position)?
             }
-            Object::Stream(_) => {
+            Object::Stream(stream) => {
                 descriptor.allow(right::READ)?;
                 let (call, _) = self.part(memory, call)?;
-                self.read_body(memory, &call)?
+                self.read_stream(memory, &call, stream)?
             }
         };
         let read = self.advance(call.descriptor, descriptor.position, read)?;
@@ -39,12 +39,20 @@ impl<H: Host> Context<H> {
         u32::try_from(by).map_err(|_| Errno::Overflow)
     }
 
-    fn read_body(&mut self, memory: &mut Memory, call: &Transfer) -> Result<usize, Errno> {
+    fn read_stream(
+        &mut self,
+        memory: &mut Memory,
+        call: &Transfer,
+        stream: Stream,
+    ) -> Result<usize, Errno> {
         let mut read = 0;
         for index in 0..call.count {
             let buffer = memory.buffer(call.list, index)?;
             let target = memory.bytes_mut(buffer.pointer, buffer.length)?;
-            let unread = self.unread();
+            let unread = match stream {
+                Stream::Body => self.unread(),
+                Stream::Null | Stream::Response | Stream::Log => &[],
+            };
             let length = target.len().min(unread.len());
             target[..length].copy_from_slice(&unread[..length]);
             self.position += length;
@@ -110,8 +118,8 @@ impl<H: Host> Context<H> {
             self.lines.write(taken, &mut self.host);
             return taken.len();
         }
-        if bytes.is_empty() {
-            return 0;
+        if stream == Stream::Null || bytes.is_empty() {
+            return bytes.len();
         }
         self.host.write_stdout(bytes).min(bytes.len())
     }

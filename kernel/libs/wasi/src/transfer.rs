@@ -135,7 +135,7 @@ impl<H: Host> Context<H> {
         offset: u64,
         wanted: u32,
     ) -> Result<usize, Errno> {
-        if place.volume == Volume::Folder {
+        if place.volume != Volume::Scratch {
             return Err(Errno::ReadOnly);
         }
         if wanted == 0 {

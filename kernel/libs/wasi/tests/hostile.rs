@@ -273,10 +273,10 @@ fn a_bad_pointer_is_a_fault_in_every_function_that_follows_it() {
         (F::FdPrestatGet, &[3, 64], &[1]),
         (F::FdPrestatDirName, &[4, 64, 4], &[1]),
         (F::FdReaddir, &[3, 512, 100, 0, 64], &[1, 4]),
-        (F::FdSeek, &[5, 1, 0, 64], &[3]),
-        (F::FdTell, &[5, 64], &[1]),
-        (F::FdPread, &[5, 64, 1, 0, 128], &[1, 4]),
-        (F::FdPwrite, &[5, 64, 1, 0, 128], &[1, 4]),
+        (F::FdSeek, &[6, 1, 0, 64], &[3]),
+        (F::FdTell, &[6, 64], &[1]),
+        (F::FdPread, &[6, 64, 1, 0, 128], &[1, 4]),
+        (F::FdPwrite, &[6, 64, 1, 0, 128], &[1, 4]),
         (F::PathOpen, &[3, 1, FILE, 4, 0, 2, 0, 0, 64], &[2, 8]),
         (F::PathFilestatGet, &[3, 1, FILE, 4, 64], &[2, 4]),
         (F::PathFilestatSetTimes, &[4, 1, FILE, 4, 0, 0, 0], &[2]),
@@ -292,7 +292,7 @@ fn a_bad_pointer_is_a_fault_in_every_function_that_follows_it() {
         let mut command = Command::with_files();
         command.host().arguments = vec!["name".into()];
         command.host().environment = vec![("KEY".into(), "value".into())];
-        assert_eq!(command.create("file", b"12"), 5);
+        assert_eq!(command.create("file", b"12"), 6);
         let set_up = |command: &mut Command| {
             command.put_buffers(64, &[(256, 4)]);
             command.put(FILE as u32, b"file");

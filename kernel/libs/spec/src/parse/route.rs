@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
@@ -9,12 +10,12 @@ use super::{COUNT, DURATION_US, Reader};
 use crate::error::{Expected, Label, Place, Position, Problem, SpecError};
 use crate::fields::{Fields, found, refuse_duplicates, shown};
 use crate::json::{Entry, Kind, Source, Value};
-use crate::model::{Engine, Limits, OnMiss, Route};
+use crate::model::{Answer, Engine, Limits, OnMiss, Route};
 use crate::module_path::{FolderPath, ModulePath, PathProblem};
 use crate::route_path::{self, NoRoute};
 use crate::warning::WarningKind;
 
-const ROUTE_KEYS: [&str; 24] = [
+const ROUTE_KEYS: [&str; 26] = [
     "route",
     "path",
     "admissions-percentile",
@@ -39,11 +40,13 @@ const ROUTE_KEYS: [&str; 24] = [
     "on-miss",
     "engine",
     "environ",
+    "response-file",
+    "success-exit-codes",
 ];
 
 /// What can be said of a route that is deployed while the machine runs: what is neither its name nor on the
 /// disk.
-const SETTING_KEYS: [&str; 14] = [
+const SETTING_KEYS: [&str; 16] = [
     "admissions-percentile",
     DEADLINE,
     "http-resp-content-type",
@@ -58,6 +61,8 @@ const SETTING_KEYS: [&str; 14] = [
     "max-queue",
     "on-miss",
     "environ",
+    "response-file",
+    "success-exit-codes",
 ];
 const DEADLINE: &str = "relative-deadline-us";
 
@@ -113,6 +118,7 @@ impl<'a> Reader<'_, 'a> {
         route.max_exec_us = fields.integer_if_any("max-exec-us", 1..=Route::LONGEST_US)?;
         route.on_miss = on_miss(fields)?;
         route.environ = environ(fields)?;
+        route.answer = answer(fields, route.limits.scratch)?;
         Ok(())
     }
 
@@ -310,6 +316,70 @@ fn limits(fields: &Fields) -> Result<Limits, SpecError> {
         response: fields.bytes_or("max-response-bytes", Limits::RESPONSE, default.response)?,
         scratch: fields.bytes_or("max-scratch-bytes", Limits::SCRATCH, default.scratch)?,
     })
+}
+
+/// What the answer is. `scratch` is what may be written below `/tmp`, in bytes.
+fn answer(fields: &Fields, scratch: u64) -> Result<Option<Arc<Answer>>, SpecError> {
+    let answer = Answer {
+        file: response_file(fields, scratch)?,
+        success: success_exit_codes(fields)?,
+    };
+    Ok((answer != Answer::default()).then(|| Arc::new(answer)))
+}
+
+fn response_file(fields: &Fields, scratch: u64) -> Result<Option<String>, SpecError> {
+    let key = "response-file";
+    let Some(value) = fields.get(key) else {
+        return Ok(None);
+    };
+    if scratch == 0 {
+        let expected = Expected::Words("left out where \"max-scratch-bytes\" is 0");
+        return Err(fields.bad_value(key, value, expected));
+    }
+    let expected = "the path of a file below \"/tmp\", without \".\" or \"..\"";
+    let path = fields.text(key, value, expected, is_below_tmp)?;
+    Ok(path.strip_prefix(TMP).map(String::from))
+}
+
+const TMP: &str = "/tmp/";
+/// The longest path of a response file and of a name in it, in bytes, as WASI has them.
+const LONGEST_FILE_PATH: usize = 4096;
+const LONGEST_FILE_NAME: usize = 255;
+
+fn is_below_tmp(path: &str) -> bool {
+    path.len() <= LONGEST_FILE_PATH
+        && !path.contains('\0')
+        && path.strip_prefix(TMP).is_some_and(|below| {
+            below
+                .split('/')
+                .all(|name| !matches!(name, "" | "." | "..") && name.len() <= LONGEST_FILE_NAME)
+        })
+}
+
+fn success_exit_codes(fields: &Fields) -> Result<Vec<u32>, SpecError> {
+    let key = "success-exit-codes";
+    let Some(value) = fields.get(key) else {
+        return Ok(Answer::default().success);
+    };
+    let expected = Expected::Words("an array of 1 to 16 different exit codes");
+    let bad = || fields.bad_value(key, value, expected.clone());
+    if value.kind() != Kind::Array {
+        return Err(bad());
+    }
+    let mut codes = Vec::new();
+    for element in fields.source.elements(value)? {
+        let code = fields.integer(key, element, ANY_U32)?;
+        let code = u32::try_from(code).unwrap_or(u32::MAX);
+        if codes.contains(&code) || codes.len() == Answer::MOST_CODES {
+            return Err(bad());
+        }
+        codes.push(code);
+    }
+    if codes.is_empty() {
+        Err(bad())
+    } else {
+        Ok(codes)
+    }
 }
 
 /// Environment variables, as WASI hands them over: `NAME=value` with a NUL at the end.

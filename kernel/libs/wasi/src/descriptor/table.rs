@@ -15,7 +15,10 @@ pub const MOST_DESCRIPTORS: usize = NEAR + MOST_CHUNKS * CHUNK;
 
 /// How many of them are there from the start: few programs have more, and a table costs every request its
 /// making.
-const NEAR: usize = 6;
+const NEAR: usize = 8;
+/// The streams among them, and the volumes at most.
+const STREAMS: usize = 3;
+const MOUNTS: usize = 3;
 /// How many a chunk has: one for each bit of a word.
 const CHUNK: usize = u64::BITS as usize;
 /// Most chunks.
@@ -87,25 +90,26 @@ impl Position {
 }
 
 impl Descriptors {
-    /// The three streams, and after them the volumes that are mounted. Allocates nothing.
-    pub(crate) const fn new(volumes: [Option<Volume>; 2]) -> Self {
+    /// The three streams, of which the second is `output`, and after them the volumes that are mounted.
+    /// Allocates nothing.
+    pub(crate) const fn new(output: Stream, volumes: [Option<Volume>; MOUNTS]) -> Self {
         let mut near = [
             Some(Descriptor::stream(Stream::Body)),
-            Some(Descriptor::stream(Stream::Response)),
+            Some(Descriptor::stream(output)),
             Some(Descriptor::stream(Stream::Log)),
             None,
             None,
             None,
+            None,
+            None,
         ];
-        match volumes {
-            [Some(first), second] => {
-                near[3] = Some(Descriptor::mount(first));
-                if let Some(second) = second {
-                    near[4] = Some(Descriptor::mount(second));
-                }
+        let (mut mount, mut number) = (0, STREAMS);
+        while mount < MOUNTS {
+            if let Some(volume) = volumes[mount] {
+                near[number] = Some(Descriptor::mount(volume));
+                number += 1;
             }
-            [None, Some(only)] => near[3] = Some(Descriptor::mount(only)),
-            [None, None] => {}
+            mount += 1;
         }
         Self {
             near,
@@ -210,7 +214,7 @@ mod tests {
     use crate::files::ROOT;
 
     fn full() -> Descriptors {
-        let mut table = Descriptors::new([None, None]);
+        let mut table = Descriptors::new(Stream::Response, [None; MOUNTS]);
         for expected in 3..MOST_DESCRIPTORS as u32 {
             assert_eq!(table.reserve(), Ok(expected));
             table.put(expected, Descriptor::mount(Volume::Scratch));
@@ -232,7 +236,7 @@ mod tests {
     #[test]
     fn the_lowest_free_number_comes_first() {
         let mut table = full();
-        let freed = [4000, 5, 70, 6, 69, 133, MOST_DESCRIPTORS as u32 - 1];
+        let freed = [4000, 7, 72, 8, 71, 135, MOST_DESCRIPTORS as u32 - 1];
         for number in freed {
             assert!(table.close(number).is_ok());
             assert!(table.close(number).is_err());
@@ -255,8 +259,8 @@ mod tests {
             node: ROOT,
         });
         table.put(1000, Descriptor::mount(Volume::Folder));
-        assert!(matches!(table.renumber(1000, 7), Ok(Some(_))));
-        assert_eq!(table.get(7).map(|it| it.object), Ok(marked));
+        assert!(matches!(table.renumber(1000, 9), Ok(Some(_))));
+        assert_eq!(table.get(9).map(|it| it.object), Ok(marked));
         assert!(table.get(1000).is_err());
         assert_eq!(table.reserve(), Ok(1000));
     }

@@ -1,19 +1,21 @@
-//! The two file systems of a command, without a thought of descriptors or memory.
+//! The file systems of a command, without a thought of descriptors or memory.
 //!
 //! [`Folder`] is a folder of the disk, mounted read-only; [`Scratch`] is what the command writes, in
-//! memory of its own. Both are a [`Tree`], through which [`resolve`] follows a path; neither knows
-//! the other.
+//! memory of its own; [`Devices`] are names for its streams. All are a [`Tree`], through which [`resolve`]
+//! follows a path; none knows the others.
 //!
 //! Invariant: a path never leads out of the directory that it starts from, whatever `..` and
 //! symbolic links are in it, and following one takes bounded time.
 
 mod blocks;
+mod devices;
 mod folder;
 mod resolve;
 mod scratch;
 
 use crate::Errno;
 
+pub(crate) use devices::{Device, Devices};
 pub use folder::{Folder, Refused};
 pub(crate) use resolve::{Found, Last, resolve};
 pub use scratch::MOST_NODES;
@@ -35,6 +37,8 @@ pub(crate) enum Volume {
     Folder = 1,
     /// What the command writes, at `/tmp`.
     Scratch = 2,
+    /// Names for streams, at `/dev`.
+    Devices = 3,
 }
 
 impl Volume {
@@ -43,6 +47,7 @@ impl Volume {
         match self {
             Self::Folder => "/",
             Self::Scratch => "/tmp",
+            Self::Devices => "/dev",
         }
     }
 }
@@ -50,6 +55,7 @@ impl Volume {
 /// What a node of a tree is; as a number, its `filetype`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Device = 2,
     Directory = 3,
     File = 4,
     Link = 7,

@@ -24,6 +24,7 @@ pub struct World {
     /// Most bytes that one read of a file gives; 0: the disk is broken.
     pub read: usize,
     pub scratch_bytes: u64,
+    pub response_file: Option<String>,
     random: u8,
 }
 
@@ -86,6 +87,9 @@ impl Host for World {
     }
     fn scratch_bytes(&self) -> u64 {
         self.scratch_bytes
+    }
+    fn response_file(&self) -> Option<&str> {
+        self.response_file.as_deref()
     }
     fn in_own_memory<R>(&mut self, f: impl FnOnce() -> R) -> R {
         f()
@@ -167,9 +171,10 @@ impl Command {
     }
 }
 
-/// The descriptors of `/` and `/tmp` in [`Command::with_files`].
+/// The descriptors of `/`, `/tmp` and `/dev` in [`Command::with_files`].
 pub const TOP: u32 = 3;
 pub const TMP: u32 = 4;
+pub const DEV: u32 = 5;
 
 /// Where [`Command::path`] puts a path, where results go that no test looks at twice, and where buffers
 /// are.

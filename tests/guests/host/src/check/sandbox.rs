@@ -98,6 +98,18 @@ impl Sandbox {
         SCRATCH_BYTES
     }
 
+    pub fn response_file(&self) -> Option<&str> {
+        None
+    }
+
+    pub fn output_limit(&self) -> u64 {
+        OUTPUT_BYTES as u64
+    }
+
+    pub fn is_success(&self, outcome: Outcome) -> bool {
+        outcome.is_success()
+    }
+
     pub fn files(&self) -> Option<&dyn Files> {
         self.files.as_ref().map(|files| files as &dyn Files)
     }

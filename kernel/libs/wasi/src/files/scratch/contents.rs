@@ -36,6 +36,20 @@ impl Scratch {
         done
     }
 
+    /// What a file has from `offset` on, as far as that lies in one block.
+    pub(crate) fn piece(&mut self, node: u32, offset: u64) -> &[u8] {
+        let Some((file, blocks)) = self.file(node) else {
+            return &[];
+        };
+        let rest = file.size.saturating_sub(offset);
+        let (index, skipped) = place_of(offset);
+        let part = (BLOCK_BYTES - skipped).min(usize::try_from(rest).unwrap_or(usize::MAX));
+        match blocks.get(&mut file.chain, index) {
+            Some(block) => &block[skipped..skipped + part],
+            None => &[],
+        }
+    }
+
     /// Copies `bytes` into a file, which grows if need be. Says how many there was room for; none at all
     /// is an error. Allocates.
     pub(crate) fn write(

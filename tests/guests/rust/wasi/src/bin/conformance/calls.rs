@@ -17,8 +17,9 @@ pub const STDOUT: u32 = 1;
 pub const STDERR: u32 = 2;
 pub const TOP: u32 = 3;
 pub const TMP: u32 = 4;
+pub const DEV: u32 = 5;
 /// The first that is free.
-pub const FREE: u32 = 5;
+pub const FREE: u32 = 6;
 
 /// `lookupflags`: follow a symbolic link at the end.
 pub const FOLLOW: u32 = 1;

@@ -13,6 +13,7 @@ mod at_path;
 mod calls;
 mod clocks;
 mod descriptors;
+mod devices;
 mod directories;
 mod environment;
 mod errno;
@@ -102,6 +103,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("arguments", arguments::TESTS),
     ("clocks", clocks::TESTS),
     ("descriptors", descriptors::TESTS),
+    ("devices", devices::TESTS),
     ("directories", directories::TESTS),
     ("environment", environment::TESTS),
     ("escapes", escapes::TESTS),

@@ -1,12 +1,12 @@
 //! `fd_prestat_get`, `fd_prestat_dir_name`: what is there from the start.
 
 use crate::at_path::{Open, contents, is_there, made, put};
-use crate::calls::{FREE, STDIN, TMP, TOP, close, file, prestat, prestat_name, renumber};
+use crate::calls::{DEV, FREE, STDIN, TMP, TOP, close, file, prestat, prestat_name, renumber};
 use crate::errno::{BADF, NAMETOOLONG};
 use crate::tests;
 
 tests![
-    the_folder_and_the_scratch_are_there,
+    the_folder_the_scratch_and_the_devices_are_there,
     their_names_have_no_nul,
     a_name_needs_room,
     more_room_than_needed_stays_as_it_is,
@@ -14,7 +14,7 @@ tests![
     streams_and_what_is_opened_are_not_preopened,
     a_preopened_directory_can_be_closed,
     a_preopened_directory_can_be_another,
-    a_route_without_files_has_no_directory on BARE,
+    a_route_without_files_has_devices_alone on BARE,
     a_scratch_alone_comes_first on SMALL,
 ];
 
@@ -26,9 +26,10 @@ fn name(fd: u32) -> Vec<u8> {
     name
 }
 
-fn the_folder_and_the_scratch_are_there() {
+fn the_folder_the_scratch_and_the_devices_are_there() {
     assert_eq!(name(TOP), b"/");
     assert_eq!(name(TMP), b"/tmp");
+    assert_eq!(name(DEV), b"/dev");
 }
 
 fn their_names_have_no_nul() {
@@ -79,8 +80,9 @@ fn a_preopened_directory_can_be_another() {
     assert_eq!(prestat(TOP), Err(BADF));
 }
 
-fn a_route_without_files_has_no_directory() {
-    for fd in TOP..10 {
+fn a_route_without_files_has_devices_alone() {
+    assert_eq!(name(TOP), b"/dev");
+    for fd in TMP..10 {
         assert_eq!(prestat(fd), Err(BADF));
         assert_eq!(file(fd), Err(BADF));
     }
@@ -88,7 +90,8 @@ fn a_route_without_files_has_no_directory() {
 
 fn a_scratch_alone_comes_first() {
     assert_eq!(name(TOP), b"/tmp");
-    assert_eq!(prestat(TMP), Err(BADF));
+    assert_eq!(name(TMP), b"/dev");
+    assert_eq!(prestat(DEV), Err(BADF));
     assert!(!is_there("file"));
     assert!(Open::ALL.at(TOP, "file").is_ok());
 }
