@@ -47,6 +47,7 @@ mod image;
 mod instances;
 mod kernel_faults;
 mod last_bytes;
+mod linear_stack;
 mod load;
 mod loader;
 mod logs;
@@ -104,6 +105,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("deployments", deployments::SCENARIOS),
     ("metrics", metrics::SCENARIOS),
     ("faults", faults::SCENARIOS),
+    ("linear_stack", linear_stack::SCENARIOS),
     ("pages", pages::SCENARIOS),
     ("page", page::SCENARIOS),
     ("logs", logs::SCENARIOS),

@@ -25,6 +25,7 @@ pub mod ending;
 mod imports;
 pub mod kept;
 mod limiter;
+mod shadow_stack;
 mod shapes;
 mod state;
 pub mod wasmi;

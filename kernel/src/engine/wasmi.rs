@@ -7,16 +7,17 @@ use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 
 use log::error;
-use luge_module::Interface;
+use luge_module::{Interface, ShadowStack};
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use wasmi::{
-    CompilationMode, Config, EnforcedLimits, Engine, Error, ExternType, FuncType, Linker, Memory,
-    Module, Store, TypedFunc,
+    CompilationMode, Config, EnforcedLimits, Engine, Error, ExternType, FuncType, Global, Linker,
+    Memory, Module, Store, TypedFunc,
 };
 
 use super::ending::outcome_of;
 use super::kept::{self, Keeping, Number};
+use super::shadow_stack::{self, Evidence};
 use super::{CompileError, LARGEST_MODULE, imports};
 use crate::sandbox::{Current, Workload, gate};
 
@@ -36,12 +37,15 @@ struct Program {
     engine: Engine,
     module: Module,
     linker: Linker<State>,
+    /// Its stack in linear memory, and the name by which its pointer is exported.
+    stack: Option<(ShadowStack, &'static str)>,
 }
 
 /// An instance of it, ready to run.
 struct Instance {
     store: Store<State>,
     start: TypedFunc<(), ()>,
+    stack_pointer: Option<Global>,
 }
 
 /// What one run has beside its memory.
@@ -56,7 +60,8 @@ impl super::Engine for Interpreter {
     }
 
     fn memory_to_load(&self, wasm: &[u8], _: &[u8]) -> u64 {
-        // If stores are replaced, a copy of the module lies beside it.
+        // Copies of the module may lie beside it, one with stores replaced, one with the stack pointer exported.
+        luge_module::cost(wasm).bytes + 2 * wasm.len() as u64
         luge_module::cost(wasm).bytes + wasm.len() as u64
     }
 
@@ -73,7 +78,10 @@ impl Program {
     /// [`CompileError`] if it is not a module, not a WASI command, or wants what nobody has.
     fn compile(wasm: &[u8]) -> Result<Self, CompileError> {
         let engine = new_engine();
-        let module = translate(&engine, wasm)?;
+        let (module, stack) = match ShadowStack::of(wasm) {
+            None => (translate(&engine, wasm)?, None),
+            Some(stack) => translate_with_stack(&engine, wasm, stack)?,
+        };
         check_exports(&module)?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker, &module)?;
@@ -83,6 +91,7 @@ impl Program {
             engine,
             module,
             linker,
+            stack,
         })
     }
 
@@ -96,9 +105,13 @@ impl Program {
         let memory = instance.get_memory(&*store, "memory");
         store.data_mut().memory = memory;
         let start = instance.get_typed_func::<(), ()>(&*store, "_start")?;
+        let stack_pointer = self
+            .stack
+            .and_then(|(_, name)| instance.get_global(&*store, name));
         Ok(Instance {
             store: ManuallyDrop::into_inner(store),
             start,
+            stack_pointer,
         })
     }
 }
@@ -120,6 +133,10 @@ impl Workload for Program {
             Err(error) => outcome_or_unexpected(error),
         };
         let outcome = store.data_mut().finish(outcome);
+        shadow_stack::report(sandbox, outcome, self.stack.map(|(stack, _)| stack), || {
+            let pointer = instance.stack_pointer?.get(&*store).i32()?;
+            Some(Evidence::Pointer(pointer.cast_unsigned()))
+        });
         // The arena goes whole, and sooner than one by one.
         core::mem::forget(result);
         outcome
@@ -145,6 +162,21 @@ pub fn new_engine() -> Engine {
 /// [`CompileError`] if it is not a module, or too large.
 pub fn translate(engine: &Engine, wasm: &[u8]) -> Result<Module, CompileError> {
     make(engine, &check(wasm)?.for_interpreter())
+}
+
+/// The same, with the pointer of its stack in linear memory exported where there is memory for that: gives the
+/// stack and the export's name then.
+#[expect(clippy::type_complexity, reason = "it is what a program keeps")]
+fn translate_with_stack(
+    engine: &Engine,
+    wasm: &[u8],
+    stack: ShadowStack,
+) -> Result<(Module, Option<(ShadowStack, &'static str)>), CompileError> {
+    let wanted = check(wasm)?.for_interpreter();
+    match stack.exported(&wanted) {
+        Some((exported, name)) => Ok((make(engine, &exported)?, Some((stack, name)))),
+        None => Ok((make(engine, &wanted)?, None)),
+    }
 }
 
 /// Validates and translates a module with every store of an integer replaced, not only those that must be.

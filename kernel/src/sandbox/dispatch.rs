@@ -6,6 +6,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 
 use log::{Level, debug, error, log_enabled, warn};
+use luge_journal::LinearStack;
 use luge_memory::layout::NATIVE_CODE;
 use luge_metrics::Counter;
 use luge_sandbox::{Event, Outcome, State, Wait};
@@ -271,6 +272,21 @@ impl Sandbox {
             Some(found) => report(self, cpu.stack_high.load(Relaxed), &found, trap),
             None => faults::note_trap(self, trap),
         }
+    }
+
+    /// The address that the processor could not let its compiled code touch, if that has just been.
+    ///
+    /// Called by the sandbox itself, before [`Self::report_trap`].
+    pub fn touched(&self) -> Option<u64> {
+        let found = per_cpu::this().last_fault.lock();
+        found.as_ref().map(|found| found.frame.cr2)
+    }
+
+    /// Notes that the stack in linear memory has run out, which is why the sandbox ends by `trap`.
+    ///
+    /// Called by the sandbox itself, inside the gate.
+    pub fn report_linear_stack(&self, trap: Trap, stack: LinearStack) {
+        faults::note_linear_stack(self, trap, stack);
     }
 
     /// Ends the sandbox because nobody waits for its answer any more.

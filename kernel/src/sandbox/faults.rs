@@ -14,7 +14,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use log::warn;
-use luge_journal::{Backtrace, Place};
+use luge_journal::{Backtrace, LinearStack, Place};
 use luge_trap::Trap;
 use spin::Once;
 
@@ -59,6 +59,8 @@ struct Record {
     stack_bytes: u64,
     charged_ns: u64,
     total_ns: u64,
+    /// Its stack in linear memory, if that has run out.
+    linear_stack: Option<LinearStack>,
     /// The calls as places, once somebody has asked.
     places: Option<Backtrace>,
 }
@@ -91,6 +93,7 @@ impl Record {
         stack_bytes: 0,
         charged_ns: 0,
         total_ns: 0,
+        linear_stack: None,
         places: None,
     };
 
@@ -108,6 +111,7 @@ impl Record {
         (self.charged_ns, self.total_ns) = (0, 0);
         (self.stack_used, self.has_frame) = (0, 0);
         self.calls = Calls::NONE;
+        self.linear_stack = None;
         self.places = None;
     }
 
@@ -191,6 +195,19 @@ pub(super) fn note_trap(sandbox: &Sandbox, trap: Trap) {
     }
 }
 
+/// The stack in linear memory of the running sandbox has run out, which is why it ends by `trap`. Called inside
+/// the gate.
+pub(super) fn note_linear_stack(sandbox: &Sandbox, trap: Trap, stack: LinearStack) {
+    let mut faults = FAULTS.lock();
+    let record = match sandbox.is_fault_noted.load(Relaxed) {
+        true => faults.of_sandbox(sandbox.id),
+        false => Some(faults.begin(sandbox, trap)),
+    };
+    if let Some(record) = record {
+        record.linear_stack = Some(stack);
+    }
+}
+
 /// The sandbox has ended by `trap`.
 pub(super) fn note_end(sandbox: &Sandbox, trap: Trap) {
     let (charged_ns, total_ns) = (sandbox.charged_ns(), sandbox.times().total_ns);
@@ -205,12 +222,15 @@ pub(super) fn note_end(sandbox: &Sandbox, trap: Trap) {
     }
 }
 
-/// Says in the log where the sandbox was that has just been ended by a trap.
+/// Says in the log where the sandbox was that has just been ended by a trap, and what it may be for.
 pub(super) fn say(id: u64, name: &str) {
     let Some(report) = Report::of_sandbox(id) else {
         return;
     };
     let fault = report.fault(None);
+    if let Some(stack) = fault.linear_stack {
+        warn!("sandbox {id} ({name}): {stack}");
+    }
     for (number, place) in fault.backtrace.places().take(SAID).enumerate() {
         let relation = if number == 0 { "in" } else { "called by" };
         warn!("sandbox {id} ({name}) backtrace: {relation} {place}");

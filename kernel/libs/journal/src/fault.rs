@@ -4,7 +4,7 @@ use core::fmt::{self, Display, Formatter, Write};
 
 use luge_sandbox::Outcome;
 
-use crate::{Backtrace, Escaping, Place, Text};
+use crate::{Backtrace, Escaping, LinearStack, Place, Text};
 
 /// What the processor found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Fault<'a> {
     pub outcome: Outcome,
     /// What the processor found, if that was it. The interpreter finds most things by itself.
     pub exception: Option<Exception>,
+    /// Its stack in linear memory, if that has run out.
+    pub linear_stack: Option<LinearStack>,
     /// How much of its stack was in use, in bytes, if that is known.
     pub stack_used: Option<u64>,
     /// How large its stack was, in bytes.
@@ -64,6 +66,7 @@ impl Fault<'_> {
     /// | `backtrace_is_cut` | whether there were more calls |
     /// | `exception`, `rip`, `cr2`, `error_code` | what the processor found: `cr2` of a #PF alone |
     /// | `stack_used_bytes`, `stack_bytes` | of its stack |
+    /// | `linear_stack_bytes`, `advice` | of its stack in linear memory, if that has run out: the most that it can have, and a sentence |
     /// | `charged_ns`, `total_ns` | CPU time; from its arrival to its end |
     ///
     /// # Errors
@@ -106,11 +109,19 @@ impl Fault<'_> {
         )?;
         write!(
             out,
-            ",\"stack_used_bytes\":{},\"stack_bytes\":{},\"charged_ns\":{},\"total_ns\":{}}}",
+            ",\"stack_used_bytes\":{},\"stack_bytes\":{},\"linear_stack_bytes\":{},\"advice\":",
             OrNull(self.stack_used),
             self.stack_bytes,
-            self.charged_ns,
-            self.total_ns,
+            OrNull(self.linear_stack.map(|stack| stack.bytes)),
+        )?;
+        match &self.linear_stack {
+            Some(stack) => write!(out, "\"{stack}\"")?,
+            None => out.write_str("null")?,
+        }
+        write!(
+            out,
+            ",\"charged_ns\":{},\"total_ns\":{}}}",
+            self.charged_ns, self.total_ns,
         )
     }
 
@@ -132,6 +143,9 @@ impl Fault<'_> {
         writeln!(out, "{}: {}", self.route.escape_debug(), self.outcome)?;
         if let Some(exception) = &self.exception {
             writeln!(out, "  {exception}")?;
+        }
+        if let Some(stack) = &self.linear_stack {
+            writeln!(out, "  {stack}")?;
         }
         write!(out, "  stack: ")?;
         match self.stack_used {

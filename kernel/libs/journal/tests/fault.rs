@@ -1,6 +1,6 @@
 //! A report of a fault says what is known, and nobody's names can harm who reads it.
 
-use luge_journal::{Backtrace, Exception, Fault, MOST_FRAMES, NAME_BYTES, Place};
+use luge_journal::{Backtrace, Exception, Fault, LinearStack, MOST_FRAMES, NAME_BYTES, Place};
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use serde_json::{Value, json};
@@ -26,6 +26,11 @@ fn fault() -> Fault<'static> {
             cr2: Some(0xffff_8000_0000_1234),
             error_code: 2,
         }),
+        linear_stack: Some(LinearStack {
+            bytes: 65536,
+            is_exact: true,
+            is_certain: true,
+        }),
         stack_used: Some(4096),
         stack_bytes: 524_288,
         charged_ns: 70_000,
@@ -39,6 +44,7 @@ fn in_software() -> Fault<'static> {
     Fault {
         tenant: None,
         exception: None,
+        linear_stack: None,
         stack_used: None,
         backtrace: Backtrace::EMPTY,
         ..fault()
@@ -74,6 +80,8 @@ fn a_report_for_a_program_has_every_key_in_its_kind() {
         ],
         "backtrace_is_cut": true, "exception": "#PF", "rip": "0x1000", "cr2": "0xffff800000001234",
         "error_code": 2, "stack_used_bytes": 4096, "stack_bytes": 524_288,
+        "linear_stack_bytes": 65536,
+        "advice": "the stack in linear memory (65536 bytes) ran out: link with -Wl,-z,stack-size=1048576",
         "charged_ns": 70_000, "total_ns": 90_000,
     });
     assert_eq!(json(&fault()), wanted);
@@ -96,6 +104,8 @@ fn what_is_not_known_is_null_and_not_left_out() {
         "cr2",
         "error_code",
         "stack_used_bytes",
+        "linear_stack_bytes",
+        "advice",
     ] {
         assert_eq!(found[key], Value::Null, "{key}");
     }
@@ -129,6 +139,8 @@ fn a_backtrace_that_is_longer_than_what_is_kept_says_so() {
 fn a_report_for_a_person_names_functions() {
     let wanted = "[    1.002003] sandbox 3, a\\\"b /x<y: trap memory-out-of-bounds\n  \
                   #PF at rip=0x1000, cr2=0xffff800000001234, error code 0x2\n  \
+                  the stack in linear memory (65536 bytes) ran out: link with \
+                  -Wl,-z,stack-size=1048576\n  \
                   stack: 4096 of 524288 bytes in use; CPU time: 70 us, 90 us after the request came\n  \
                   in inner\\\"<b>\\u{1b}[2J\\n (function 5) at 0x77\n  \
                   called by function 4\n  called by _start (function 1) at 0x99\n  and so on\n";
@@ -161,7 +173,7 @@ fn a_name_of_any_length_and_kind_is_bounded_and_harmless() {
         assert!(!raw.contains(['<', '>', '&']), "{raw}");
         let is_harmless = |c: char| c == '\n' || (!c.is_control() && c != '\u{202e}');
         assert!(text.chars().all(is_harmless), "{text:?}");
-        assert_eq!(text.lines().count(), 3 + MOST_FRAMES + 1, "{text:?}");
+        assert_eq!(text.lines().count(), 4 + MOST_FRAMES + 1, "{text:?}");
         assert!(text.len() < 16 << 10);
     }
 }

@@ -23,12 +23,14 @@ mod cost;
 mod function;
 mod limits;
 mod operands;
+mod shadow_stack;
 mod stores;
 mod validate;
 
 pub use command::{NoCommand, Unsuited};
 pub use cost::{Cost, MOST_COST, cost};
 pub use limits::Excess;
+pub use shadow_stack::ShadowStack;
 pub use stores::with_every_store_replaced;
 pub use validate::{Interface, Invalid, Place, has_start, validate};
 

@@ -31,6 +31,7 @@ use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 
 use log::{error, info};
+use luge_module::ShadowStack;
 use luge_native::artefact;
 use luge_native::settings::FEATURES;
 use luge_sandbox::Outcome;
@@ -43,6 +44,7 @@ use wasmtime::{
 
 use super::CompileError;
 use super::kept::{self, Keeping, Number};
+use super::shadow_stack::{self, Evidence};
 use crate::arch::{cpu, traps};
 use crate::sandbox::{self, Current, Workload, gate};
 
@@ -57,6 +59,7 @@ struct Program {
     keeping: Keeping,
     instance: InstancePre<State>,
     start: ModuleExport,
+    stack: Option<ShadowStack>,
 }
 
 /// An instance of it, ready to run.
@@ -104,6 +107,7 @@ impl Program {
             start: module
                 .get_export_index("_start")
                 .ok_or(CompileError::NoExport("_start"))?,
+            stack: ShadowStack::of(wasm),
         })
     }
 
@@ -145,7 +149,16 @@ impl Workload for Program {
         traps::engine_has_resumed();
         let outcome = match &result {
             Ok(()) => Outcome::Exit(0),
-            Err(error) => end_of(error, sandbox),
+            Err(error) => {
+                let touched = sandbox.touched();
+                let outcome = end_of(error, sandbox);
+                let memory = store.data().memory;
+                shadow_stack::report(sandbox, outcome, self.stack, || {
+                    let start = memory?.data_ptr(&*store).expose_provenance() as u64;
+                    Some(Evidence::Address(touched?.checked_sub(start)?))
+                });
+                outcome
+            }
         };
         let outcome = store.data_mut().finish(outcome);
         // The arena goes whole, and sooner than one by one.

@@ -52,6 +52,7 @@ impl Report {
             route: route.unwrap_or(record.name()),
             outcome: Outcome::Trap(trap_of(record.trap)),
             exception: (record.has_frame == 1).then(|| exception(record)),
+            linear_stack: record.linear_stack,
             stack_used: (record.stack_used > 0).then_some(record.stack_used),
             stack_bytes: record.stack_bytes,
             charged_ns: record.charged_ns,

@@ -4,4 +4,4 @@ set -eu
 output=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 command -v clang > /dev/null || { echo "clang is missing: apt-get install clang" >&2; exit 3; }
-clang --target=wasm32-wasi -Os -Wall -Wextra -Wl,--strip-all hello.c -o "$output/c.wasm"
+clang --target=wasm32-wasi -Os -Wall -Wextra -Wl,--strip-all -Wl,-z,stack-size=1048576 hello.c -o "$output/c.wasm"

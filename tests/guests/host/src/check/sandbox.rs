@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use luge_disk::Part;
+use luge_journal::LinearStack;
 use luge_sandbox::{Outcome, Times};
+use luge_trap::Trap;
 use luge_wasi::{Folder, Unreadable};
 
 use crate::arch::time::Instant;
@@ -119,6 +121,11 @@ impl Sandbox {
             run_ns: Instant::now().as_ns(),
             ..Times::default()
         }
+    }
+
+    /// Says that the stack in linear memory ran out.
+    pub fn report_linear_stack(&self, _: Trap, stack: LinearStack) {
+        log::warn!("{}: {stack}", self.name);
     }
 
     pub fn write_output(&self, bytes: &[u8]) -> usize {
