@@ -62,7 +62,6 @@ impl super::Engine for Interpreter {
     fn memory_to_load(&self, wasm: &[u8], _: &[u8]) -> u64 {
         // Copies of the module may lie beside it, one with stores replaced, one with the stack pointer exported.
         luge_module::cost(wasm).bytes + 2 * wasm.len() as u64
-        luge_module::cost(wasm).bytes + wasm.len() as u64
     }
 
     fn load(&self, wasm: &[u8], _: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {
