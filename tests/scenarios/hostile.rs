@@ -11,18 +11,12 @@ const AMPLE_US: u64 = 20_000_000;
 /// The deadline of guests that do not.
 const SHORT_US: u64 = 300_000;
 
-/// Scenarios of guests that end with an outcome of their own: the kernel, the guest and the outcome; and
-/// where the processor has to be the one that notices, the exception by which it does.
+/// Scenarios of guests that end with an outcome of their own: the kernel, the guest and the outcome.
 macro_rules! outcomes {
-    ($($rule:ident: $kernel:ident, $guest:literal => $outcome:literal $(by $exception:literal)?,)*) => {
+    ($($rule:ident: $kernel:ident, $guest:literal => $outcome:literal,)*) => {
         $(fn $rule(lab: &Lab) -> Result<()> {
             let machine = machine_with(lab, Kernel::$kernel, $guest, AMPLE_US)?;
-            beside_a_neighbour(&machine, concat!("/", $guest))?.expect_outcome($outcome)?;
-            $(
-                let log = concat!("(", $guest, ") fault: ", $outcome, ": ", $exception, " at rip=");
-                machine.line(log, |line| line.contains(log))?;
-            )?
-            Ok(())
+            beside_a_neighbour(&machine, concat!("/", $guest))?.expect_outcome($outcome)
         })*
         scenarios![
             $($rule,)*
@@ -31,7 +25,6 @@ macro_rules! outcomes {
             every_allocation_of_a_sandbox_may_fail_and_ends_that_sandbox_alone,
             a_guest_that_floods_its_output_is_ended_and_holds_nobody_up,
             a_guest_that_grows_its_memory_is_told_no_at_its_limit,
-            a_loop_of_memory_grow_just_runs_where_calls_are_guaranteed,
             a_fault_of_the_kernel_in_a_host_call_stops_the_kernel,
             a_panic_of_the_kernel_in_a_host_call_stops_the_kernel,
             a_fault_in_the_fault_handler_ends_in_last_words,
@@ -44,8 +37,6 @@ outcomes! {
     an_exit_code_is_reported: Product, "exit3" => "exit 3",
     a_recursion_without_end_overflows_the_guests_stack: Product, "stack-overflow" => "trap stack-overflow",
     an_unreachable_that_is_reached_is_named: Product, "unreachable" => "trap unreachable",
-    a_loop_of_memory_grow_hits_the_guard_where_calls_are_lost:
-        SiblingCalls, "grow-loop" => "trap stack-overflow" by "#PF",
 }
 
 fn an_endless_loop_is_ended_at_its_deadline_and_holds_nobody_up(lab: &Lab) -> Result<()> {
@@ -92,12 +83,6 @@ fn a_guest_that_floods_its_output_is_ended_and_holds_nobody_up(lab: &Lab) -> Res
 fn a_guest_that_grows_its_memory_is_told_no_at_its_limit(lab: &Lab) -> Result<()> {
     let machine = machine_with(lab, Kernel::Product, "grow", AMPLE_US)?;
     beside_a_neighbour(&machine, "/grow")?.expect_status(200)
-}
-
-/// The other half of `a_loop_of_memory_grow_hits_the_guard_where_calls_are_lost`.
-fn a_loop_of_memory_grow_just_runs_where_calls_are_guaranteed(lab: &Lab) -> Result<()> {
-    let machine = machine_with(lab, Kernel::Scenarios, "grow-loop", AMPLE_US)?;
-    beside_a_neighbour(&machine, "/grow-loop")?.expect("")
 }
 
 /// Asks for a guest that makes the kernel itself fault, and sees the machine end.

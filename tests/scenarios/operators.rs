@@ -15,26 +15,22 @@ use kinds::{COUNTING, LOOPED};
 scenarios![
     every_operator_runs_a_million_times_on_the_smallest_stack_in_the_interpreter,
     every_operator_runs_a_million_times_on_the_smallest_stack_as_native_code,
-    operators_that_lose_their_calls_overflow_the_smallest_stack,
 ];
 
 const TURNS: u32 = 1_000_000;
 /// The smallest stack that a route may ask for, in bytes.
 const STACK: u32 = 32 << 10;
 
-/// What wasmi's default dispatch loses the calls of.
-const LOST: [&str; 2] = ["memory.grow", "table.grow"];
-
 fn every_operator_runs_a_million_times_on_the_smallest_stack_in_the_interpreter(
     lab: &Lab,
 ) -> Result<()> {
-    all_run(&serve(lab, Engine::Wasmi, Kernel::Scenarios)?)
+    all_run(&serve(lab, Engine::Wasmi)?)
 }
 
 fn every_operator_runs_a_million_times_on_the_smallest_stack_as_native_code(
     lab: &Lab,
 ) -> Result<()> {
-    all_run(&serve(lab, Engine::Wasmtime, Kernel::Scenarios)?)
+    all_run(&serve(lab, Engine::Wasmtime)?)
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
@@ -50,21 +46,7 @@ fn all_run(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// The other way round: a build that loses calls is found out by this table.
-fn operators_that_lose_their_calls_overflow_the_smallest_stack(lab: &Lab) -> Result<()> {
-    let machine = serve(lab, Engine::Wasmi, Kernel::SiblingCalls)?;
-    for name in LOST {
-        let response = machine.client().get(&format!("/{name}"))?;
-        response
-            .expect_outcome("trap stack-overflow")
-            .with_context(|| name)?;
-        let fault = format!("({name}) fault: trap stack-overflow: #PF at rip=");
-        machine.line(&fault, |line| line.contains(&fault))?;
-    }
-    Ok(())
-}
-
-fn serve(lab: &Lab, engine: Engine, kernel: Kernel) -> Result<Machine> {
+fn serve(lab: &Lab, engine: Engine) -> Result<Machine> {
     let mut guests = Guests::none(lab, engine)?;
     let stack = json!({ "stack-size": STACK });
     for (name, turn) in LOOPED {
@@ -73,7 +55,7 @@ fn serve(lab: &Lab, engine: Engine, kernel: Kernel) -> Result<Machine> {
     for (name, call) in COUNTING {
         guests = guests.text_with(name, &counting(call), stack.clone())?;
     }
-    lab.serve(&guests.boot(lab)?.kernel(kernel))
+    lab.serve(&guests.boot(lab)?.kernel(Kernel::Scenarios))
 }
 
 /// A module that does `turn` again and again.

@@ -205,7 +205,7 @@ fn changes(lab: &Lab) -> Result<String> {
 
 fn one_command_builds_and_serves_and_leaves_nothing_behind(lab: &Lab) -> Result<()> {
     // Cargo has one place for all kernels; nobody else may build one while the script does.
-    for kernel in [Kernel::Product, Kernel::Scenarios, Kernel::SiblingCalls] {
+    for kernel in [Kernel::Product, Kernel::Scenarios] {
         lab.workshop().kernel(&kernel)?;
     }
     lab.workshop().guests()?;

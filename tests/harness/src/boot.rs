@@ -14,8 +14,6 @@ pub enum Kernel {
     Product,
     /// The same with the host calls and faults that misbehave on purpose (feature `scenarios`).
     Scenarios,
-    /// `Scenarios` with the interpreter's other way to dispatch, which overflows the native stack.
-    SiblingCalls,
     /// Some file.
     File(PathBuf),
 }
@@ -28,14 +26,6 @@ impl Kernel {
         match self {
             Kernel::Product => Some(("kernel", &[])),
             Kernel::Scenarios => Some(("kernel-scenarios", &["--features", "scenarios"])),
-            Kernel::SiblingCalls => Some((
-                "kernel-sibling-calls",
-                &[
-                    "--no-default-features",
-                    "--features",
-                    "sibling-calls,scenarios,wasmtime",
-                ],
-            )),
             Kernel::File(_) => None,
         }
     }

@@ -118,12 +118,13 @@ fn what_is_no_module_is_called_what_it_is() {
 }
 
 #[test]
-fn a_module_that_would_break_the_interpreter_is_refused() {
-    // A code section of no functions with bytes in it.
-    let empty_functions = module(&[(10, &[0; 1_001])]);
+fn a_code_section_whose_parts_do_not_fit_each_other_is_refused() {
+    // wasmi 2.0.0 panics over some of these kinds. Of these two, it says that they are invalid.
+    // A code section of no functions with a byte in it.
+    let empty_functions = module(&[(10, &[0, 0])]);
     assert_eq!(
         refusal(&empty_functions).to_string(),
-        "code section, offset 0xc: trailing bytes at end of section"
+        "code section, offset 0xb: trailing bytes at end of section"
     );
     // Operators behind the end of a function: type () -> (), one function, `end`, `nop`, `end`.
     let body = [1, 4, 0, 0x0b, 0x01, 0x0b];
