@@ -6,6 +6,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use luge_sched::counted_down;
 use x86_64::instructions::port::Port;
 
 use super::apic;
@@ -149,7 +150,7 @@ fn hz(counts: u64, ns: u64) -> u64 {
 /// The 8254's rate. Its data sheet gives 14.31818 MHz / 12 for the PC.
 const PIT_HZ: u64 = 1_193_182;
 /// How long to measure: about 2 ms, long against the read-out, short against boot.
-const PIT_TICKS: u64 = 2_386;
+const PIT_TICKS: u16 = 2_386;
 /// How often to try before the last figures are taken as they are.
 const MEASUREMENTS: usize = 16;
 
@@ -191,12 +192,13 @@ fn measure() -> Measured {
     pit::start();
     let first = sample();
     let mut last = sample();
-    while first.pit.saturating_sub(last.pit) < PIT_TICKS {
+    // The host may have stopped us so long that the first count is a small one, and the next are beyond zero.
+    while counted_down(first.pit, last.pit) < PIT_TICKS {
         last = sample();
     }
     apic::stop_counting();
-    let pit_ticks = first.pit - last.pit;
-    let ns = pit_ticks * 1_000_000_000 / PIT_HZ;
+    let pit_ticks = counted_down(first.pit, last.pit);
+    let ns = u64::from(pit_ticks) * 1_000_000_000 / PIT_HZ;
     Measured {
         ns,
         ticks: last.tsc - first.tsc,
@@ -206,7 +208,7 @@ fn measure() -> Measured {
 
 #[derive(Clone, Copy)]
 struct Sample {
-    pit: u64,
+    pit: u16,
     tsc: u64,
     timer: u64,
 }
@@ -246,7 +248,7 @@ mod pit {
     const MODE_0: u8 = 0b0011_0000;
     const LATCH_CHANNEL_0: u8 = 0;
 
-    /// Counts down from 65,535, once.
+    /// Counts down from 65,535. After zero the count goes on there.
     pub fn start() {
         // SAFETY: the ports are the timer's on every PC; its interrupt is masked.
         unsafe {
@@ -257,13 +259,13 @@ mod pit {
     }
 
     /// The present count.
-    pub fn read() -> u64 {
+    pub fn read() -> u16 {
         // SAFETY: as in `start`.
         unsafe {
             Port::<u8>::new(COMMAND).write(LATCH_CHANNEL_0);
             let low = Port::<u8>::new(CHANNEL_0).read();
             let high = Port::<u8>::new(CHANNEL_0).read();
-            u64::from(u16::from_le_bytes([low, high]))
+            u16::from_le_bytes([low, high])
         }
     }
 }

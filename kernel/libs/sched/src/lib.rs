@@ -17,6 +17,7 @@ extern crate alloc;
 mod admission;
 mod bell;
 mod book;
+mod countdown;
 mod estimate;
 mod policy;
 mod queue;
@@ -29,6 +30,7 @@ mod ticket;
 
 pub use admission::Admission;
 pub use bell::{Bell, Flag};
+pub use countdown::counted_down;
 pub use estimate::Estimate;
 pub use policy::{Policy, Settings};
 pub use queue::{Entry, Place, Queue, TaskId};
