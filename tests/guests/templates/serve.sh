@@ -22,6 +22,7 @@ needs() {
     if [ -f "$1/Cargo.toml" ]; then echo rust; fi
     if compgen -G "$1/*.c" >/dev/null; then echo guests; fi
     if compgen -G "$1/*.zig" >/dev/null; then echo zig; fi
+    if [ -f "$1/go.mod" ]; then echo go; fi
     if [ -f "$1/package.json" ]; then echo npm; fi
 }
 
