@@ -185,7 +185,7 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
         (
             with(&format!(r#"(import "env" "f" (func)) {memory}"#)),
             422,
-            "/speaker: import section, offset 0x11: it imports \"env\" \"f\", which nobody provides\n",
+            "/speaker: import section, offset 0x11: it imports \"env\" \"f\", which nobody provides; nothing that was linked had it: link with what defines it\n",
         ),
         (
             // It is quoted, and escaped five times as long.

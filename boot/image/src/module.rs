@@ -1,6 +1,6 @@
 //! Whether the kernel will run a module.
 
-use luge_module::{Invalid, NoCommand, validate};
+use luge_module::{Invalid, NoCommand, check_outline, validate};
 use thiserror::Error;
 
 /// The longest module that the kernel reads, in bytes.
@@ -17,7 +17,8 @@ pub enum Unfit {
     NoCommand(#[from] NoCommand),
 }
 
-/// Checks a module as the kernel does.
+/// Checks a module as the kernel does, the cheap and telling things first.
 pub fn check(bytes: &[u8]) -> Result<(), Unfit> {
+    check_outline(bytes)?;
     Ok(validate(bytes)?.check_command()?)
 }

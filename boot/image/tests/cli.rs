@@ -225,12 +225,12 @@ fn bad_modules() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "import",
             import("\"env\" \"f\" (func)"),
-            "import section, offset 0x11: it imports \"env\" \"f\", which nobody provides",
+            "import section, offset 0x11: it imports \"env\" \"f\", which nobody provides; nothing that was linked had it: link with what defines it",
         ),
         (
             "wasi-import",
             import("\"wasi_snapshot_preview1\" \"fd_frob\" (func)"),
-            "import section, offset 0x11: it imports \"wasi_snapshot_preview1\" \"fd_frob\", which nobody provides",
+            "import section, offset 0x11: it imports \"wasi_snapshot_preview1\" \"fd_frob\", which nobody provides; WASI preview 1 has no such function",
         ),
         (
             "import-type",
@@ -240,7 +240,7 @@ fn bad_modules() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "component",
             b"\0asm\x0d\0\x01\0".to_vec(),
-            "header, offset 0x4: a component, not a module",
+            "header, offset 0x4: a component, not a module: compile it for wasm32-wasip1, not for wasm32-wasip2",
         ),
     ]
 }

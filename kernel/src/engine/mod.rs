@@ -75,6 +75,8 @@ pub const LARGEST_MODULE: usize = luge_module::LARGEST;
 pub enum CompileError {
     /// Larger than [`LARGEST_MODULE`]; its size in bytes.
     TooLarge(usize),
+    /// It is no WASI command, which its names tell.
+    NoCommand(luge_module::NoCommand),
     /// The engine refuses it: its reason, with an offset where it has one.
     Invalid(String),
     /// It does not export this, so it is not a WASI command.
@@ -101,6 +103,7 @@ impl fmt::Display for CompileError {
             Self::TooLarge(bytes) => {
                 write!(f, "{bytes} bytes, more than the limit of {LARGEST_MODULE}")
             }
+            Self::NoCommand(why) => why.fmt(f),
             Self::Invalid(reason) => f.write_str(reason),
             Self::NoExport(name) => {
                 write!(f, "not a WASI command: it does not export `{name}`")

@@ -9,6 +9,7 @@ use luge_wasi::{Function, MODULE, Parameter};
 use wasmparser::types::{CoreTypeId, EntityType, Types};
 use wasmparser::{Import, ValType};
 
+use crate::outline::advice;
 use crate::validate::{Interface, Place};
 
 /// Why a valid module is no command: where, and what is wrong there.
@@ -25,6 +26,8 @@ pub struct NoCommand {
 pub enum Unsuited {
     /// It does not give what every command gives.
     NoExport(&'static str),
+    /// It has no `_start` and is initialised by its host instead, which then calls its other functions.
+    Reactor,
     /// It imports something that nobody provides.
     UnknownImport {
         /// From where.
@@ -74,7 +77,7 @@ impl Interface<'_> {
     }
 }
 
-const START: &str = "a function \"_start\" without parameters or results";
+pub(crate) const START: &str = "a function \"_start\" without parameters or results";
 const MEMORY: &str = "its memory as \"memory\"";
 
 /// An import must be a function of WASI with the type that it has there.
@@ -120,8 +123,13 @@ impl fmt::Display for Unsuited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unsuited::NoExport(what) => write!(f, "not a WASI command: it does not export {what}"),
+            Unsuited::Reactor => f.write_str(
+                "a WASI reactor, not a command: it exports \"_initialize\" and no \"_start\"; make it a program with a \
+                 main function, or compile it without -mexec-model=reactor",
+            ),
             Unsuited::UnknownImport { module, name } => {
-                write!(f, "it imports {module:?} {name:?}, which nobody provides")
+                let advice = advice(module, name);
+                write!(f, "it imports {module:?} {name:?}, which nobody provides{advice}")
             }
             Unsuited::WrongImport(name) => {
                 write!(f, "it imports {name:?} with a type that it does not have")

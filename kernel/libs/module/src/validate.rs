@@ -47,7 +47,7 @@ pub struct Interface<'m> {
 }
 
 /// A place in a module, as errors name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The section.
     pub section: &'static str,
@@ -178,8 +178,13 @@ impl fmt::Display for Place {
 /// Says what else the bytes are, in plainer words than the parser's.
 fn check_header(bytes: &[u8]) -> Result<(), Invalid> {
     let (offset, reason) = match bytes {
-        _ if bytes.len() > LARGEST => return Err(Invalid::TooLarge(bytes.len())),
-        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => (4, "a component, not a module"),
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => (
+            4,
+            "a component, not a module: compile it for wasm32-wasip1, not for wasm32-wasip2",
+        ),
+        [b'\0', b'a', b's', b'm', ..] | [] if bytes.len() > LARGEST => {
+            return Err(Invalid::TooLarge(bytes.len()));
+        }
         [b'\0', b'a', b's', b'm', ..] | [] => return Ok(()),
         _ => (0, "not WebAssembly: it does not begin with \"\\0asm\""),
     };

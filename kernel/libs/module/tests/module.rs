@@ -1,6 +1,6 @@
 //! Rules of what a module may be.
 
-use luge_module::{Excess, Invalid, LARGEST, MOST_COST, cost, validate};
+use luge_module::{Excess, Invalid, LARGEST, MOST_COST, check_outline, cost, validate};
 
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
@@ -86,6 +86,56 @@ fn a_proposal_that_is_switched_off_is_named() {
 }
 
 #[test]
+fn who_compiled_for_something_else_is_told_so_before_anything_else_is_looked_at() {
+    let said = |fields: &str| {
+        // Beyond every limit of size, and with a function that is not valid.
+        let mut module = wat(&format!("(module {fields} (func i32.const 1))"));
+        module.extend(section(0, &vec![0; LARGEST]));
+        check_outline(&module).map_err(|why| why.to_string())
+    };
+    let import = |module: &str, name: &str| {
+        let fields = format!(r#"(import "{module}" "{name}" (func)) (export "_start" (func 0))"#);
+        said(&fields).expect_err("nobody has it")
+    };
+    for (module, name, advice) in [
+        ("wasi_unstable", "fd_write", "for wasm32-wasip1"),
+        ("wasi", "thread-spawn", "compile it without threads"),
+        ("wasi_snapshot_preview1", "fd_frob", "has no such function"),
+        ("env", "emscripten_memcpy_js", "with wasi-sdk"),
+        ("env", "sqlite3_open", "link with what defines it"),
+        ("gojs", "runtime.wasmExit", "with GOOS=wasip1"),
+        (
+            "wasi:cli/stdout@0.2.0",
+            "get-stdout",
+            "not for wasm32-wasip2",
+        ),
+        (
+            "./program_bg.js",
+            "__wbindgen_throw",
+            "without wasm-bindgen",
+        ),
+    ] {
+        let told = import(module, name);
+        let what = format!(
+            "import section, offset 0x11: it imports {module:?} {name:?}, which nobody provides; "
+        );
+        assert!(told.starts_with(&what) && told.contains(advice), "{told}");
+    }
+    assert!(import("somebody", "something").ends_with("which nobody provides"));
+    let reactor = said(r#"(export "_initialize" (func 0))"#).expect_err("it is no command");
+    assert!(
+        reactor.contains("a WASI reactor, not a command"),
+        "{reactor}"
+    );
+    let library = said(r#"(export "run" (func 0))"#).expect_err("it is no command");
+    assert!(
+        library.contains("it does not export a function \"_start\""),
+        "{library}"
+    );
+    assert_eq!(said(r#"(export "_start" (func 0))"#), Ok(()));
+}
+
+#[test]
 fn section_and_offset_of_a_fault_are_named() {
     let why = refusal(&wat("(module (func i32.const 1))")).to_string();
     assert_eq!(
@@ -110,10 +160,11 @@ fn what_is_no_module_is_called_what_it_is() {
     );
     assert_eq!(
         said(b"\0asm\x0d\0\x01\0"),
-        "header, offset 0x4: a component, not a module"
+        "header, offset 0x4: a component, not a module: compile it for wasm32-wasip1, not for wasm32-wasip2"
     );
     assert_eq!(said(b""), "header, offset 0x0: unexpected end-of-file");
-    let long = vec![0; LARGEST + 1];
+    let mut long = b"\0asm\x01\0\0\0".to_vec();
+    long.resize(LARGEST + 1, 0);
     assert_eq!(refusal(&long), Invalid::TooLarge(LARGEST + 1));
 }
 
