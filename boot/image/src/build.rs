@@ -15,6 +15,7 @@ use crate::compile::Compiler;
 use crate::deployment::Deployment;
 use crate::folder::{self, Contents, Item};
 use crate::list::Bytes;
+use crate::module::Served;
 use crate::progress::Progress;
 use crate::source::Source;
 use crate::write::SIZE_OF_BLOCK;
@@ -59,6 +60,9 @@ impl Build {
         for (index, path) in deployment.modules.keys().enumerate() {
             // A module that is missing or too long was reported; it cannot be put on the disk.
             if let Ok(bytes) = source.read_module(path) {
+                let served = Served::of(bytes);
+                served.report(path.as_str());
+                let bytes = served.bytes;
                 if let Some(compiler) = compiler {
                     let place = format!("{}/{modules}", index + 1);
                     let added = build.add_native(compiler, path.as_str(), &bytes, &place, progress);

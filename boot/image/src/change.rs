@@ -84,13 +84,15 @@ impl Change {
         let host = || addition.module.display().to_string();
         let length = fs::metadata(&addition.module).with_context(host)?.len();
         ensure!(
-            length <= module::LARGEST,
+            length <= module::LARGEST_TO_SLIM,
             "{}: it is {length} bytes long, and {} are the most",
             host(),
-            module::LARGEST
+            module::LARGEST_TO_SLIM
         );
         let bytes = fs::read(&addition.module).with_context(host)?;
-        module::check(&bytes).with_context(host)?;
+        let served = module::serve(bytes).with_context(host)?;
+        served.report(&host());
+        let bytes = served.bytes;
         let path = addition.path_on_image()?;
         let is_new = self.put_module(addition, &path, bytes.clone())?;
         if self.build.files.contains_key(FILE_NAME) {

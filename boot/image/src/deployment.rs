@@ -152,6 +152,8 @@ fn from_modules(source: &Source, port: u16) -> Result<SpecText> {
 
 fn check(source: &Source, path: &ModulePath) -> Result<u64, Refusal> {
     let bytes = source.read_module(path)?;
-    module::check(&bytes)?;
-    Ok(bytes.len() as u64)
+    Ok(match source {
+        Source::Folder(_) => module::serve(bytes)?.bytes.len() as u64,
+        Source::Image(_) => module::check(&bytes)? as u64,
+    })
 }

@@ -10,6 +10,7 @@ use luge_spec::ModulePath;
 use thiserror::Error;
 
 use crate::file::ImageFile;
+use crate::module::{LARGEST, LARGEST_TO_SLIM};
 
 /// A folder or an image.
 pub enum Source {
@@ -70,9 +71,13 @@ impl Source {
         }
     }
 
-    /// All of a module.
+    /// All of a module: of an image, as it is served; of a folder, what that is made from.
     pub fn read_module(&self, path: &ModulePath) -> Result<Vec<u8>, ReadError> {
-        self.read(path.as_str(), crate::module::LARGEST)
+        let most = match self {
+            Source::Folder(_) => LARGEST_TO_SLIM,
+            Source::Image(_) => LARGEST,
+        };
+        self.read(path.as_str(), most)
     }
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use folder::{COMMAND, Folder};
+use folder::{COMMAND, Folder, too_long};
 
 /// Another command.
 const OTHER: &str = r#"(module (memory (export "memory") 2) (func (export "_start")))"#;
@@ -233,7 +233,7 @@ fn what_cannot_be_added_is_said_and_the_image_stays_as_it_was() {
         .put("text.wasm", b"(module)")
         .module("c.wasm", OTHER)
         .put("c.txt", b"")
-        .put("long.wasm", &vec![0; (64 << 20) + 1]);
+        .put("long.wasm", &too_long());
     for (arguments, said) in [
         (
             "add {img} {dir}/none.wasm",
@@ -245,7 +245,7 @@ fn what_cannot_be_added_is_said_and_the_image_stays_as_it_was() {
         ),
         (
             "add {img} {dir}/long.wasm",
-            "it is 67108865 bytes long, and 67108864 are the most\n",
+            " bytes long, and 67108864 are the most\n",
         ),
         (
             "add {img} {dir}/c.wasm --path c.txt",

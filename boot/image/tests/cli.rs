@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use folder::{COMMAND, Folder, run};
+use folder::{COMMAND, Folder, run, too_long, with_section};
 
 #[test]
 fn a_folder_without_a_spec_becomes_a_disk_with_a_route_for_each_module() {
@@ -366,16 +366,74 @@ fn what_needs_a_bad_module_or_folder_is_left_out_and_the_rest_of_a_spec_is_on_th
 fn a_module_that_is_missing_or_too_long_is_named() {
     let folder = Folder::new("missing");
     folder.spec(&[("/a", "a.wasm"), ("/b", "b.wasm"), ("/c", "a.wasm")]);
-    folder.put("b.wasm", &vec![0; (64 << 20) + 1]);
+    folder.put("b.wasm", &too_long());
     let said = folder.build();
     assert_eq!(said.code, 1);
-    assert!(said.error.starts_with(
-        "error: a.wasm: there is no such file\n\
-         error: b.wasm: it is longer than 67108864 bytes, the most that the kernel takes\n"
-    ));
+    let lines: Vec<_> = said.error.lines().collect();
+    assert_eq!(lines[0], "error: a.wasm: there is no such file");
+    assert!(
+        lines[1].starts_with("error: b.wasm: it is 6710"),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[1].ends_with(" bytes long, and 67108864 are the most"),
+        "{}",
+        lines[1]
+    );
     let kept = folder.run("build {dir} {img} --keep-invalid");
     assert_eq!(kept.code, 0, "{}", kept.error);
     assert_eq!(folder.run("verify {img}").code, 1);
+}
+
+#[test]
+fn what_nobody_reads_of_a_module_is_left_out_and_what_that_saves_is_said() {
+    let folder = Folder::new("slim");
+    folder.module("plain.wasm", COMMAND);
+    let segments: String = (0..40)
+        .map(|at| format!("(data (i32.const {at}) \"x\")"))
+        .collect();
+    let many = COMMAND.replace("(func (export", &format!("{segments} (func (export"));
+    folder.module("many.wasm", &many);
+    // More than the kernel takes, if it were not left out.
+    folder.put("debug.wasm", &with_section(0, b"\x0b.debug_info", 70 << 20));
+    let said = folder.build();
+    assert_eq!(said.code, 0, "{}", said.error);
+    let lines: Vec<_> = said.error.lines().collect();
+    assert!(
+        lines[0].starts_with(
+            "debug.wasm: 70.0 MiB of custom sections that nobody reads are left out; "
+        ),
+        "{}",
+        said.error
+    );
+    assert!(
+        lines[1].starts_with("many.wasm: 40 data segments are joined to 1; "),
+        "{}",
+        said.error
+    );
+    assert!(lines[2].contains(": 3 routes, 3 files, "), "{}", said.error);
+    assert!(fs::metadata(folder.image()).unwrap().len() < 1 << 20);
+    assert_eq!(folder.run("verify {img}").code, 0);
+    assert_eq!(folder.run("verify {dir}").code, 0);
+    // A list of the folder says what will be served.
+    let sizes = |of: &str| {
+        let list = folder.run(&format!("list {of}")).out;
+        let modules = list.lines().filter(|line| line.contains(".wasm"));
+        modules.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes("{dir}"), sizes("{img}"));
+
+    let added = folder.run("add {img} {dir}/debug.wasm --path again.wasm");
+    assert_eq!(added.code, 0, "{}", added.error);
+    assert!(
+        added
+            .error
+            .contains("debug.wasm: 70.0 MiB of custom sections"),
+        "{}",
+        added.error
+    );
+    assert!(fs::metadata(folder.image()).unwrap().len() < 1 << 20);
 }
 
 #[test]

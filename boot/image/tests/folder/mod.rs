@@ -14,6 +14,30 @@ pub const COMMAND: &str = r#"(module
 /// A folder of a test's own, with what is put in it.
 pub struct Folder(PathBuf);
 
+/// A command with so many bytes in a section of this number, with `head` before them.
+pub fn with_section(number: u8, head: &[u8], bytes: usize) -> Vec<u8> {
+    // Numbers in LEB128, all in five bytes.
+    let leb = |number: usize| {
+        let digits = (0..5).map(|place| (number >> (7 * place)) as u8 & 0x7f);
+        digits
+            .enumerate()
+            .map(|(place, digits)| if place < 4 { digits | 0x80 } else { digits })
+            .collect::<Vec<_>>()
+    };
+    let mut module = wat::parse_str(COMMAND).unwrap();
+    module.push(number);
+    module.extend(leb(head.len() + bytes));
+    module.extend(head);
+    module.resize(module.len() + bytes, 7);
+    module
+}
+
+/// A command that is longer than the kernel takes, all of which is needed: it has a long data segment.
+pub fn too_long() -> Vec<u8> {
+    // One, passive, of 64 MiB in LEB128.
+    with_section(11, &[1, 1, 0x80, 0x80, 0x80, 0x20], 64 << 20)
+}
+
 /// What a run of the tool said.
 pub struct Said {
     pub code: i32,

@@ -11,6 +11,8 @@
 //! wasmi 2.0.0 panics over some code sections whose parts do not fit each other. None of those passes here. Nor does it
 //! find, in what is valid, the stores that it cannot translate: [`Interface::for_interpreter`] replaces them.
 //!
+//! [`slim`] makes a module smaller that will be served; nothing up to the end of its code moves.
+//!
 //! Invariant: nothing here panics, and memory and time are linear in the module's size.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,6 +27,7 @@ mod operands;
 mod shadow_stack;
 mod stores;
 mod outline;
+mod slim;
 mod validate;
 
 pub use command::{NoCommand, Unsuited};
@@ -33,6 +36,7 @@ pub use limits::Excess;
 pub use shadow_stack::ShadowStack;
 pub use stores::with_every_store_replaced;
 pub use outline::check_outline;
+pub use slim::{Saved, Slim, slim};
 pub use validate::{Interface, Invalid, Place, has_start, validate};
 
 /// The longest module that is looked at, in bytes.

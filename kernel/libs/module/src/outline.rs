@@ -17,8 +17,10 @@ use crate::validate::Place;
 /// # Errors
 /// The first thing that is wrong.
 pub fn check_outline(wasm: &[u8]) -> Result<(), NoCommand> {
-    let mut exports = Exports::default();
-    exports.place = Place::new("end of the module", wasm.len());
+    let mut exports = Exports {
+        place: Place::new("end of the module", wasm.len()),
+        ..Exports::default()
+    };
     let (mut parser, mut rest) = (Parser::new(0), wasm);
     if !wasm.starts_with(b"\0asm\x01\0\0\0") {
         return Ok(());
