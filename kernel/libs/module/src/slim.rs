@@ -7,11 +7,12 @@
 //! Two segments are joined if they are active, follow one another in the module, have constant offsets in a memory
 //! that the module itself defines, and the second begins where the first ends or up to [`LARGEST_GAP`] bytes
 //! behind. The gap is filled with zeroes, which is what lies there: a memory of the module's own is zero until
-//! segments are copied, and no earlier segment reaches as far. If the joined segment does not fit into
+//! segments are copied, and no earlier segment was copied to there. If the joined segment does not fit into
 //! the memory, one of the two would not have either, and nobody ever sees the memory of a module that
 //! cannot be instantiated. A segment that code names (`memory.init`, `data.drop`) is left alone, and so
 //! are all before it, since the numbers of those behind change.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -197,36 +198,32 @@ impl<'m> Parts<'m> {
     /// The segments with neighbours joined. None if there are none to join.
     fn join(&self, data: &[Segment<'m>]) -> Option<Vec<Joined<'m>>> {
         let mut joined: Vec<Joined<'m>> = Vec::new();
-        // How far segments reach in each memory that was written to; beyond this, all is zero.
-        let mut reached: Vec<(u32, u64)> = Vec::new();
+        let mut written = Written::default();
         for (index, segment) in data.iter().enumerate() {
             let Some((memory, offset, _, bytes)) = segment.active else {
                 joined.push(Joined::One(segment.whole));
                 if !segment.is_passive {
-                    reached.push((u32::MAX, u64::MAX));
+                    written.is_unknown = true;
                 }
                 continue;
             };
             let end = offset.checked_add(bytes.len() as u64)?;
-            let reach = reached
-                .iter()
-                .filter(|(of, _)| [memory, u32::MAX].contains(of))
-                .fold(0, |most, (_, reach)| most.max(*reach));
             let may_join = index as u32 > self.first_unnamed && memory >= self.imported_memories;
             let before = may_join
                 .then(|| run_before(&mut joined, data, index))
                 .flatten();
             match before {
-                Some((of, run_end, run)) if of == memory && is_near(run_end, offset, reach) => {
+                Some((of, run_end, run))
+                    if of == memory
+                        && is_near(run_end, offset)
+                        && written.is_free(memory, run_end..offset) =>
+                {
                     run.resize(run.len() + (offset - run_end) as usize, 0);
                     run.extend(bytes);
                 }
                 _ => joined.push(Joined::One(segment.whole)),
             }
-            match reached.iter_mut().find(|(of, _)| *of == memory) {
-                Some((_, reach)) => *reach = end.max(*reach),
-                None => reached.push((memory, end)),
-            }
+            written.add(memory, offset..end);
         }
         (joined.len() < data.len()).then_some(joined)
     }
@@ -245,9 +242,48 @@ impl<'m> Parts<'m> {
     }
 }
 
-/// Whether a segment at `offset` may be joined to one that ends at `end`, where segments reach up to `reach`.
-const fn is_near(end: u64, offset: u64, reach: u64) -> bool {
-    offset == end || (offset > end && offset - end <= LARGEST_GAP && reach <= end)
+/// Whether a segment at `offset` is so near to one that ends at `end` that joining them is worth it.
+const fn is_near(end: u64, offset: u64) -> bool {
+    offset >= end && offset - end <= LARGEST_GAP
+}
+
+/// Where segments have written: elsewhere, a memory of the module's own is zero.
+#[derive(Default)]
+struct Written {
+    /// By memory and beginning, the end of each range. No two overlap or touch.
+    ranges: BTreeMap<(u32, u64), u64>,
+    /// A segment may have written anywhere.
+    is_unknown: bool,
+}
+
+impl Written {
+    fn add(&mut self, memory: u32, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let (mut start, mut end) = (range.start, range.end);
+        while let Some((of, from, to)) = self.last_up_to(memory, end)
+            && to >= start
+        {
+            self.ranges.remove(&(of, from));
+            (start, end) = (start.min(from), end.max(to));
+        }
+        self.ranges.insert((memory, start), end);
+    }
+
+    fn is_free(&self, memory: u32, gap: Range<u64>) -> bool {
+        let Some(last) = gap.end.checked_sub(1).filter(|_| !gap.is_empty()) else {
+            return true;
+        };
+        let before = self.last_up_to(memory, last);
+        !self.is_unknown && before.is_none_or(|(_, _, end)| end <= gap.start)
+    }
+
+    /// The last range of a memory that begins at `address` or before: with its beginning and end.
+    fn last_up_to(&self, memory: u32, address: u64) -> Option<(u32, u64, u64)> {
+        let up_to = self.ranges.range((memory, 0)..=(memory, address));
+        up_to.last().map(|((of, start), end)| (*of, *start, *end))
+    }
 }
 
 /// The memory of the last of `joined`, where it ends, and its bytes to append to: it is the segment before

@@ -102,6 +102,10 @@ fn neighbours_are_joined_and_others_are_not() {
             "(data (i32.const 12) \"x\") (data (i32.const 8) \"ab\") (data (i32.const 10) \"cd\")",
             (3, 2),
         ),
+        (
+            "(data (i32.const 99) \"x\") (data (i32.const 8) \"ab\") (data (i32.const 16) \"cd\")",
+            (3, 2),
+        ),
         // One that begins nobody knows where may have been.
         (
             "(data (global.get 0) \"x\") (data (i32.const 8) \"ab\") (data (i32.const 16) \"cd\")",
