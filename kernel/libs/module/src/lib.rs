@@ -1,7 +1,8 @@
 //! Whether bytes are a WebAssembly module that this host runs: valid, of a bearable shape, a WASI
 //! command, and wanting nothing that is not there.
 //!
-//! [`check_outline`] looks at the names that a module takes and gives, which is cheap and tells most. [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's interpreter, and
+//! [`check_outline`] looks at the names that a module takes and gives, which is cheap and tells most.
+//! [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's interpreter, and
 //! the limits of a module's shape. [`Interface::check_command`] checks what a module takes and
 //! gives. The image tool does both where a mistake can be mended; the kernel does the first before
 //! its interpreter sees a module. [`cost`] says beforehand what an interpreter's program of a module takes of
@@ -24,19 +25,19 @@ mod cost;
 mod function;
 mod limits;
 mod operands;
-mod shadow_stack;
-mod stores;
 mod outline;
+mod shadow_stack;
 mod slim;
+mod stores;
 mod validate;
 
 pub use command::{NoCommand, Unsuited};
 pub use cost::{Cost, MOST_COST, cost};
 pub use limits::Excess;
-pub use shadow_stack::ShadowStack;
-pub use stores::with_every_store_replaced;
 pub use outline::check_outline;
+pub use shadow_stack::ShadowStack;
 pub use slim::{Saved, Slim, slim};
+pub use stores::with_every_store_replaced;
 pub use validate::{Interface, Invalid, Place, has_start, validate};
 
 /// The longest module that is looked at, in bytes.
