@@ -86,7 +86,7 @@ fn price(payload: &Payload<'_>) -> Option<(&'static str, u32, u64, u64)> {
         Payload::TypeSection(section) => ("types", section.count(), 320, 16),
         Payload::ImportSection(section) => ("imports", section.count(), 600, 4),
         Payload::GlobalSection(section) => ("globals", section.count(), 80, 8),
-        Payload::ExportSection(section) => ("exports", section.count(), 240, 4),
+        Payload::ExportSection(section) => ("exports", section.count(), 480, 4),
         Payload::ElementSection(section) => ("element segments", section.count(), 160, 32),
         // The bytes are in a vector that doubles, and then once more.
         Payload::DataSection(section) => ("data segments", section.count(), 64, 3),
