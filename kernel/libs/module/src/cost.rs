@@ -84,7 +84,7 @@ impl Cost {
 fn price(payload: &Payload<'_>) -> Option<(&'static str, u32, u64, u64)> {
     Some(match payload {
         Payload::TypeSection(section) => ("types", section.count(), 320, 16),
-        Payload::ImportSection(section) => ("imports", section.count(), 600, 4),
+        Payload::ImportSection(section) => ("imports", section.count(), 1_040, 4),
         Payload::GlobalSection(section) => ("globals", section.count(), 80, 8),
         Payload::ExportSection(section) => ("exports", section.count(), 480, 4),
         Payload::ElementSection(section) => ("element segments", section.count(), 160, 32),
