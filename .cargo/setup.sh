@@ -10,7 +10,8 @@
 # Parts: `rust` (compiler with its library's source), `lint` (rustfmt, clippy), `guests` (what the
 # example functions are built with), `programs` and `wasi` (what the programs, and tests of WASI that others wrote,
 # are built from: sources of Debian's), `npm`, `zig` and `go` (for templates and a program, and missed by nothing else),
-# `qemu`, `disk` (mke2fs), `gdb`, `curl` (what the README types), `browser` (Chromium, and what steers it).
+# `reference` (the runtime that tests/shipped compares with), `qemu`, `disk` (mke2fs), `gdb`, `curl` (what the README types),
+# `browser` (Chromium, and what steers it).
 #
 # After `setup rust` plain `cargo` is the right one; `LUGE_RUST` says which: `rustup` or `debian`.
 
@@ -319,6 +320,20 @@ setup_go() {
     setup_say "go is missing, and what needs it is left out"
 }
 
+setup_reference_version=48.0.0
+
+# setup_reference — the runtime that tests/shipped compares with, as a package of Python's, in `tools` of the target
+# folder.
+setup_reference() {
+    local tools=${CARGO_TARGET_DIR:-$setup_root/target}/tools/reference
+    [ ! -x "$tools/bin/python" ] || return 0
+    setup_say "installing wasmtime $setup_reference_version (pip)"
+    mkdir -p "${tools%/*}"
+    { python3 -m venv "$tools" && "$tools/bin/pip" -q install "wasmtime==$setup_reference_version"; } >&2 && return 0
+    rm -rf "$tools"
+    setup_advice+=("the module wasmtime $setup_reference_version of Python")
+}
+
 # setup_download_source FOLDER NAME… — through apt-get, with lists of its own, since few machines have those of
 # sources. What it brings counts only if it is what it was.
 setup_download_source() (
@@ -365,7 +380,7 @@ setup() {
     setup_install "$@"
     local part advice
     for part in "$@"; do
-        case $part in rust | lint | programs | wasi | npm | zig | go) "setup_$part" ;; esac
+        case $part in rust | lint | programs | wasi | npm | zig | go | reference) "setup_$part" ;; esac
     done
     if [ ${#setup_packages[@]} != 0 ]; then
         setup_advice=("on Debian: apt-get install ${setup_packages[*]}" "${setup_advice[@]}")

@@ -4,6 +4,7 @@
 #
 #     tests/run.sh            everything
 #     tests/run.sh PART…      only some parts, by the names that stand below
+#     tests/run.sh shipped    programs as people ship them, from pip, npm, cargo and Debian: an hour, and much to download
 #     tests/run.sh setup      only sets up what is missing
 #
 # Each part prints one line; its log is shown only if it fails, why it failed first, and stays in
@@ -102,6 +103,11 @@ run_part() {
     scenarios)
         part scenarios cargo run -q -p luge-harness --bin luge-scenarios
         conformance
+        ;;
+    shipped)
+        setup reference
+        part shipped-controls python3 tests/shipped/test_run.py
+        part shipped tests/shipped/run.py
         ;;
     bench)
         part bench cargo run -q -p luge-harness --bin luge-bench

@@ -236,6 +236,54 @@ fn lock_of(line: &str) -> Option<&str> {
     before.rsplit(' ').next()
 }
 
+/// A line of the table of programs as people ship them, as `tests/shipped/run.py --table` writes it.
+fn shipped_row(program: &serde_json::Value) -> String {
+    let text = |key: &str| {
+        program[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{program} has no {key}"))
+    };
+    let outcome = match text("outcome") {
+        "refused" => format!("refused: {}", text("reason")),
+        outcome => format!("as the reference: {outcome}"),
+    };
+    let [name, version, from, package] = ["name", "version", "from", "package"].map(text);
+    let bytes = program["bytes"].as_u64().expect("its size is known");
+    let size = if bytes >= 1 << 20 {
+        format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    } else {
+        format!("{} KiB", (bytes >> 10).max(1))
+    };
+    format!("| {name} | {version} | {from}: `{package}` | {size} | {outcome} |")
+}
+
+#[test]
+fn the_table_of_shipped_programs_is_that_of_their_manifest() {
+    let manifest = text("tests/shipped/manifest.json");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("it is JSON");
+    let programs = manifest["programs"].as_array().expect("it has programs");
+    assert!(programs.len() >= 50, "there are {} only", programs.len());
+    let page = text("kernel/docs/programs.md");
+    let table = page
+        .split("<!-- shipped: begin -->")
+        .nth(1)
+        .expect("the table begins");
+    let table = table
+        .split("<!-- shipped: end -->")
+        .next()
+        .expect("the table ends");
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect();
+    let expected: Vec<String> = programs.iter().map(shipped_row).collect();
+    assert_eq!(
+        rows, expected,
+        "tests/shipped/run.py --table writes it anew"
+    );
+}
+
 #[test]
 fn what_is_wrong_is_found() {
     assert!(
