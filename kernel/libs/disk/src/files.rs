@@ -97,6 +97,46 @@ impl Files {
         result
     }
 
+    /// Copies what a file has from `offset` on into `into`, past the cache: a piece at most, for who reads a
+    /// long file once, from its beginning to its end.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn read_once(
+        &mut self,
+        file: u32,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<Part, FileError> {
+        let mut opened = self.take(file)?;
+        if opened.position() > offset {
+            opened = self.open_anew(file)?;
+        }
+        if offset >= opened.metadata().len() {
+            return Ok(Part::Waited(0));
+        }
+        // One that was closed meanwhile is read up to the place.
+        let before = offset - opened.position();
+        let most = match before {
+            0 => into.len(),
+            before => into
+                .len()
+                .min(usize::try_from(before).unwrap_or(usize::MAX)),
+        };
+        let read = fill(&mut opened, &mut into[..most.min(PIECE_BYTES)])?;
+        if read == 0 && !into.is_empty() {
+            let (length, found) = (opened.metadata().len(), opened.position());
+            return Err(FileError::Incomplete { length, found });
+        }
+        if opened.position() < opened.metadata().len() {
+            self.open.push((file, opened));
+        }
+        Ok(match before {
+            0 => Part::Waited(read),
+            _ => Part::OnTheWay,
+        })
+    }
+
     fn read_piece(
         &mut self,
         number: u32,
@@ -149,6 +189,10 @@ impl Files {
         if self.open.len() >= MOST_OPEN {
             self.open.remove(0);
         }
+        self.open_anew(number)
+    }
+
+    fn open_anew(&self, number: u32) -> Result<File, FileError> {
         let known = self.known.get(number as usize);
         self.volume
             .open_file(&known.ok_or(FileError::NotFound)?.path)

@@ -207,6 +207,14 @@ impl Volume {
         Ok(names)
     }
 
+    /// How long a file is, in bytes. `path` is relative to the top folder.
+    ///
+    /// # Errors
+    /// [`FileError`]: there is no such file, or something is wrong with it.
+    pub fn length(&self, path: &str) -> Result<u64, FileError> {
+        Ok(self.open_file(path)?.metadata().len())
+    }
+
     /// All of a file, if it is at most `most` bytes long. `path` is relative to the top folder.
     ///
     /// # Errors

@@ -194,3 +194,43 @@ fn a_folder_is_listed_with_what_everything_in_it_is() {
     assert!(matches!(volume.list("a.wasm", 9), Err(FileError::NoFolder)));
     assert!(matches!(volume.list("b", 9), Err(FileError::NotFound)));
 }
+
+#[test]
+fn a_file_that_is_read_once_is_there_to_its_end_and_takes_no_place_in_the_cache() {
+    let (mut files, file, bytes) = long("once", 4);
+    let (mut found, mut into) = (Vec::new(), vec![0; 200_000]);
+    loop {
+        match files
+            .read_once(file, found.len() as u64, &mut into)
+            .unwrap()
+        {
+            Part::Waited(0) => break,
+            Part::Waited(read) => {
+                assert!(read <= PIECE_BYTES);
+                found.extend_from_slice(&into[..read]);
+            }
+            part => panic!("{part:?}"),
+        }
+    }
+    assert!(found == bytes);
+    let read = files.read(file, 0, &mut [0; 10]).unwrap();
+    assert_eq!(read, Part::Waited(10), "it is not cached");
+}
+
+#[test]
+fn a_file_that_is_read_once_can_be_read_from_any_place() {
+    let (mut files, file, bytes) = long("places", 4);
+    let last = bytes.len() as u64 - 1;
+    for offset in [70_000, 100, 99_000, 0, last, last + 1, 5] {
+        let mut into = [0; 100];
+        let read = loop {
+            match files.read_once(file, offset, &mut into).unwrap() {
+                Part::OnTheWay => {}
+                Part::Waited(read) => break read,
+                Part::Ready(read) => panic!("{read} bytes from memory"),
+            }
+        };
+        let offset = offset as usize;
+        assert_eq!(into[..read], bytes[offset..(offset + 100).min(bytes.len())]);
+    }
+}

@@ -93,6 +93,22 @@ impl SlotMap {
         Some(slot)
     }
 
+    /// Takes the highest free slot, for what keeps it for long; None if all are taken.
+    pub const fn take_highest(&mut self) -> Option<u32> {
+        if self.summary == 0 {
+            return None;
+        }
+        let index = self.summary.ilog2();
+        let word = &mut self.words[index as usize];
+        let bit = word.ilog2();
+        *word &= !(1 << bit);
+        if *word == 0 {
+            self.summary &= !(1 << index);
+        }
+        self.taken += 1;
+        Some(index * u64::BITS + bit)
+    }
+
     /// Gives a slot back.
     ///
     /// # Errors

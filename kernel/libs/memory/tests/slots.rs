@@ -12,7 +12,11 @@ fn compare_with_set(seed: u64, slots: u32) {
     let mut free: BTreeSet<u32> = (0..slots).collect();
     for _ in 0..4 * slots {
         if random.next_u32() % 3 > 0 {
-            assert_eq!(map.take(), free.pop_first(), "the lowest free slot first");
+            if random.next_u32() % 3 > 0 {
+                assert_eq!(map.take(), free.pop_first(), "the lowest free slot");
+            } else {
+                assert_eq!(map.take_highest(), free.pop_last(), "the highest free slot");
+            }
         } else {
             let slot = random.next_u32() % (slots + 2);
             let expected = if slot < slots && free.insert(slot) {

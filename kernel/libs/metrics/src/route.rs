@@ -29,7 +29,7 @@ pub const OUTCOMES: [&str; Trap::ALL.len() + 6] = {
 };
 
 /// Why requests are not let in, as labels.
-pub const REFUSALS: [&str; 8] = [
+pub const REFUSALS: [&str; 9] = [
     "no-time",
     "route-at-once",
     "route-waiting",
@@ -37,6 +37,7 @@ pub const REFUSALS: [&str; 8] = [
     "tenant-waiting",
     "tenant-memory",
     "no-room",
+    "not-ready",
     "other",
 ];
 

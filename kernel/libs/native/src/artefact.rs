@@ -136,6 +136,14 @@ pub fn open<'f>(file: &'f [u8], module: &[u8]) -> Result<&'f [u8], Unfit> {
     Ok(code)
 }
 
+/// The code in a `file` that [`open`] has found good before.
+///
+/// # Errors
+/// [`Unfit::NotAnArtefact`] if it is too short to be one.
+pub fn code(file: &[u8]) -> Result<&[u8], Unfit> {
+    file.get(HEAD_BYTES..).ok_or(Unfit::NotAnArtefact)
+}
+
 /// A little-endian number of at most eight bytes.
 fn number(bytes: &[u8]) -> u64 {
     bytes
