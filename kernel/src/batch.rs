@@ -19,7 +19,7 @@ use luge_boot_info::exit::ExitCode;
 use crate::arch::lock::Lock;
 use crate::arch::power;
 use crate::arch::time::Instant;
-use crate::functions::{Function, table};
+use crate::functions::{Function, loading, table};
 use crate::observe::dropped;
 use crate::observe::logger::Port;
 use crate::sandbox::{self, Request, Sandbox};
@@ -45,6 +45,12 @@ static BATCH: Lock<Batch> = Lock::new(Batch {
 
 /// Lets the batch go on; ends the machine when it is through.
 pub fn poll(now: Instant) -> Option<Instant> {
+    if !loading::is_done() {
+        let next = loading::poll(now);
+        if !loading::is_done() {
+            return next;
+        }
+    }
     let mut batch = BATCH.lock();
     while batch.step(now) {}
     None
@@ -109,9 +115,11 @@ impl Batch {
     }
 }
 
-/// A request for a function, with no arguments and an empty body.
+/// A request for a function whose module is ready, with no arguments and an empty body.
 pub fn request(function: &Function) -> Request {
-    function.request(Vec::new(), Vec::new(), None)
+    let program = function.module.program();
+    let program = program.expect("all modules are made before the first request");
+    function.request(program.clone(), Vec::new(), Vec::new(), None)
 }
 
 /// A line without time and level: these lines are for scripts to read.

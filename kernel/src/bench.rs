@@ -21,7 +21,7 @@ use x86_64::instructions::interrupts;
 
 use crate::arch::stand_in;
 use crate::arch::time::{Instant, ticks};
-use crate::functions::{Function, table};
+use crate::functions::{Function, loading, table};
 use crate::observe::logger::line;
 use crate::observe::metrics::Metrics;
 use crate::observe::text::{Rest, Text};
@@ -109,6 +109,10 @@ impl Workload for ComeBack {
 /// Measures and prints everything: the kernel's own work, and the functions that are known here.
 pub fn all() {
     report("boot-to-ready", ticks());
+    loading::finish_first();
+    report("boot-to-first-function", ticks());
+    loading::finish();
+    report("boot-to-functions", ticks());
     stand_ins();
     for tasks in [1, 100, 10_000] {
         report(&format!("dispatch-of-{tasks}"), dispatch(tasks));
@@ -141,7 +145,7 @@ fn scrape() -> u64 {
 }
 
 fn function(name: &str) -> Option<Arc<dyn Workload>> {
-    named(name).map(|function| function.workload.clone())
+    named(name)?.module.program().cloned()
 }
 
 fn named(name: &str) -> Option<Arc<Function>> {
@@ -153,7 +157,7 @@ fn named(name: &str) -> Option<Arc<Function>> {
 /// What reading a mebibyte of the disk costs a guest, `reader`, that has been read before; and a copy of as
 /// much. The guest reads its file once for each argument.
 fn files() {
-    let Some(reader) = named("reader") else {
+    let (Some(reader), Some(program)) = (named("reader"), function("reader")) else {
         return;
     };
     let run = |reads: usize| {
@@ -161,7 +165,7 @@ fn files() {
             let start = ticks();
             let request = Request {
                 files: reader.files.clone(),
-                ..request(reader.workload.clone(), &["again"; 1 + READS][..reads])
+                ..request(program.clone(), &["again"; 1 + READS][..reads])
             };
             let outcome = finish(&sandbox::submit(request, Instant::now()).expect("there is room"));
             assert!(outcome.is_success(), "the reader reads: {outcome}");

@@ -77,7 +77,10 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
         bench::all();
         power::off()
     }
-    info!("ready");
+    match functions::loading::progress() {
+        (0, _) => info!("ready"),
+        (left, _) => info!("ready; modules still to be made: {left}"),
+    }
     sched::run_forever(Hooks {
         poll,
         run: sandbox::run,
@@ -194,7 +197,7 @@ fn start_devices(options: &Options) {
     virtio::probe(windows);
 }
 
-/// Loads the functions of the disk, unless a scenario has another use for it.
+/// Finds the functions of the disk, unless a scenario has another use for it.
 fn start_functions(options: &Options) {
     #[cfg(feature = "scenarios")]
     if options
@@ -220,13 +223,18 @@ fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant
     if let Err(reason) = http::start(options, &ports, time::Instant::now()) {
         warn!("nothing is served: {reason}");
     }
-    |now| earlier(http::poll(now, &functions::table()), dropped::poll(now))
+    |now| {
+        let next = functions::loading::poll(now);
+        let next = earlier(next, http::poll(now, &functions::table()));
+        earlier(next, dropped::poll(now))
+    }
 }
 
 fn play_scenario(options: &Options) {
     let Some(name) = &options.scenario else {
         return;
     };
+    functions::loading::finish();
     #[cfg(feature = "scenarios")]
     if scenario::at_boot(name) {
         return;

@@ -25,7 +25,7 @@ use luge_spec::{ARRIVALS_FILE, Arrival};
 use crate::arch::lock::Lock;
 use crate::arch::power;
 use crate::arch::time::{self, Instant};
-use crate::functions::{Function, table};
+use crate::functions::{Function, loading, table};
 use crate::observe::logger::line;
 use crate::sandbox::{self, Sandbox};
 use crate::sched::{self, admission};
@@ -80,6 +80,12 @@ static REPLAY: Lock<Option<Replay>> = Lock::new(None);
 
 /// Lets the replay go on, and says when its next request comes; ends the machine when it is through.
 pub fn poll(now: Instant) -> Option<Instant> {
+    if !loading::is_done() {
+        let next = loading::poll(now);
+        if !loading::is_done() {
+            return next;
+        }
+    }
     let mut replay = REPLAY.lock();
     let replay = replay.get_or_insert_with(|| Replay::new(now));
     replay.collect(now);
@@ -230,9 +236,12 @@ impl fmt::Display for Record {
 
 /// A sandbox for the client's next request, if it is let in.
 fn begin(client: &Client) -> Option<Arc<Sandbox>> {
+    let program = client.function.module.program()?.clone();
     let ticket = admission::admit(client.function.id, client.at).ok()?;
     let arguments = client.arguments.clone();
-    let request = client.function.request(arguments, Vec::new(), Some(ticket));
+    let request = client
+        .function
+        .request(program, arguments, Vec::new(), Some(ticket));
     sandbox::submit(request, client.at).ok()
 }
 

@@ -25,6 +25,8 @@ use serde_json::{Map, Value, json};
 /// `-wasmtime`; the others do not depend on the engine.
 const AIMS: &[(&str, u64)] = &[
     ("boot-to-ready", 60_000_000),
+    ("boot-to-first-function", 60_000_000),
+    ("boot-to-functions", 60_000_000),
     ("context-switch", 800),
     // Out of a sandbox and into one, with the FPU's state.
     ("preemption", 2 * 800),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use luge_boot_info::exit::ExitCode;
-use luge_harness::{Boot, End, Kernel, Lab, Machine};
+use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine};
 
 use crate::load::{settled_memory, wait_for_memory};
 
@@ -22,6 +22,7 @@ scenarios![
     a_triple_fault_of_the_kernel_is_told_from_a_power_off,
     a_kernel_with_nothing_to_do_for_tests_powers_off_cleanly,
     a_translation_that_panics_is_one_refused_module_and_not_the_end_of_the_machine,
+    a_translation_that_panics_at_boot_is_one_module_left_out_and_the_others_serve,
 ];
 
 /// Boots a kernel that misbehaves as `name` says, and sees it end.
@@ -136,10 +137,7 @@ fn a_translation_that_panics_is_one_refused_module_and_not_the_end_of_the_machin
         let client = machine.client();
         client.put("/admin/functions/fib", &[token], module)
     };
-    let odd = wat::parse_str(
-        r#"(module (import "luge_scenario" "panic_while_made" (func))
-            (memory (export "memory") 1) (func (export "_start")))"#,
-    )?;
+    let odd = wat::parse_str(PANICS)?;
     let panics = || -> Result<()> {
         let answer = deploy(&odd)?;
         answer.expect_status(422)?;
@@ -154,4 +152,35 @@ fn a_translation_that_panics_is_one_refused_module_and_not_the_end_of_the_machin
     wait_for_memory(&machine, &before)?;
     deploy(&fs::read(lab.example("echo")?)?)?.expect_status(200)?;
     machine.client().post("/fib", b"echoed")?.expect("echoed")
+}
+
+/// Its translation panics, in kernels built for scenarios.
+const PANICS: &str = r#"(module (import "luge_scenario" "panic_while_made" (func))
+    (memory (export "memory") 1) (func (export "_start")))"#;
+
+fn a_translation_that_panics_at_boot_is_one_module_left_out_and_the_others_serve(
+    lab: &Lab,
+) -> Result<()> {
+    let folder = lab
+        .folder("disk")?
+        .file("odd.wasm", wat::parse_str(PANICS)?)?
+        .copy("fib.wasm", lab.example("fib")?)?;
+    let disk = Disk::Image(lab.plain_image(&folder)?);
+    let boot = Boot::new(Kernel::Scenarios).disk(disk);
+    let machine = lab.serve(&boot)?;
+    says(
+        &machine,
+        &[
+            "panicked at kernel/src/engine/scenario.rs:",
+            "odd.wasm: left out: the interpreter failed at translating it, and the log says where",
+            "functions: 1, modules left out: 1",
+        ],
+    )?;
+    let client = machine.client();
+    client.get("/readyz")?.expect("ready\n")?;
+    client.get("/odd")?.expect_status(404)?;
+    client.get("/fib?n=10")?.expect("55\n")?;
+    let mut batch = lab.boot(&boot.append("batch"))?;
+    batch.ends_with(End::Code(ExitCode::BatchFailed))?;
+    says(&batch, &["1 passed, 1 failed"])
 }

@@ -50,6 +50,7 @@ mod last_bytes;
 mod linear_stack;
 mod load;
 mod loader;
+mod loading;
 mod logs;
 mod metrics;
 mod native;
@@ -94,6 +95,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("instances", instances::SCENARIOS),
     ("image", image::SCENARIOS),
     ("load", load::SCENARIOS),
+    ("loading", loading::SCENARIOS),
     ("crowd", crowd::SCENARIOS),
     ("operators", operators::SCENARIOS),
     ("deadlines", deadlines::SCENARIOS),

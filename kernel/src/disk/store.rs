@@ -54,6 +54,20 @@ impl Store {
     /// [`FileError`]; the first one is logged.
     pub fn read(&self, file: u32, offset: u64, into: &mut [u8]) -> Result<Part, FileError> {
         let result = self.files.lock().0.read(file, offset, into);
+        self.note(result)
+    }
+
+    /// Copies a part of a file that is read once into `into`, as [`Files::read_once`] does. It holds the CPU
+    /// for one request to the device at most.
+    ///
+    /// # Errors
+    /// [`FileError`]; the first one is logged.
+    pub fn read_once(&self, file: u32, offset: u64, into: &mut [u8]) -> Result<Part, FileError> {
+        let result = self.files.lock().0.read_once(file, offset, into);
+        self.note(result)
+    }
+
+    fn note(&self, result: Result<Part, FileError>) -> Result<Part, FileError> {
         if let Err(why) = &result
             && !self.failed.swap(true, Relaxed)
         {

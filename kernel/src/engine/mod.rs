@@ -17,9 +17,9 @@
 //! - Its locks are held only around the taking and giving back of a value stack, and to look up a
 //!   type: never while guest code runs, so never by a sandbox that is preempted or ended.
 //! - A store is never dropped: its memory goes with the arena. So the reference counts that it took
-//!   (of the engine, and of each host function it imported) never come back. A program that
-//!   is made while the machine runs lies in an arena of its own, which goes whole (`sandbox::making`); of
-//!   one that was loaded at boot, memory stays when it is dropped.
+//!   (of the engine, and of each host function it imported) never come back. A program of
+//!   the interpreter lies in an arena of its own, which goes whole (`sandbox::making`); of native code, memory
+//!   stays when it is dropped.
 
 pub mod ending;
 mod imports;
@@ -51,7 +51,15 @@ pub trait Engine: Sync {
     /// that memory never runs out.
     fn memory_to_load(&self, wasm: &[u8], beside: &[u8]) -> u64;
 
-    /// Makes a program of the module `wasm` and the file beside it, in the kernel's heap.
+    /// Whether the file beside the module `wasm` is whole, and made from it. Takes long if they are long.
+    ///
+    /// # Errors
+    /// [`CompileError`] if not.
+    fn check(&self, wasm: &[u8], beside: &[u8]) -> Result<(), CompileError>;
+
+    /// Makes a program of the module `wasm` and the file beside it, which [`Self::check`] has found good. That of the
+    /// interpreter lies in the memory of whoever calls, native code in memory of its own and in the kernel's
+    /// heap: it is for the kernel alone to load.
     ///
     /// # Errors
     /// [`CompileError`] if the engine does not take it.

@@ -64,13 +64,17 @@ impl super::Engine for Interpreter {
         luge_module::cost(wasm).bytes + 2 * wasm.len() as u64
     }
 
+    fn check(&self, _: &[u8], _: &[u8]) -> Result<(), CompileError> {
+        Ok(())
+    }
+
     fn load(&self, wasm: &[u8], _: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {
         Ok(Arc::new(Program::compile(wasm)?))
     }
 }
 
 impl Program {
-    /// Validates and translates a module, in the kernel's heap.
+    /// Validates and translates a module, in the memory of whoever calls.
     ///
     /// # Errors
     ///

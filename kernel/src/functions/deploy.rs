@@ -13,11 +13,12 @@ use log::info;
 use luge_memory::layout::ARENA_SLOTS;
 use luge_spec::Route;
 
+use super::module::Module;
 use super::{Function, LOG, TABLE, Table, place, table, terms};
 use crate::arch::paging::PAGE_BYTES;
 use crate::mm::{self, idle};
 use crate::sandbox::Workload;
-use crate::sandbox::making::{self, Housing};
+use crate::sandbox::making::{Housing, UPLOADED};
 use crate::sched::admission;
 
 /// Routes that there may ever be: of the disk and deployed, also those that were removed again.
@@ -76,7 +77,7 @@ pub fn check_room(port: u16, path: &str) -> Result<(), NotDeployed> {
     let before = table.lookup(port, path);
     let replaces = before.is_some_and(|before| before.uploaded_bytes.is_some());
     let most = MOST_PROGRAMS + usize::from(replaces);
-    if making::housing().programs >= most {
+    if UPLOADED.housing().programs >= most {
         return Err(NotDeployed::Full(Full::Programs(MOST_PROGRAMS)));
     }
     Ok(())
@@ -84,7 +85,7 @@ pub fn check_room(port: u16, path: &str) -> Result<(), NotDeployed> {
 
 /// Whether deployed programs, with one that was just made, take no more memory than they may.
 fn check_memory() -> Result<(), NotDeployed> {
-    let Housing { bytes, .. } = making::housing();
+    let Housing { bytes, .. } = UPLOADED.housing();
     let most = mm::statistics().frames_total as u64 * PAGE_BYTES / SHARE as u64;
     if bytes > most {
         return Err(NotDeployed::Full(Full::Memory(most)));
@@ -113,6 +114,7 @@ pub fn deploy(
     }
     check_memory()?;
     let mut new = copy_to_change(&old)?;
+    let module = Module::made(program);
     let mut function = match (settings, before) {
         (None, Some(before)) => {
             admission::change_route(before.id, before.terms);
@@ -129,11 +131,11 @@ pub fn deploy(
                 None => admission::add_route(terms),
             };
             let files = before.and_then(|before| before.files.clone());
-            let function = Function::new(owner, id, terms, route, program.clone());
+            let function = Function::new(owner, id, terms, route, module.clone());
             Function { files, ..function }
         }
     };
-    function.workload = program;
+    function.module = module;
     function.uploaded_bytes = Some(bytes);
     let change = match before {
         Some(_) => Change::Replaced,
@@ -152,7 +154,7 @@ pub fn deploy(
 pub fn withdraw(port: u16, path: &str) -> Result<(), NotDeployed> {
     let old = table();
     let at = old.place_of(port, path);
-    let at = at.filter(|at| old.entries[*at].function.is_some());
+    let at = at.filter(|_| old.lookup(port, path).is_some());
     let at = at.ok_or(NotDeployed::NoSuchFunction)?;
     let mut new = copy_to_change(&old)?;
     new.entries[at].function = None;

@@ -22,7 +22,7 @@ const MOST_NODES: usize = FolderPath::MOST_NODES;
 const LARGEST_FILE: u64 = FolderPath::LARGEST_FILE;
 
 /// The largest block of a file system, in bytes: what reading from it allocates must not be refused.
-const LARGEST_BLOCK: u32 = heap::BULK as u32 / 2;
+pub(super) const LARGEST_BLOCK: u32 = heap::BULK as u32 / 2;
 
 /// A folder that is mounted.
 pub struct Mounted {

@@ -1,4 +1,4 @@
-//! From the files on the disk to the table of functions.
+//! From the spec on the disk to the table of functions, whose programs are made later ([`super::loading`]).
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use log::{error, info, warn};
+use log::{error, warn};
 use luge_sched::{Reservation, SHARED, TenantId, TenantTerms};
 use luge_spec::command_line::Options;
 use luge_spec::{
@@ -14,13 +14,22 @@ use luge_spec::{
     ModulePath, Route, Spec, Tenant, parse_arrivals,
 };
 
-use super::{FromDisk, Function, LOG, Owner, Table, folder, ns, one_line, place, program, terms};
+use super::loading::Job;
+use super::module::Module;
+use super::{FromDisk, Function, LOG, Owner, Table, folder, ns, place, terms};
 use crate::disk::{self, FileError, Store, Volume};
-use crate::sandbox::{Files, Workload};
+use crate::sandbox::Files;
 use crate::sched::admission;
 
-/// The table for the disk that is attached.
-pub fn table(options: &Options) -> Table {
+/// What there is on a disk.
+pub struct Found {
+    pub table: Table,
+    /// What is to be made, and where it lies; none if there is no disk.
+    pub to_make: Option<(Arc<Store>, Vec<Job>)>,
+}
+
+/// What there is on the disk that is attached.
+pub fn find(options: &Options) -> Found {
     let port = options.port;
     let (store, spec) = match disk::open() {
         Ok(store) => {
@@ -32,7 +41,7 @@ pub fn table(options: &Options) -> Table {
             (None, None)
         }
     };
-    let table = match (store, spec) {
+    match (store, spec) {
         (Some(store), Some(spec)) => {
             let arrivals = store.ask(|volume| arrivals(volume, options));
             Loader::new(store, options.engine).load(spec, arrivals)
@@ -44,14 +53,16 @@ pub fn table(options: &Options) -> Table {
                 owners,
                 ..FromDisk::default()
             };
-            Table {
+            let table = Table {
                 disk: Arc::new(disk),
                 ..Table::default()
+            };
+            Found {
+                table,
+                to_make: None,
             }
         }
-    };
-    report(&table);
-    table
+    }
 }
 
 /// The requests of the replay that is asked for, if they can be read.
@@ -118,16 +129,13 @@ fn from_modules(volume: &Volume, port: u16) -> Option<Spec> {
     Some(spec)
 }
 
-/// A module's program, if it is not left out.
-type Program = Option<Arc<dyn Workload>>;
-
-/// Makes programs of modules, each once for each engine that is wanted, and fills the table.
+/// Finds modules, each once for each engine that is wanted, and fills the table.
 struct Loader {
     store: Arc<Store>,
     /// The engine where a route names none.
     engine: Option<Engine>,
-    /// What became of each module in each engine; none if it is left out.
-    programs: BTreeMap<(ModulePath, Option<Engine>), Program>,
+    modules: BTreeMap<(ModulePath, Option<Engine>), Arc<Module>>,
+    jobs: Vec<Job>,
     /// What became of each folder; none if it cannot be mounted.
     folders: BTreeMap<FolderPath, Option<Arc<dyn Files>>>,
     table: Table,
@@ -138,13 +146,14 @@ impl Loader {
         Loader {
             store,
             engine,
-            programs: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            jobs: Vec::new(),
             folders: BTreeMap::new(),
             table: Table::default(),
         }
     }
 
-    fn load(mut self, spec: Spec, arrivals: Vec<Arrival>) -> Table {
+    fn load(mut self, spec: Spec, arrivals: Vec<Arrival>) -> Found {
         let mut owners = Vec::new();
         for mut tenant in spec.tenants {
             let owner = owner(&tenant);
@@ -153,50 +162,43 @@ impl Loader {
                 self.add(&owner, route);
             }
         }
-        let programs = self.programs.values().filter(|program| program.is_none());
         let folders = self.folders.values().filter(|folder| folder.is_none());
-        let left_out = programs.count() + folders.count();
         self.table.disk = Arc::new(FromDisk {
             owners,
-            left_out,
+            folders_left_out: folders.count(),
+            modules: self.modules.into_values().collect(),
             arrivals,
         });
-        self.table
+        Found {
+            table: self.table,
+            to_make: Some((self.store, self.jobs)),
+        }
     }
 
-    /// Adds a function, unless its module is left out.
+    /// Adds a function, unless its folder is left out.
     fn add(&mut self, owner: &Owner, route: Route) {
-        let Some(program) = self.program(&route) else {
-            warn!(target: LOG, "{}: not served, {} is left out",
-                place(owner.port, &route.route),
-                route.module
-            );
-            return;
-        };
         let Ok(files) = self.files(owner.port, &route) else {
             return;
         };
+        let module = self.module(&route);
         let terms = terms(owner.id, &route);
         let id = admission::add_route(terms);
-        let function = Function::new(owner, id, terms, route, program);
+        let function = Function::new(owner, id, terms, route, module);
         self.table.put(Function { files, ..function });
     }
 
-    /// The program of a route's module, made at its first use. Says why if there is none.
-    fn program(&mut self, route: &Route) -> Program {
+    /// A route's module, which is to be made from its first use on.
+    fn module(&mut self, route: &Route) -> Arc<Module> {
         let engine = route.engine.or(self.engine);
         let key = (route.module.clone(), engine);
-        if let Some(known) = self.programs.get(&key) {
-            return known.clone();
-        }
-        let module = &route.module;
-        let program = self
-            .store
-            .ask(|volume| program::load(volume, module, engine))
-            .map_err(|why| error!(target: LOG, "{module}: left out: {}", one_line(&why)))
-            .ok();
-        self.programs.insert(key, program.clone());
-        program
+        let (store, jobs) = (&self.store, &mut self.jobs);
+        let module = self.modules.entry(key).or_insert_with(|| {
+            let job = Job::new(store, &route.module, engine);
+            let module = job.module.clone();
+            jobs.push(job);
+            module
+        });
+        module.clone()
     }
 }
 
@@ -253,24 +255,5 @@ impl Loader {
                 Err(NoFolder)
             }
         }
-    }
-}
-
-/// Logs the table.
-fn report(table: &Table) {
-    for function in table.functions() {
-        info!(target: LOG,
-            "{}: {}, deadline {} us, stack {} KiB, memory {} KiB",
-            place(function.port, &function.route),
-            function.tenant,
-            function.relative_deadline_ns / 1_000,
-            function.limits.stack >> 10,
-            function.limits.memory >> 10,
-        );
-    }
-    let functions = table.functions().count();
-    match table.left_out() {
-        0 => info!(target: LOG, "functions: {functions}"),
-        left_out => warn!(target: LOG, "functions: {functions}, modules left out: {left_out}"),
     }
 }

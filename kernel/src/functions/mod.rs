@@ -1,13 +1,14 @@
 //! The functions that are deployed: which route of which port runs which program.
 //!
-//! [`start`] makes the [`Table`] from what is on the disk ([`load`]); `http` looks requests up in it.
+//! [`start`] makes the [`Table`] from the spec on the disk ([`load`]); `http` looks requests up in it. What runs is
+//! made afterwards, while others are served ([`loading`]).
 //! A route is matched by the whole path of the URL, byte for byte, and by the port that the request
 //! came to: `/fib` answers for `/fib?n=30` and for nothing else.
 //!
 //! [`deploy()`] and [`withdraw`] change what is deployed while the machine runs, for `http`.
 //!
 //! Invariant: a table never changes: a change makes another, and who looks into the old one goes on with
-//! that. Every function in a table has been compiled. Whatever is wrong with the disk, its spec or a
+//! that, and each function has its [`Module`], which becomes ready or is left out. Whatever is wrong with the disk, its spec or a
 //! module is logged, and what is left is served. A change that finds no memory is refused: guests may hold
 //! all of it at any time.
 #![deny(unsafe_code)]
@@ -15,6 +16,8 @@
 mod deploy;
 mod folder;
 mod load;
+pub mod loading;
+mod module;
 mod program;
 
 use alloc::collections::TryReserveError;
@@ -28,10 +31,13 @@ use luge_sched::{RouteId, RouteTerms, TenantId, Ticket};
 use luge_spec::command_line::Options;
 use luge_spec::{Answer, Arrival, Limits, OnMiss, Route};
 
+pub use module::{Module, State};
+
 pub use deploy::{Change, NotDeployed, check_room, deploy, withdraw};
 pub use program::{memory_for_upload, of_upload};
 
 use crate::arch::lock::Lock;
+use crate::disk::Volume;
 use crate::sandbox::{Files, Request, Workload};
 use crate::sched::{self, admission};
 
@@ -46,8 +52,8 @@ pub struct Function {
     pub tenant: Arc<str>,
     /// The TCP port that its tenant listens on.
     pub port: u16,
-    /// What runs.
-    pub workload: Arc<dyn Workload>,
+    /// What runs, once it is ready.
+    pub module: Arc<Module>,
     /// What one request may use, in bytes.
     pub limits: Limits,
     /// `Content-Type` of the response.
@@ -93,7 +99,7 @@ impl Function {
         id: RouteId,
         terms: RouteTerms,
         route: Route,
-        workload: Arc<dyn Workload>,
+        module: Arc<Module>,
     ) -> Self {
         Function {
             id,
@@ -101,7 +107,7 @@ impl Function {
             name: Arc::from(name_in(&route.route)),
             tenant: owner.name.clone(),
             port: owner.port,
-            workload,
+            module,
             limits: route.limits,
             content_type: route.content_type,
             answer: route.answer,
@@ -116,10 +122,11 @@ impl Function {
         }
     }
 
-    /// A request for the function: with these arguments behind its name, this body, and the ticket with which
-    /// it was let in.
+    /// A request for the function: for its program, with these arguments behind its name, this body, and the
+    /// ticket with which it was let in.
     pub fn request(
         &self,
+        program: Arc<dyn Workload>,
         arguments: Vec<String>,
         body: Vec<u8>,
         ticket: Option<Ticket>,
@@ -127,7 +134,7 @@ impl Function {
         let name = core::iter::once(String::from(&*self.name));
         Request {
             name: self.name.clone(),
-            workload: self.workload.clone(),
+            workload: program,
             stack_bytes: self.limits.stack,
             memory_bytes: self.limits.memory,
             output_bytes: self.limits.response,
@@ -159,8 +166,10 @@ pub struct Table {
 struct FromDisk {
     /// All tenants, in the order of the spec.
     owners: Vec<Owner>,
-    /// How many modules and folders of the disk could not be used.
-    left_out: usize,
+    /// How many folders of the disk cannot be used.
+    folders_left_out: usize,
+    /// All its modules, once for each engine in which they are to run.
+    modules: Vec<Arc<Module>>,
     /// The requests of a replay, if one was asked for.
     arrivals: Vec<Arrival>,
 }
@@ -180,10 +189,21 @@ const LOG: &str = "functions";
 
 static TABLE: Lock<Option<Arc<Table>>> = Lock::new(None);
 
-/// Loads what is on the disk. To be called once, before the first request.
+/// Finds what is on the disk, and begins to make it ready. To be called once, before the first request.
 pub fn start(options: &Options) {
-    let table = load::table(options);
+    let load::Found { table, to_make } = load::find(options);
     *TABLE.lock() = Some(Arc::new(table));
+    match to_make {
+        Some((store, jobs)) if !jobs.is_empty() => {
+            // Reading such a disk asks for pieces of memory that are refused when guests have most of it.
+            let is_patient = store.ask(Volume::block_bytes) > folder::LARGEST_BLOCK;
+            loading::begin(store, jobs);
+            if is_patient {
+                loading::finish();
+            }
+        }
+        _ => loading::report(),
+    }
     // Now all tenants are known, and there can be no more sandboxes than slots.
     sched::reserve_room(ARENA_SLOTS as usize);
     admission::reserve_routes(deploy::MOST_ROUTES);
@@ -195,9 +215,10 @@ pub fn table() -> Arc<Table> {
 }
 
 impl Table {
-    /// The function behind this path at this port.
+    /// The function behind this path at this port, unless its module is left out.
     pub fn lookup(&self, port: u16, path: &str) -> Option<&Arc<Function>> {
-        self.entries[self.place_of(port, path)?].function.as_ref()
+        let function = self.entries[self.place_of(port, path)?].function.as_ref();
+        function.filter(|function| !function.module.is_left_out())
     }
 
     /// Where the function of this path is or was.
@@ -227,8 +248,14 @@ impl Table {
         Some((&self.owner_of(entry.port)?.name, &entry.route))
     }
 
-    /// All functions, in the order of the spec and then of their first deployment.
+    /// All functions, in the order of the spec and then of their first deployment, but those whose modules are
+    /// left out.
     pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.all().filter(|function| !function.module.is_left_out())
+    }
+
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = &Arc<Function>> {
         self.entries
             .iter()
             .filter_map(|entry| entry.function.as_ref())
@@ -239,7 +266,7 @@ impl Table {
         self.entries.len()
     }
 
-    /// The function at a place, in the order of [`functions`](Self::functions).
+    /// The function at a place, in the order of [`functions`](Self::functions); its module may be left out.
     pub fn function_at(&self, place: usize) -> Option<&Arc<Function>> {
         self.entries.get(place)?.function.as_ref()
     }
@@ -262,7 +289,13 @@ impl Table {
 
     /// How many modules and folders that should be there are not, for whatever reason.
     pub fn left_out(&self) -> usize {
-        self.disk.left_out
+        let modules = self.modules().filter(|module| module.is_left_out());
+        modules.count() + self.disk.folders_left_out
+    }
+
+    /// All modules of the disk, once for each engine in which they are to run.
+    pub fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.disk.modules.iter().map(|module| &**module)
     }
 
     /// The requests of a replay; none if none was asked for.

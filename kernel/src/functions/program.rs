@@ -2,20 +2,24 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use log::warn;
+use luge_disk::Part;
 use luge_memory::shortage::Shortage;
 use luge_module::NoCommand;
 use luge_spec::{Engine as Wanted, ModulePath};
 
 use crate::arch::paging::PAGE_BYTES;
-use crate::disk::{FileError, Volume};
-use crate::engine::{CompileError, Engine, INTERPRETER, LARGEST_MODULE, NATIVE};
+use crate::disk::{FileError, Store};
+use crate::engine::{CompileError, INTERPRETER, LARGEST_MODULE, NATIVE};
 use crate::mm;
-use crate::sandbox::Workload;
+use crate::sandbox::making::{Maker, Product};
+use crate::sandbox::{self, Current, Workload, gate};
 
-use super::{LOG, one_line};
+use super::one_line;
 
 /// Why a module is left out.
 pub enum Refusal {
@@ -50,47 +54,146 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The program of `module` in `engine`; if that is none, in native code where it can be had and in the
-/// interpreter where not.
-pub fn load(
-    volume: &Volume,
-    module: &ModulePath,
-    engine: Option<Wanted>,
-) -> Result<Arc<dyn Workload>, Refusal> {
-    let wasm = volume
-        .read(module.as_str(), LARGEST_MODULE as u64)
-        .map_err(Refusal::File)?;
-    match engine {
-        Some(Wanted::Wasmi) => made_by(INTERPRETER, volume, module, &wasm),
-        Some(Wanted::Wasmtime) => {
-            let native = NATIVE.ok_or(Refusal::NoSuchEngine)?;
-            made_by(native, volume, module, &wasm)
+/// A file of the disk.
+#[derive(Clone, Copy)]
+pub struct File {
+    /// Its number in the store.
+    number: u32,
+    bytes: usize,
+}
+
+/// What a program is made of: a module, with native code beside it if that is to run.
+pub struct Sources {
+    store: Arc<Store>,
+    module: File,
+    native: Option<File>,
+    is_short: AtomicBool,
+}
+
+impl Sources {
+    /// Finds the module at `path`, and its native code if `engine` is for that. Nothing is read yet.
+    ///
+    /// # Errors
+    /// [`Refusal`]: one of them is not there, or too long.
+    pub fn find(store: &Arc<Store>, path: &ModulePath, engine: Wanted) -> Result<Self, Refusal> {
+        let module = file(store, path.as_str(), LARGEST_MODULE as u64).map_err(Refusal::File)?;
+        let native = match engine {
+            Wanted::Wasmi => None,
+            Wanted::Wasmtime => {
+                let native = NATIVE.ok_or(Refusal::NoSuchEngine)?;
+                let beside = native.beside(path.as_str());
+                let (path, most) = beside.ok_or(Refusal::NoNativeCode)?;
+                Some(file(store, &path, most).map_err(|why| match why {
+                    FileError::NotFound => Refusal::NoNativeCode,
+                    why => Refusal::File(why),
+                })?)
+            }
+        };
+        Ok(Self {
+            store: store.clone(),
+            module,
+            native,
+            is_short: AtomicBool::new(false),
+        })
+    }
+
+    /// How long what is to be read is, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.module.bytes + self.native.map_or(0, |native| native.bytes)
+    }
+
+    /// What may be taken of memory until what is read tells how much that is, in bytes.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMemory`] if there is not even enough to read it.
+    pub fn memory(&self) -> Result<u64, Refusal> {
+        let bytes = self.bytes() as u64;
+        check_memory(bytes).map_err(Refusal::NoMemory)?;
+        let free = mm::statistics().frames_free as u64 * PAGE_BYTES;
+        Ok(bytes + free.min(luge_module::MOST_COST))
+    }
+
+    /// Whether it was refused for want of memory, which may be there later.
+    pub fn is_short(&self) -> bool {
+        self.is_short.load(Relaxed)
+    }
+
+    /// Has the running sandbox take no more memory than what was read and `bytes`, which must be there.
+    fn limit_to(&self, bytes: u64) -> Result<(), Refusal> {
+        sandbox::limit_memory(self.bytes() as u64 + bytes);
+        check_memory(bytes).map_err(|shortage| {
+            self.is_short.store(true, Relaxed);
+            Refusal::NoMemory(shortage)
+        })
+    }
+
+    /// All of a file, read by a sandbox, which lets others run in between.
+    fn read(&self, file: File, sandbox: Current) -> Result<Vec<u8>, FileError> {
+        let mut bytes = vec![0; file.bytes];
+        let mut found = 0;
+        while found < bytes.len() {
+            let into = &mut bytes[found..];
+            let part = gate(|| {
+                let part = self.store.read_once(file.number, found as u64, into);
+                // Nobody else had the CPU while the disk was waited for.
+                let _ = sandbox.step_aside();
+                part
+            });
+            match part.unwrap_or(Ok(Part::Ready(0)))? {
+                Part::Ready(0) | Part::Waited(0) => {
+                    let (length, found) = (bytes.len() as u64, found as u64);
+                    return Err(FileError::Incomplete { length, found });
+                }
+                Part::Ready(read) | Part::Waited(read) => found += read,
+                Part::OnTheWay => {}
+            }
         }
-        None => native_if_any(volume, module, &wasm)
-            .map_or_else(|| made_by(INTERPRETER, volume, module, &wasm), Ok),
+        Ok(bytes)
     }
 }
 
-/// What `engine` makes of a module and of what lies beside it.
-fn made_by(
-    engine: &dyn Engine,
-    volume: &Volume,
-    module: &ModulePath,
-    wasm: &[u8],
-) -> Result<Arc<dyn Workload>, Refusal> {
-    let beside = match engine.beside(module.as_str()) {
-        Some((path, most)) => Some(volume.read(&path, most).map_err(|why| match why {
-            FileError::NotFound => Refusal::NoNativeCode,
-            why => Refusal::File(why),
-        })?),
-        None => None,
-    };
-    let beside = beside.as_deref().unwrap_or_default();
-    check_memory(engine.memory_to_load(wasm, beside)).map_err(Refusal::NoMemory)?;
-    engine.load(wasm, beside).map_err(|why| refusal(why, wasm))
+impl Maker for Sources {
+    fn make(&self, sandbox: Current) -> Result<Product, String> {
+        let read = |file| self.read(file, sandbox).map_err(|why| one_line(&why));
+        let wasm = read(self.module)?;
+        let Some(native) = self.native else {
+            let limited = self.limit_to(INTERPRETER.memory_to_load(&wasm, &[]));
+            limited.map_err(|why| one_line(&why))?;
+            return of_upload(&wasm).map(Product::Program);
+        };
+        let native = read(native)?;
+        let engine = NATIVE.ok_or_else(|| one_line(&Refusal::NoSuchEngine))?;
+        let checked = engine.check(&wasm, &native);
+        checked.map_err(|why| one_line(&refusal(why, &wasm)))?;
+        let limited = self.limit_to(engine.memory_to_load(&wasm, &native));
+        limited.map_err(|why| one_line(&why))?;
+        Ok(Product::Files(wasm, native, of_native_code))
+    }
 }
 
-/// The program of a module that somebody sent, in the interpreter: native code cannot be checked.
+fn file(store: &Store, path: &str, most: u64) -> Result<File, FileError> {
+    let length = store.ask(|volume| volume.length(path))?;
+    if length > most {
+        return Err(FileError::TooLong { length, most });
+    }
+    let bytes = usize::try_from(length).map_err(|_| FileError::NoMemory { length })?;
+    let number = store.add(path) as u32;
+    Ok(File { number, bytes })
+}
+
+/// The program of native code that has been checked. This is for the kernel to do: the engine keeps books of all
+/// native code. The memory is there, since nothing else runs before this is done.
+fn of_native_code(wasm: &[u8], native: &[u8]) -> Result<Arc<dyn Workload>, String> {
+    let made = || {
+        let engine = NATIVE.ok_or(Refusal::NoSuchEngine)?;
+        check_memory(engine.memory_to_load(wasm, native)).map_err(Refusal::NoMemory)?;
+        engine.load(wasm, native).map_err(|why| refusal(why, wasm))
+    };
+    made().map_err(|why| one_line(&why))
+}
+
+/// The program of a module in the interpreter. One that somebody sent always runs there: native code cannot be
+/// checked.
 ///
 /// # Errors
 /// What is wrong with it, and where.
@@ -114,22 +217,6 @@ fn refusal(why: CompileError, wasm: &[u8]) -> Refusal {
     match checked {
         Ok(Err(no_command)) => Refusal::NoCommand(no_command),
         _ => Refusal::Compile(why),
-    }
-}
-
-/// The native code of a module, if there is some that can be used. Says why if it cannot.
-fn native_if_any(volume: &Volume, module: &ModulePath, wasm: &[u8]) -> Option<Arc<dyn Workload>> {
-    let native = NATIVE?;
-    match made_by(native, volume, module, wasm) {
-        Ok(program) => Some(program),
-        Err(Refusal::NoNativeCode) => None,
-        Err(why) => {
-            let path = native
-                .beside(module.as_str())
-                .map_or_else(String::new, |(path, _)| path);
-            warn!(target: LOG, "{path}: not used, wasmi runs {module}: {}", one_line(&why));
-            None
-        }
     }
 }
 

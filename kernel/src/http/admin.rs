@@ -30,7 +30,7 @@ use super::exchange::{Progress, Refused};
 use super::pages::{self, Found, TEXT};
 use super::{BODY_SHARE, Surroundings, count_host_answer};
 use crate::engine::LARGEST_MODULE;
-use crate::functions::{self, Change, Function, NotDeployed};
+use crate::functions::{self, Change, Function, NotDeployed, State};
 use crate::observe::text::ByFunction;
 use crate::sandbox::making::{Making, Unmade};
 
@@ -117,6 +117,11 @@ fn line(out: &mut dyn Write, function: &Function) -> fmt::Result {
     match function.uploaded_bytes {
         Some(bytes) => write!(out, "uploaded, {bytes} bytes")?,
         None => out.write_str("disk")?,
+    }
+    match function.module.state() {
+        State::Ready => {}
+        State::LeftOut(why) => write!(out, ", left out: {why}")?,
+        state => write!(out, ", {}", state.name())?,
     }
     let deadline_us = function.relative_deadline_ns / 1_000;
     writeln!(out, "\tdeadline {deadline_us} us\tmemory {}", limits.memory)
@@ -238,8 +243,7 @@ impl Deployment {
                     Err(why) => (status_of(why), format!("{why}\n")),
                 }
             }
-            Err(Unmade::Refused(why)) => (Status::UnprocessableContent, format!("{path}: {why}\n")),
-            Err(Unmade::Ended(outcome)) => ended(path, outcome),
+            Err(why) => (status_of_unmade(&why), format!("{path}: {why}\n")),
         };
         count_host_answer(status);
         let response = Response {
@@ -253,24 +257,15 @@ impl Deployment {
     }
 }
 
-/// What is said of a translation that was not finished.
-fn ended(path: &str, outcome: Outcome) -> (Status, String) {
-    let (status, why) = match outcome {
-        Outcome::Trap(Trap::OutOfMemory) => (
-            Status::ServiceUnavailable,
-            "translating it takes more memory than it may have, or than there is",
-        ),
-        Outcome::OverDeadline => (
-            Status::GatewayTimeout,
-            "translating it takes longer than it may",
-        ),
-        Outcome::Trap(Trap::Unreachable) => (
-            Status::UnprocessableContent,
-            "the interpreter failed at translating it, and the log says where",
-        ),
-        _ => (Status::ServiceUnavailable, "its translation was ended"),
-    };
-    (status, format!("{path}: {why}\n"))
+/// With which status it is said that a module was not made.
+const fn status_of_unmade(why: &Unmade) -> Status {
+    match why {
+        Unmade::Refused(_) | Unmade::Ended(Outcome::Trap(Trap::Unreachable)) => {
+            Status::UnprocessableContent
+        }
+        Unmade::Ended(Outcome::OverDeadline) => Status::GatewayTimeout,
+        Unmade::Ended(_) => Status::ServiceUnavailable,
+    }
 }
 
 impl Drop for Deployment {

@@ -322,11 +322,13 @@ impl Client {
             return Fate::Abort;
         }
         // While an answer is sent, a deadline for what was read is nobody's any more.
-        let deadline = match self.phase {
-            Phase::Reading | Phase::Receiving(_) => self.connection.deadline_ns(),
-            Phase::Running(_) | Phase::Writing(_) | Phase::Sending => None,
+        let deadline = match &self.phase {
+            Phase::Reading | Phase::Receiving(_) => {
+                self.connection.deadline_ns().map(Instant::from_ns)
+            }
+            Phase::Running(work) => work.until(),
+            Phase::Writing(_) | Phase::Sending => None,
         };
-        let deadline = deadline.map(Instant::from_ns);
         Fate::Stay(earlier(deadline, earlier(ends[0], ends[1])))
     }
 

@@ -20,10 +20,10 @@ use luge_http::{
 use luge_sandbox::Outcome;
 use luge_sched::Refusal;
 
-use super::{Surroundings, count_host_answer, words};
+use super::{count_host_answer, words};
 use crate::arch::time::Instant;
 use crate::functions::{self, Function};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, Sandbox, Workload};
 use crate::sched::admission;
 
 /// Output that is held back, and that waits to be sent, at most (and a buffer more), in bytes.
@@ -144,7 +144,7 @@ impl Call {
 
     /// What answers for its path now that all of it is here: so it is let in by the terms of the program that
     /// runs. The table of this turn of the server may be older than a deployment in the same turn.
-    fn function_now(&self, body: &[u8]) -> Result<Arc<Function>, Refused> {
+    pub(super) fn function_now(&self, body: &[u8]) -> Result<Arc<Function>, Refused> {
         let Function { port, route, .. } = &*self.function;
         let function = functions::table().lookup(*port, route).cloned();
         let function = function.ok_or_else(|| Refused::without_function(route))?;
@@ -154,6 +154,15 @@ impl Call {
             return Err(Refused::by_new_limit(most));
         }
         Ok(function)
+    }
+
+    /// The same call, of which only what an answer needs stays here.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            function: self.function.clone(),
+            arguments: mem::take(&mut self.arguments),
+            ..*self
+        }
     }
 
     pub(super) fn persistence(&self) -> Persistence {
@@ -166,16 +175,17 @@ impl Call {
 }
 
 impl Exchange {
-    /// Lets the call in and makes a sandbox for it.
+    /// Lets the call of `function` in and makes a sandbox for its `program`.
     ///
     /// # Errors
     /// What to tell the client instead.
     pub(super) fn start(
         call: Call,
+        function: Arc<Function>,
+        program: Arc<dyn Workload>,
         body: Vec<u8>,
-        around: &Surroundings<'_>,
+        date: Option<Date>,
     ) -> Result<Self, Refused> {
-        let function = call.function_now(&body)?;
         let Call {
             arguments,
             is_head,
@@ -189,7 +199,7 @@ impl Exchange {
         let sandbox = admission::admit(function.id, now)
             .map_err(Refused::by_admission)
             .and_then(|ticket| {
-                let request = function.request(arguments, body, Some(ticket));
+                let request = function.request(program, arguments, body, Some(ticket));
                 sandbox::submit(request, now).map_err(Refused::by_sandboxes)
             })
             .inspect_err(|refused| count(&function, refused.status))?;
@@ -206,7 +216,7 @@ impl Exchange {
             answer,
             body_bytes,
             persistence,
-            date: around.date,
+            date,
             version,
         })
     }
@@ -382,7 +392,7 @@ pub(super) fn push(outgoing: &mut Outgoing, framing: Framing, buffer: Vec<u8>) {
 }
 
 /// A request for the function is answered with this status.
-fn count(function: &Function, status: Status) {
+pub(super) fn count(function: &Function, status: Status) {
     admission::meter(function.id).answered(status.code());
 }
 

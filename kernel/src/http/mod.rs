@@ -2,7 +2,8 @@
 //!
 //! [`start`] takes the network, [`poll`] lets everything go on that can, once, and says when it wants
 //! to be called again. Each connection is a [`client::Client`], a state machine around
-//! `luge_http::Connection`; a function that runs for it is an [`exchange::Exchange`], a module that
+//! `luge_http::Connection`; a function that runs for it is an [`exchange::Exchange`], one whose module is not
+//! ready yet a [`waiting::Waiting`], a module that
 //! somebody deploys an [`admin::Deployment`].
 //!
 //! Neither waits: a sandbox that has ended or has written something asks the dispatcher for
@@ -17,6 +18,7 @@ mod client;
 mod exchange;
 mod fate;
 mod pages;
+mod waiting;
 mod words;
 mod work;
 mod writing;

@@ -3,6 +3,7 @@
 //! Whether the machine is there can be asked at every port. What tells of all tenants is at the operator's port alone.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use core::fmt::{self, Write};
 
@@ -10,7 +11,7 @@ use luge_http::{Head, Status, Wants};
 use luge_journal::Format;
 use luge_metrics::CONTENT_TYPE;
 
-use crate::functions::{Function, Table};
+use crate::functions::{Function, State, Table, loading};
 use crate::observe::faults::{self, Faults};
 use crate::observe::lists::{Routes, Sandboxes};
 use crate::observe::logger::LastLines;
@@ -38,6 +39,9 @@ pub(super) enum Found {
     },
 }
 
+/// How many modules are named that are still to be made.
+const MOST_NAMED: usize = 16;
+
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 /// Of pages for people.
@@ -54,6 +58,7 @@ const STATUS_PAGE: Found = Found::Document {
 pub(super) fn find(head: &Head, table: &Table, operator_port: Option<u16>) -> Option<Found> {
     let found = match &*head.path {
         "/healthz" => page(Status::Ok, "ok\n"),
+        "/readyz" if !loading::is_done() => not_ready(table, operator_port.is_some()),
         "/readyz" if table.is_empty() => {
             page(Status::ServiceUnavailable, "no function is loaded\n")
         }
@@ -61,6 +66,19 @@ pub(super) fn find(head: &Head, table: &Table, operator_port: Option<u16>) -> Op
         _ => return of_operator(head, table, operator_port?),
     };
     Some(found)
+}
+
+/// How many modules are still to be made; for the operator, also which. Those who balance load send nothing here before all
+/// functions are there.
+fn not_ready(table: &Table, names_them: bool) -> Found {
+    let (left, of) = loading::progress();
+    let mut text = format!("not ready; modules still to be made: {left} of {of}\n");
+    let modules = table.modules().filter(|_| names_them);
+    let waiting = modules.filter(|module| matches!(module.state(), State::Waiting | State::Making));
+    for module in waiting.take(MOST_NAMED) {
+        let _ = writeln!(text, "{}: {}", module.path(), module.state().name());
+    }
+    page(Status::ServiceUnavailable, &text)
 }
 
 /// What tells of all tenants.
@@ -113,7 +131,7 @@ pub(super) fn page(status: Status, text: &str) -> Found {
     })
 }
 
-/// A line of the route table: port, path, tenant and function.
+/// A line of the route table: port, path, tenant and function; and if it cannot run yet, or not at all, that.
 fn route(out: &mut dyn Write, function: &Function) -> fmt::Result {
     let Function {
         port,
@@ -122,5 +140,11 @@ fn route(out: &mut dyn Write, function: &Function) -> fmt::Result {
         name,
         ..
     } = function;
-    writeln!(out, ":{port}{route}\t{tenant}\t{name}")
+    write!(out, ":{port}{route}\t{tenant}\t{name}")?;
+    match function.module.state() {
+        State::Ready => {}
+        State::LeftOut(why) => write!(out, "\tleft out: {why}")?,
+        state => write!(out, "\t{}", state.name())?,
+    }
+    out.write_char('\n')
 }

@@ -1,4 +1,4 @@
-//! What a request is for, and what is done for it: a function runs, or a module is deployed.
+//! What a request is for, and what is done for it: a function runs, once its module is ready, or a module is deployed.
 
 use alloc::vec::Vec;
 
@@ -7,6 +7,8 @@ use luge_http::{Date, Outgoing, Persistence};
 use super::Surroundings;
 use super::admin::{Deployment, Upload};
 use super::exchange::{Call, Exchange, Progress, Refused};
+use super::waiting::{Next, Waiting};
+use crate::arch::time::Instant;
 
 /// What the body that is being received is for.
 pub(super) enum Purpose {
@@ -16,6 +18,7 @@ pub(super) enum Purpose {
 
 /// What is being done.
 pub(super) enum Work {
+    Waiting(Waiting),
     Exchange(Exchange),
     Deployment(Deployment),
 }
@@ -49,7 +52,7 @@ impl Purpose {
     /// What to tell the client instead.
     pub(super) fn start(self, body: Vec<u8>, around: &Surroundings<'_>) -> Result<Work, Refused> {
         match self {
-            Self::Call(call) => Exchange::start(call, body, around).map(Work::Exchange),
+            Self::Call(call) => Work::call(call, body, around.date),
             Self::Upload(upload) => Deployment::start(upload, body).map(Work::Deployment),
         }
     }
@@ -59,6 +62,7 @@ impl Work {
     /// Nobody waits for the answer any more.
     pub(super) fn cancel(&self) {
         match self {
+            Self::Waiting(_) => {}
             Self::Exchange(exchange) => exchange.cancel(),
             Self::Deployment(deployment) => deployment.cancel(),
         }
@@ -67,6 +71,7 @@ impl Work {
     /// Bytes of memory that the request's body takes.
     pub(super) fn body_bytes(&self) -> usize {
         match self {
+            Self::Waiting(waiting) => waiting.body_bytes(),
             Self::Exchange(exchange) => exchange.body_bytes(),
             Self::Deployment(deployment) => deployment.body_bytes(),
         }
@@ -75,8 +80,24 @@ impl Work {
     /// Moves what there is to say to the connection.
     pub(super) fn go_on(&mut self, outgoing: &mut Outgoing, date: Option<Date>) -> Progress {
         match self {
+            Self::Waiting(waiting) => match waiting.go_on(outgoing, date) {
+                Next::Waits => Progress::Running,
+                Next::Answered(progress) => progress,
+                Next::Runs(exchange) => {
+                    *self = Self::Exchange(exchange);
+                    self.go_on(outgoing, date)
+                }
+            },
             Self::Exchange(exchange) => exchange.go_on(outgoing, date),
             Self::Deployment(deployment) => deployment.go_on(outgoing, date),
+        }
+    }
+
+    /// When it has to be looked at again, if nothing happens before.
+    pub(super) fn until(&self) -> Option<Instant> {
+        match self {
+            Self::Waiting(waiting) => Some(waiting.until()),
+            Self::Exchange(_) | Self::Deployment(_) => None,
         }
     }
 }

@@ -20,7 +20,7 @@ use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_PART_BYTES, ARENA_SLOTS};
 use luge_memory::slots::SlotMap;
@@ -56,7 +56,7 @@ static BY_SLOT: [AtomicPtr<Arena>; ARENA_SLOTS as usize] =
 /// One sandbox's memory.
 pub struct Arena {
     slot: u32,
-    limit: u64,
+    limit: AtomicU64,
     has_refused: AtomicBool,
     inner: UnsafeCell<Inner>,
 }
@@ -108,11 +108,18 @@ impl Arena {
         {
             return Some(arena);
         }
-        parked::or_without(|| Self::new(limit, program))
+        parked::or_without(|| Self::new(limit, program, SlotMap::take))
     }
 
-    fn new(limit: u64, program: u64) -> Option<Box<Self>> {
-        let slot = SLOTS.lock().take()?;
+    /// An arena that maps at most `limit` bytes, for a program that is made in it and may stay there for good. The
+    /// low slots, which keep something mapped for whoever comes next, are left to requests.
+    #[must_use]
+    pub fn take_for_good(limit: u64) -> Option<Box<Self>> {
+        parked::or_without(|| Self::new(limit, 0, SlotMap::take_highest))
+    }
+
+    fn new(limit: u64, program: u64, take: fn(&mut SlotMap) -> Option<u32>) -> Option<Box<Self>> {
+        let slot = take(&mut SLOTS.lock())?;
         let (heap, heap_bytes) = take_kept_heap(slot).unwrap_or((Small::EMPTY, 0));
         let inner = Inner {
             heap,
@@ -127,7 +134,7 @@ impl Arena {
         };
         let arena = Box::new(Self {
             slot,
-            limit,
+            limit: AtomicU64::new(limit),
             has_refused: AtomicBool::new(false),
             inner: UnsafeCell::new(inner),
         });
@@ -139,6 +146,15 @@ impl Arena {
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    /// It maps at most `bytes` from now on. What is mapped beyond that stays so.
+    pub fn limit_to(&self, bytes: u64) {
+        self.limit.store(bytes, Relaxed);
     }
 
     /// Bytes that are mapped. To be asked when no sandbox runs on it any more.
@@ -322,7 +338,7 @@ impl Arena {
         let range = layout::arena_large_range(self.slot, index);
         let old = inner.large_bytes[index as usize];
         let new = (size as u64).next_multiple_of(PAGE_BYTES);
-        if new > range.end - range.start || inner.mapped + new.saturating_sub(old) > self.limit {
+        if new > range.end - range.start || inner.mapped + new.saturating_sub(old) > self.limit() {
             return None;
         }
         let mut mapped = old;
@@ -378,7 +394,7 @@ impl Arena {
     /// Maps all of `range`, or nothing.
     fn map(&self, inner: &mut Inner, range: Range<u64>) -> Option<()> {
         let bytes = range.end - range.start;
-        if inner.mapped + bytes > self.limit {
+        if inner.mapped + bytes > self.limit() {
             return None;
         }
         // SAFETY: the range lies in this arena's slot and is not mapped.

@@ -6,7 +6,7 @@ use luge_journal::Text as Quoted;
 
 use super::text::{Rest, Text};
 use crate::arch::time::Instant;
-use crate::functions::{Function, Table};
+use crate::functions::{Function, State, Table};
 use crate::sandbox::{self, Sandbox};
 
 /// The elements of an array, as far as they are written.
@@ -29,7 +29,8 @@ impl Elements {
     }
 }
 
-/// `/routes.json`: tenant, route, port, whether that is the port at which it is asked for, and deadline.
+/// `/routes.json`: tenant, route, port, whether that is the port at which it is asked for, deadline, and whether it can
+/// run: `state` is `waiting`, `making`, `ready` or `left-out`, and `why` says of the last what is wrong.
 pub struct Routes {
     asked_at: u16,
     place: usize,
@@ -54,15 +55,21 @@ impl Text for Routes {
         }
         if let Some(function) = table.function_at(self.place) {
             self.elements.begin_one(out)?;
+            let state = function.module.state();
             write!(
                 out,
-                "{{\"tenant\":{},\"route\":{},\"port\":{},\"is_here\":{},\"deadline_us\":{}}}",
+                "{{\"tenant\":{},\"route\":{},\"port\":{},\"is_here\":{},\"deadline_us\":{},\"state\":\"{}\"",
                 Quoted(&function.tenant),
                 Quoted(&function.route),
                 function.port,
                 function.port == self.asked_at,
                 function.relative_deadline_ns / 1_000,
+                state.name(),
             )?;
+            if let State::LeftOut(why) = state {
+                write!(out, ",\"why\":{}", Quoted(why))?;
+            }
+            out.write_char('}')?;
         }
         self.place += 1;
         Ok(Rest::More)

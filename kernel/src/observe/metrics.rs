@@ -15,7 +15,7 @@ use super::text::{Rest, Text};
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::{Instant, ns_of_ticks};
 use crate::engine::kept;
-use crate::functions::Table;
+use crate::functions::{self, Table};
 use crate::mm::{self, arena, memories, stacks};
 use crate::sched::{self, admission};
 use crate::{disk, http, net, sandbox};
@@ -55,6 +55,7 @@ families! {
     TRAFFIC: Counter "luge_network_bytes_total", "Bytes in those frames.";
     READS: Counter "luge_disk_reads_total", "Requests to the disk.";
     READ: Counter "luge_disk_read_bytes_total", "Bytes read from the disk.";
+    MODULES: Gauge "luge_modules", "Modules of the disk, by whether they can run.";
     BUILD: Gauge "luge_build_info", "1, with the version that runs.";
 }
 
@@ -78,6 +79,7 @@ const PIECES: &[Piece] = &[
     Piece::Machine(machine),
     Piece::Machine(memory),
     Piece::Machine(devices),
+    Piece::Machine(modules),
     Piece::Routes(&REQUESTS, |out, labels, meter| {
         let counts = meter.answers.with(&STATUSES);
         by_label(out, &REQUESTS, labels, "status", counts)
@@ -228,6 +230,17 @@ fn devices(out: &mut Out<'_>) -> fmt::Result {
     }
     out.single(&READS, disk::READS.items.get())?;
     out.single(&READ, disk::READS.bytes.get())
+}
+
+fn modules(out: &mut Out<'_>) -> fmt::Result {
+    out.family(&MODULES)?;
+    let table = functions::table();
+    for state in ["waiting", "making", "ready", "left-out"] {
+        let modules = table.modules();
+        let count = modules.filter(|module| module.state().name() == state);
+        out.sample(&MODULES, &[("state", state)], count.count())?;
+    }
+    Ok(())
 }
 
 /// A counter, unless nothing was counted.

@@ -1,8 +1,9 @@
-//! Programs that are made while the machine runs, of what somebody sent.
+//! Programs that are made, of what lies on the disk or of what somebody sent.
 //!
 //! Key type: [`Making`]. To translate a module is long work on foreign bytes. So it is done in a sandbox: it is
 //! preempted and ended like a guest (wherever it is neither in the gate nor at the allocator's books, since
-//! it shares nothing), what it allocates has a limit, and it comes behind all that is promised. What comes of it stays where it was made: the sandbox's arena becomes the program's own
+//! it shares nothing), a panic of it is its end and nobody else's, what it allocates has a limit, and it comes behind
+//! all that is promised. What comes of it stays where it was made: the sandbox's arena becomes the program's own
 //! ([`Housed`]), and goes whole when nobody has the program any more. Whatever counts of references
 //! sandboxes have left in it, having been abandoned, then goes with it.
 //!
@@ -13,6 +14,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::mem::forget;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -29,42 +31,112 @@ use crate::mm::arena::{Arena, parked};
 /// Makes a program of some bytes, or says why not. All that it allocates is the program's.
 pub type Make = fn(&[u8]) -> Result<Arc<dyn Workload>, String>;
 
+/// Turns two files into a program, as the kernel: what it allocates lies in the kernel's heap.
+pub type Finish = fn(&[u8], &[u8]) -> Result<Arc<dyn Workload>, String>;
+
+/// Makes a program in a sandbox of its own.
+pub trait Maker: Send + Sync {
+    /// Does it, on the sandbox's stack and in its arena, or says why it cannot be done.
+    ///
+    /// # Errors
+    /// What is wrong with what it is made from.
+    fn make(&self, sandbox: Current) -> Result<Product, String>;
+}
+
+/// What a [`Maker`] has made.
+pub enum Product {
+    /// A program. The arena, with all that lies in it, is the program's from then on.
+    Program(Arc<dyn Workload>),
+    /// Two files, which have been checked, and what makes a program of them outside of the sandbox. Then the
+    /// arena goes.
+    Files(Vec<u8>, Vec<u8>, Finish),
+}
+
+/// On which terms a program is made.
+pub struct Terms {
+    /// What the log calls the sandbox.
+    pub name: Arc<str>,
+    /// Memory that it may take, in bytes.
+    pub memory_bytes: u64,
+    /// How long it may take in all, in nanoseconds.
+    pub longest_ns: u64,
+    /// Among which programs it counts.
+    pub share: &'static Share,
+}
+
 /// The stack for it, in bytes: translating is no recursion.
 const STACK_BYTES: u64 = 256 << 10;
-/// How long it may take in all, in nanoseconds.
+/// How long a deployment may take in all, in nanoseconds.
 const LONGEST_NS: u64 = 120_000_000_000;
 
 /// A program that is being made.
 pub struct Making {
     sandbox: Arc<Sandbox>,
     work: Arc<Work>,
+    share: &'static Share,
+    input_bytes: usize,
 }
 
 /// Why there is no program.
 pub enum Unmade {
-    /// The bytes are no good: why.
+    /// What it is to be made from is no good: why.
     Refused(String),
     /// It was not finished.
     Ended(Outcome),
 }
 
+impl fmt::Display for Unmade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused(why) => why,
+            Self::Ended(Outcome::Trap(Trap::OutOfMemory)) => {
+                "translating it takes more memory than it may have, or than there is"
+            }
+            Self::Ended(Outcome::OverDeadline) => "translating it takes longer than it may",
+            Self::Ended(Outcome::Trap(Trap::Unreachable)) => {
+                "the interpreter failed at translating it, and the log says where"
+            }
+            Self::Ended(_) => "its translation was ended",
+        })
+    }
+}
+
 impl Making {
-    /// Begins to make a program of `input`, which may take `memory_bytes` of memory.
+    /// Begins to make a program of `input`, which somebody has sent, and which may take `memory_bytes` of
+    /// memory.
     ///
     /// # Errors
     /// [`Refused`], as for any sandbox.
     pub fn begin(make: Make, input: Vec<u8>, memory_bytes: u64) -> Result<Making, Refused> {
+        let input_bytes = input.len();
+        let terms = Terms {
+            name: "deployment".into(),
+            memory_bytes,
+            longest_ns: LONGEST_NS,
+            share: &UPLOADED,
+        };
+        let making = Self::begin_by(Arc::new(Sent { make, input }), terms)?;
+        Ok(Making {
+            input_bytes,
+            ..making
+        })
+    }
+
+    /// Begins to have `maker` make a program.
+    ///
+    /// # Errors
+    /// [`Refused`], as for any sandbox.
+    pub fn begin_by(maker: Arc<dyn Maker>, terms: Terms) -> Result<Making, Refused> {
         let work = Arc::new(Work {
-            make,
-            input,
+            maker,
             made: Lock::new(None),
         });
         let request = Request {
-            name: "deployment".into(),
+            name: terms.name,
             workload: work.clone(),
             stack_bytes: STACK_BYTES,
             // An arena has twice as much.
-            memory_bytes: memory_bytes / 2,
+            memory_bytes: terms.memory_bytes / 2,
             output_bytes: 0,
             scratch_bytes: 0,
             answer: None,
@@ -72,13 +144,18 @@ impl Making {
             environment: Arc::default(),
             files: None,
             body: Vec::new(),
-            relative_deadline_ns: LONGEST_NS,
+            relative_deadline_ns: terms.longest_ns,
             on_miss: OnMiss::Kill,
             budget_ns: None,
             ticket: None,
         };
         let sandbox = submit(request, Instant::now())?;
-        Ok(Making { sandbox, work })
+        Ok(Making {
+            sandbox,
+            work,
+            share: terms.share,
+            input_bytes: 0,
+        })
     }
 
     /// What came of it, once it has ended. To be asked no more after that.
@@ -86,8 +163,20 @@ impl Making {
         let outcome = self.sandbox.outcome()?;
         let memory = self.sandbox.made_in.lock().take();
         let made = self.work.made.lock().take();
+        if outcome != Outcome::Exit(0) {
+            return Some(Err(Unmade::Ended(outcome)));
+        }
         Some(match (made, memory) {
-            (Some(Ok(Made(program))), Some(memory)) => Ok(Arc::new(Housed::new(program, memory))),
+            (Some(Ok(Made::Program(program))), Some(memory)) => {
+                Ok(Arc::new(Housed::new(program, memory, self.share)))
+            }
+            (Some(Ok(Made::Files(files, finish))), Some(memory)) => {
+                // SAFETY: they lie in `memory`, which is there until below, and nobody changes them any more.
+                let (first, second) = unsafe { (&*files[0], &*files[1]) };
+                let program = finish(first, second);
+                drop(memory);
+                program.map_err(Unmade::Refused)
+            }
             (Some(Err(why)), _) => Err(Unmade::Refused(why)),
             _ => Err(Unmade::Ended(outcome)),
         })
@@ -98,9 +187,9 @@ impl Making {
         self.sandbox.charged_ns()
     }
 
-    /// Bytes that it is made of.
+    /// Bytes that it is made of and that are held for it outside of its memory.
     pub fn input_bytes(&self) -> usize {
-        self.work.input.len()
+        self.input_bytes
     }
 
     /// Nobody wants it any more.
@@ -109,9 +198,20 @@ impl Making {
     }
 }
 
-struct Work {
+/// Makes a program of bytes that somebody has sent.
+struct Sent {
     make: Make,
     input: Vec<u8>,
+}
+
+impl Maker for Sent {
+    fn make(&self, _: Current) -> Result<Product, String> {
+        (self.make)(&self.input).map(Product::Program)
+    }
+}
+
+struct Work {
+    maker: Arc<dyn Maker>,
     made: Lock<Option<Result<Made, String>>>,
 }
 
@@ -128,15 +228,30 @@ fn shortened(mut why: String) -> String {
     why
 }
 
-/// A program in the arena of the sandbox that made it.
-struct Made(*const dyn Workload);
+/// What lies in the arena of the sandbox that made it.
+enum Made {
+    Program(*const dyn Workload),
+    Files([*const [u8]; 2], Finish),
+}
 
-// SAFETY: it is a program, which any sandbox may run.
+// SAFETY: it is a program, which any sandbox may run, or bytes that nobody changes.
 unsafe impl Send for Made {}
 
+impl Made {
+    fn of(product: &Product) -> Self {
+        match product {
+            Product::Program(program) => Self::Program(Arc::as_ptr(program)),
+            Product::Files(first, second, finish) => Self::Files(
+                [first, second].map(|bytes| core::ptr::from_ref(bytes.as_slice())),
+                *finish,
+            ),
+        }
+    }
+}
+
 impl Workload for Work {
-    fn run(&self, _: Current) -> Outcome {
-        let made = (self.make)(&self.input).map_err(shortened);
+    fn run(&self, sandbox: Current) -> Outcome {
+        let made = self.maker.make(sandbox).map_err(shortened);
         let arena = allocator::current_arena();
         if made.is_err() && arena.is_some_and(Arena::has_refused) {
             // Whatever the reason says, the input may be good.
@@ -146,7 +261,7 @@ impl Workload for Work {
         let noted = gate(|| {
             // In the kernel's heap: the arena goes with whatever was refused.
             let made = match &made {
-                Ok(program) => Ok(Made(Arc::as_ptr(program))),
+                Ok(product) => Ok(Made::of(product)),
                 Err(why) => Err(why.clone()),
             };
             *self.made.lock() = Some(made);
@@ -167,6 +282,7 @@ impl Workload for Work {
 /// A program with the memory that all of it lies in.
 struct Housed {
     program: *const dyn Workload,
+    share: &'static Share,
     /// Dropped last.
     memory: Box<Arena>,
 }
@@ -176,7 +292,13 @@ unsafe impl Send for Housed {}
 // SAFETY: a `Workload` is `Sync`.
 unsafe impl Sync for Housed {}
 
-/// What all programs have that were made and live.
+/// Programs of one origin: how many of them live, and what they have of memory.
+pub struct Share {
+    programs: AtomicUsize,
+    bytes: AtomicU64,
+}
+
+/// What the programs of a [`Share`] have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Housing {
     /// How many they are.
@@ -185,23 +307,38 @@ pub struct Housing {
     pub bytes: u64,
 }
 
-static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
+/// Those that somebody has sent.
+pub static UPLOADED: Share = Share::new();
+/// Those of the disk.
+pub static OF_DISK: Share = Share::new();
 
-/// What all programs have that were made and live.
-#[must_use]
-pub fn housing() -> Housing {
-    Housing {
-        programs: PROGRAMS.load(Relaxed),
-        bytes: BYTES.load(Relaxed),
+impl Share {
+    const fn new() -> Self {
+        Self {
+            programs: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// What they have now.
+    #[must_use]
+    pub fn housing(&self) -> Housing {
+        Housing {
+            programs: self.programs.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+        }
     }
 }
 
 impl Housed {
-    fn new(program: *const dyn Workload, memory: Box<Arena>) -> Self {
-        PROGRAMS.fetch_add(1, Relaxed);
-        BYTES.fetch_add(memory.bytes(), Relaxed);
-        Self { program, memory }
+    fn new(program: *const dyn Workload, memory: Box<Arena>, share: &'static Share) -> Self {
+        share.programs.fetch_add(1, Relaxed);
+        share.bytes.fetch_add(memory.bytes(), Relaxed);
+        Self {
+            program,
+            share,
+            memory,
+        }
     }
 
     fn program(&self) -> &dyn Workload {
@@ -224,8 +361,8 @@ impl Workload for Housed {
 
 impl Drop for Housed {
     fn drop(&mut self) {
-        PROGRAMS.fetch_sub(1, Relaxed);
-        BYTES.fetch_sub(self.memory.bytes(), Relaxed);
+        self.share.programs.fetch_sub(1, Relaxed);
+        self.share.bytes.fetch_sub(self.memory.bytes(), Relaxed);
         // Instances of it that wait in their arenas would be found by nobody.
         parked::forget(self.program().program());
     }

@@ -40,7 +40,7 @@ use crate::arch::lock::Lock;
 use crate::arch::switch::Context;
 use crate::arch::time::Instant;
 use crate::mm::arena::Arena;
-use crate::mm::{idle, stacks};
+use crate::mm::{allocator, idle, stacks};
 use crate::sched::{self, admission, trace};
 
 pub use census::{after, census};
@@ -130,6 +130,8 @@ const NO_ROOM: usize = 6;
 const ROOM_TO_START: u64 = 256 << 10;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Where programs are made, numbers are others, so that those of requests do not depend on what is deployed.
+static NEXT_MAKER: AtomicU64 = AtomicU64::new(1 << 32);
 static ENDED: AtomicU64 = AtomicU64::new(0);
 static LIVE: Lock<BTreeMap<u64, Arc<Sandbox>>> = Lock::new(BTreeMap::new());
 
@@ -241,7 +243,11 @@ fn take_room(request: &Request) -> Option<(stacks::Stack, Box<Arena>)> {
     let stack = stacks::take(request.stack_bytes)?;
     let has_room = idle::make_room(ROOM_TO_START);
     let limit = arena_limit(request);
-    let arena = has_room.then(|| Arena::take(limit, request.workload.program()));
+    let workload = &request.workload;
+    let arena = has_room.then(|| match workload.is_making() {
+        true => Arena::take_for_good(limit),
+        false => Arena::take(limit, workload.program()),
+    });
     match arena.flatten() {
         Some(arena) => Some((stack, arena)),
         None => {
@@ -260,6 +266,14 @@ const fn arena_limit(request: &Request) -> u64 {
         .saturating_add(ENGINE_ALLOWANCE)
 }
 
+/// Has the running sandbox, in which a program is made, take `bytes` of memory at most, and what engines are
+/// allowed beyond that. Called by the sandbox itself.
+pub fn limit_memory(bytes: u64) {
+    if let Some(arena) = allocator::current_arena() {
+        arena.limit_to(bytes.saturating_add(ENGINE_ALLOWANCE));
+    }
+}
+
 /// How many sandboxes have ended since boot.
 #[must_use]
 pub fn ended() -> u64 {
@@ -272,7 +286,8 @@ fn find(task: TaskId) -> Option<Arc<Sandbox>> {
 
 impl Sandbox {
     fn new(request: Request, ticket: Option<Ticket>, now: Instant) -> Self {
-        let id = NEXT_ID.fetch_add(1, Relaxed);
+        let is_making = request.workload.is_making();
+        let id = if is_making { &NEXT_MAKER } else { &NEXT_ID }.fetch_add(1, Relaxed);
         let deadline = now.plus_ns(request.relative_deadline_ns);
         let booked_ns = ticket.as_ref().and_then(Ticket::booked_ns);
         let estimate_ns = ticket.as_ref().map_or(0, Ticket::estimate_ns);
@@ -293,7 +308,7 @@ impl Sandbox {
             departure: Lock::new(None),
             doom: Lock::new(None),
             alarm: Lock::new(None),
-            is_making: request.workload.is_making(),
+            is_making,
             is_fault_noted: AtomicBool::new(false),
             made_in: Lock::new(None),
             own_memory: AtomicPtr::default(),

@@ -104,7 +104,8 @@ pub(super) fn all() {
         starve(name, some, &inner);
     }
     for function in functions {
-        starve(&function.name, function, &function.workload);
+        let program = function.module.program().expect("it is ready");
+        starve(&function.name, function, program);
     }
 }
 

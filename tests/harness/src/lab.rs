@@ -281,7 +281,14 @@ impl Lab {
     /// # Errors
     /// There is no mke2fs, or it fails.
     pub fn plain_image(&self, folder: &Folder) -> Result<PathBuf> {
-        self.workshop.image_of(folder, "8M")
+        let files = fs::read_dir(folder.path())?;
+        let mut bytes = 0;
+        for file in files {
+            bytes += file?.metadata()?.len();
+        }
+        // A quarter more for what the file system needs.
+        let mebibytes = 8 + ((bytes + bytes / 4) >> 20);
+        self.workshop.image_of(folder, &format!("{mebibytes}M"))
     }
 
     /// An image with a folder's functions on it and native code beside each.

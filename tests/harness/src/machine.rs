@@ -147,12 +147,24 @@ impl Machine {
         found.with_context(|| format!("the machine did not say {what}"))
     }
 
-    /// Waits until the machine says that it is ready.
+    /// Waits until the machine says that it is ready, and that all functions are.
     ///
     /// # Errors
     /// It did not say so while it lived.
     pub fn ready(&self) -> Result<()> {
-        self.line_until(self.deadline, "ready", is_ready).map(drop)
+        if self.serves()?.contains(STILL) {
+            let all_made = |line: &str| line.contains(ALL_MADE);
+            self.line_until(self.deadline, "that all modules are made", all_made)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the machine says that it serves, whether or not all functions are ready. Returns the line.
+    ///
+    /// # Errors
+    /// It did not say so while it lived.
+    pub fn serves(&self) -> Result<String> {
+        self.line_until(self.deadline, "ready", is_ready)
     }
 
     /// Waits until the machine ends by itself.
@@ -224,6 +236,11 @@ impl Drop for Machine {
         }
     }
 }
+
+/// What the line has that says that the machine serves, if not all functions are ready.
+const STILL: &str = "still to be made";
+/// What is logged when all are.
+const ALL_MADE: &str = "all modules are made";
 
 /// Does a line of the log say that the machine is ready to serve? The word has to stand alone: the
 /// route table names `/readyz`.

@@ -84,20 +84,27 @@ impl super::Engine for Native {
         3 * beside.len() as u64
     }
 
+    fn check(&self, wasm: &[u8], beside: &[u8]) -> Result<(), CompileError> {
+        engine()?;
+        artefact::open(beside, wasm)
+            .map(drop)
+            .map_err(CompileError::Native)
+    }
+
     fn load(&self, wasm: &[u8], beside: &[u8]) -> Result<Arc<dyn Workload>, CompileError> {
         Ok(Arc::new(Program::load(wasm, beside)?))
     }
 }
 
 impl Program {
-    /// Maps the native code in `file`, made from the module `wasm`.
+    /// Maps the native code in `file`, made from the module `wasm`, as [`artefact::open`] has found.
     ///
     /// # Errors
-    /// [`CompileError`] if the file is damaged or of another module, if the engine or the processor is
-    /// another than it was made for, or if the module is not a WASI command or wants what nobody has.
+    /// [`CompileError`] if the engine or the processor is another than it was made for, or if the module is not
+    /// a WASI command or wants what nobody has.
     fn load(wasm: &[u8], file: &[u8]) -> Result<Self, CompileError> {
         luge_module::check_outline(wasm).map_err(CompileError::NoCommand)?;
-        let module = map(wasm, file)?;
+        let module = map_code(artefact::code(file).map_err(CompileError::Native)?)?;
         check_exports(&module)?;
         let mut linker = Linker::new(module.engine());
         imports::link(&mut linker, &module)?;
@@ -185,10 +192,16 @@ fn end_of(error: &Error, sandbox: Current) -> Outcome {
 /// Maps the native code in `file`, made from the module `wasm`. To be called by the kernel.
 ///
 /// # Errors
-/// As [`Program::load`], except for what commands are and what they want.
+/// [`CompileError`] if the file is damaged or of another module, and as [`Program::load`], except for what commands
+/// are and what they want.
+#[cfg(feature = "scenarios")]
 pub fn map(wasm: &[u8], file: &[u8]) -> Result<Module, CompileError> {
+    map_code(artefact::open(file, wasm).map_err(CompileError::Native)?)
+}
+
+/// Maps native code that has been checked.
+fn map_code(code: &[u8]) -> Result<Module, CompileError> {
     let engine = engine()?;
-    let code = artefact::open(file, wasm).map_err(CompileError::Native)?;
     // SAFETY: the file is whole, and is what `luge-image` wrote, as far as that can be known: whoever
     // makes the disk is trusted with the kernel (`kernel/docs/threat-model.md`).
     let module = unsafe { Module::deserialize(engine, code) }.map_err(invalid)?;

@@ -81,7 +81,7 @@ pub(super) fn put(arena: Box<Arena>) {
 pub(super) fn take(program: u64, limit: u64) -> Option<Box<Arena>> {
     let arena = POOL
         .lock()
-        .take(|arena| arena.program() == program && arena.limit == limit);
+        .take(|arena| arena.program() == program && arena.limit() == limit);
     TAKES.asked(arena.is_some());
     arena
 }
