@@ -205,6 +205,7 @@ impl Server {
                 }
             }
         }
+        CONNECTIONS.store(self.clients.len(), Relaxed);
         let call_at = self.turns.next_call();
         if self
             .clients

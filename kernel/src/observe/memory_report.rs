@@ -1,30 +1,33 @@
 //! Memory in use and work done, logged when the kernel is idle and the figures changed:
-//! `memory_report` on the command line. Tests compare the figures before and after a load.
+//! `memory_report` on the command line. Tests compare the figures before and after a load, when no connection is
+//! open: each has memory of its own.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use log::info;
 
 use crate::arch::lock::Lock;
+use crate::http;
 use crate::mm::{self, Statistics};
 use crate::sandbox;
 use crate::sched::{self, admission};
 
 static ENDED: AtomicU64 = AtomicU64::new(0);
-static LAST: Lock<Option<Statistics>> = Lock::new(None);
+static LAST: Lock<Option<Figures>> = Lock::new(None);
 
-/// Logs the figures if they are not those of the last line.
+/// What is reported: memory, tickets that are out, and open connections.
+type Figures = (Statistics, usize, usize);
+
+/// Logs the figures if they are not those of the last line. Those of memory come first, so that whoever has seen how
+/// many sandboxes have ended has seen what they left behind.
 pub fn when_changed() {
-    let ended = sandbox::ended();
-    if ENDED.swap(ended, Relaxed) != ended {
-        info!("load: sandboxes={ended} busy_ticks={}", sched::busy_ticks());
-    }
-    let now = mm::statistics();
+    let now = (mm::statistics(), admission::out(), http::connections());
     let last = LAST.lock().replace(now);
     if last != Some(now) {
+        let (now, tickets, connections) = now;
         info!(
             "memory: frames_free={} heap_bytes={} heap_mapped={} arenas={} stacks={} memories={} \
-             memory_slots={} code_bytes={} tables={} tickets={}",
+             memory_slots={} code_bytes={} tables={} tickets={tickets} connections={connections}",
             now.frames_free,
             now.heap_bytes_in_use,
             now.heap_bytes_mapped,
@@ -33,8 +36,11 @@ pub fn when_changed() {
             now.memories_in_use,
             now.memory_slots_taken,
             now.native_code_bytes,
-            now.tables,
-            admission::out()
+            now.tables
         );
+    }
+    let ended = sandbox::ended();
+    if ENDED.swap(ended, Relaxed) != ended {
+        info!("load: sandboxes={ended} busy_ticks={}", sched::busy_ticks());
     }
 }
