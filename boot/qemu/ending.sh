@@ -41,8 +41,9 @@ symbolise_one() {
 locate() {
     local rip
     echo "info registers" >"$run/monitor.in"
-    rip=$(timeout 5 grep -aom 1 'RIP=[0-9a-f]*' "$run/monitor.out") || return 0
-    symbolise <<<"backtrace: 0x${rip#RIP=} (here)"
+    # The register's name is EIP before the loader has left 32-bit mode. A busy host may let QEMU take its time.
+    rip=$(timeout 120 grep -aom 1 '[RE]IP=[0-9a-f]*' "$run/monitor.out") || return 0
+    symbolise <<<"backtrace: 0x${rip#?IP=} (here)"
 }
 
 machine_reset_itself() { grep -qs '^Triple fault' "$run/resets.log"; }

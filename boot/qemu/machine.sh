@@ -79,12 +79,12 @@ describe_machine() {
     qemu+=(-kernel "$loader" -initrd "$kernel" -append "${append# }")
 }
 
-qemu_pid='' timer_pid='' keeper_pid='' qemu_status=''
+qemu_pid='' timer_pid='' watch_pid='' keeper_pid='' qemu_status=''
 
 # shellcheck disable=SC2317 # Runs at the end of the script, whatever ends it.
 end_machine() {
     local pid
-    for pid in $timer_pid $keeper_pid $qemu_pid; do kill "$pid" 2>/dev/null || true; done
+    for pid in $timer_pid $watch_pid $keeper_pid $qemu_pid; do kill "$pid" 2>/dev/null || true; done
     [ -z "$qemu_pid" ] || wait "$qemu_pid" 2>/dev/null || true
     rm -rf "$run"
 }
@@ -99,6 +99,31 @@ invite() {
     elif [ "$batch" = no ] && [ "$image" != none ]; then
         say "on http://127.0.0.1:$port/ as soon as it says 'ready'; Ctrl-C ends it"
     fi
+}
+
+# Clock ticks of processor time in a second: proc(5), "/proc/pid/stat".
+ticks_per_second=$(getconf CLK_TCK 2>/dev/null || echo 100)
+
+# Processor time that QEMU has used so far, in ticks, into `used`. Fails when QEMU is gone.
+read_used() {
+    local stat
+    read -r stat 2>/dev/null <"/proc/$qemu_pid/stat" || return 1
+    # The name of the program stands in brackets and may have blanks in it.
+    read -ra stat <<<"${stat##*) }"
+    used=$((stat[11] + stat[12]))
+}
+
+# For `--cpu-timeout`: ends with 0 when QEMU has used its processor time, and with 4 when it has used next to none,
+# a hundredth of the time, since a moment that is so long ago. A machine that works gets more on the busiest of hosts.
+watch_cpu() {
+    local used=0 mark=0 since=$SECONDS
+    while sleep 0.5; do
+        # Whoever waits for QEMU hears of its end first.
+        read_used || { sleep 10 && return 0; }
+        if ((used >= cpu_timeout * ticks_per_second)); then return 0; fi
+        if (((used - mark) * 100 > (SECONDS - since) * ticks_per_second)); then mark=$used since=$SECONDS; fi
+        if ((SECONDS - since >= cpu_timeout)); then return 4; fi
+    done
 }
 
 # Starts QEMU and waits for its end; `setpriv` sees to it that QEMU ends even if this script is killed.
@@ -116,11 +141,18 @@ run_machine() {
         sleep "$timeout" &
         timer_pid=$!
     fi
+    if [ -n "$cpu_timeout" ]; then
+        watch_cpu &
+        watch_pid=$!
+    fi
     qemu_status=0
     # shellcheck disable=SC2086 # Without a timer there is no second word.
-    wait -n -p ended $qemu_pid $timer_pid || qemu_status=$?
+    wait -n -p ended $qemu_pid $timer_pid $watch_pid || qemu_status=$?
     if [ "$ended" != "$qemu_pid" ]; then
-        complain "no end after $timeout seconds; QEMU is ended, and the machine was here:"
+        local after="$timeout seconds"
+        if [ "$ended" = "$watch_pid" ]; then after="$cpu_timeout seconds of processor time"; fi
+        if [ "$qemu_status" = 4 ]; then after="$cpu_timeout seconds without any work"; fi
+        complain "no end after $after; QEMU is ended, and the machine was here:"
         locate
         if [ -n "$core" ]; then keep_core_of_hang; fi
         exit 124

@@ -42,6 +42,8 @@ For tests:
   --kernel FILE       boot this kernel instead of building one
   --loader FILE       the same for the loader
   --image none        boot with no disk
+  --cpu-timeout S     end the machine after S seconds of the host's processor time, or when it has used none
+                      for S seconds: how busy the host is with something else makes no difference
   --icount            count time in instructions: 1 ns of the machine's time is one instruction
   --icount-served     as --icount, but a machine with nothing to do waits in the host's time, so that
                       time-outs of connections mean something
@@ -56,12 +58,12 @@ interrupted; 33 kernel panic; 35 a fault while a fault was handled; 37 a functio
 END
 }
 
-modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' append='' core=''
+modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' cpu_timeout='' append='' core=''
 kernel='' loader='' gdb_port=1234 cpu=max
 batch=no gdb=no icount=no build=yes allow_invalid=no
 
 valued=(--modules --image --port --engine --smp --memory --accel --timeout --append --core --kernel --loader
-    --gdb-port --cpu)
+    --gdb-port --cpu --cpu-timeout)
 plain_options=(--allow-invalid --batch --gdb --icount --icount-served --no-build --help)
 
 # check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
@@ -107,6 +109,10 @@ set_option() {
     --timeout)
         check_number "$1" "$2" 999999999 "a number of seconds"
         timeout=$2
+        ;;
+    --cpu-timeout)
+        check_number "$1" "$2" 9999999 "a number of seconds"
+        cpu_timeout=$2
         ;;
     --append) append+=" $2" ;;
     --core) core=$2 ;;

@@ -13,7 +13,6 @@ mod watched;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::http::Client;
@@ -222,11 +221,7 @@ impl Served {
 /// How long the CPU has been busy, as the kernel reports it when it is idle after `sandboxes` have ended.
 fn busy_ticks(machine: &Machine, sandboxes: u64) -> Result<u64> {
     let wanted = format!("load: sandboxes={sandboxes} busy_ticks=");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let line = machine
-        .serial
-        .wait_for(deadline, |line| line.contains(&wanted));
-    let line = line.with_context(|| format!("no line with {wanted}"))?;
+    let line = machine.line(&wanted, |line| line.contains(&wanted))?;
     let (_, ticks) = line.split_once("busy_ticks=").context("busy ticks")?;
     ticks.trim().parse().context("a number of ticks")
 }

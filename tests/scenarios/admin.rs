@@ -1,15 +1,15 @@
 //! Functions are added, replaced and removed while the machine runs.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::http::{Client, Raw, Response, Verb};
-use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 
 use crate::guests::text;
 use crate::load::{settled_memory, wait_for_memory};
-use crate::served::{PATIENCE, timing_us};
+use crate::served::{timing_us, wait_until};
 
 scenarios![
     functions_are_added_replaced_and_removed_while_the_machine_runs,
@@ -222,7 +222,16 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
 
 fn a_bad_upload_changes_nothing_and_says_where_it_is_wrong(lab: &Lab) -> Result<()> {
     let machine = reporting(lab, "speaker", &speaker('o', 1), "")?;
-    let client = machine.client();
+    bad_uploads_are_refused(&machine.client(), &machine)?;
+    settled(&machine, |machine| {
+        for (body, ..) in bad_uploads() {
+            let _ = deploy(&machine.client(), "/speaker", &body)?;
+        }
+        Ok(())
+    })
+}
+
+fn bad_uploads_are_refused(client: &Client, machine: &Machine) -> Result<()> {
     client.get("/speaker")?.expect("oooooooo")?;
     for (body, status, said) in bad_uploads() {
         let answer = deploy(&machine.client(), "/speaker", &body)?;
@@ -248,12 +257,7 @@ fn a_bad_upload_changes_nothing_and_says_where_it_is_wrong(lab: &Lab) -> Result<
         ensure!(told.starts_with(said), "{said:?} is wanted: {told:?}");
         client.get("/speaker")?.expect("oooooooo")?;
     }
-    settled(&machine, |machine| {
-        for (body, ..) in bad_uploads() {
-            let _ = deploy(&machine.client(), "/speaker", &body)?;
-        }
-        Ok(())
-    })
+    Ok(())
 }
 
 /// A machine whose kernel reports its memory, with this function by the interpreter.
@@ -306,24 +310,27 @@ fn translating_a_large_module_holds_nobody_up(lab: &Lab) -> Result<()> {
     let neighbour = machine.client();
     neighbour.get("/speaker")?.expect("oooooooo")?;
     let operator = machine.client();
-    thread::scope(|scope| {
-        let deployment = scope.spawn(|| deploy(&operator, "/large", &module));
-        let (mut longest_us, mut answers) = (0, 0);
-        while !deployment.is_finished() {
-            let answer = neighbour.get("/speaker")?;
-            answer.expect("oooooooo")?;
-            let took_us = timing_us(&answer, "queue")? + timing_us(&answer, "run")?;
-            longest_us = longest_us.max(took_us);
-            answers += 1;
-        }
-        let deployed = deployment.join().ok().context("its thread")??;
-        deployed.expect_status(201)?;
-        ensure!(
-            longest_us < TURN_US && answers > 10,
-            "{answers} answers beside it, the slowest in {longest_us} us"
-        );
-        Ok(())
-    })?;
+    let (mut longest_us, mut answers) = (0, 0);
+    // Again, if the host left the neighbour little time beside it.
+    while answers <= 10 {
+        thread::scope(|scope| -> Result<()> {
+            let deployment = scope.spawn(|| deploy(&operator, "/large", &module));
+            while !deployment.is_finished() {
+                let answer = neighbour.get("/speaker")?;
+                answer.expect("oooooooo")?;
+                let took_us = timing_us(&answer, "queue")? + timing_us(&answer, "run")?;
+                longest_us = longest_us.max(took_us);
+                answers += 1;
+            }
+            let deployed = deployment.join().ok().context("its thread")??;
+            ensure!(deployed.status < 300, "{}", deployed.text());
+            Ok(())
+        })?;
+    }
+    ensure!(
+        longest_us < TURN_US,
+        "{answers} answers beside it, the slowest in {longest_us} us"
+    );
     machine.client().get("/large")?.expect("")
 }
 
@@ -343,16 +350,13 @@ fn a_deployment_is_given_up_when_its_client_leaves(lab: &Lab) -> Result<()> {
         machine.client().get("/speaker")?.expect("oooooooo")?;
     }
     // It is over when another one is let in.
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    wait_until(|| {
         let answer = deploy(&machine.client(), "/speaker", &speaker('n', 1))?;
-        if answer.status == 200 {
-            break;
+        if answer.status != 200 {
+            answer.expect_status(503)?;
         }
-        answer.expect_status(503)?;
-        ensure!(Instant::now() < deadline, "{}", answer.text());
-        process::pause();
-    }
+        Ok(answer.status == 200)
+    })?;
     machine.client().get("/speaker")?.expect("nnnnnnnn")?;
     let over = machine.serial.text().matches("/speaker: replaced").count();
     ensure!(over == 1, "what was given up has replaced it all the same");

@@ -122,7 +122,7 @@ fn a_hundred_thousand_faults_leave_nothing_behind(lab: &Lab) -> Result<()> {
     let boot = guests
         .boot(lab)?
         .append("scenario=many-faults log=error,scenario=info,main=info");
-    let machine = lab.serve(&boot.limit(Duration::from_secs(600)))?;
+    let machine = lab.serve(&boot.limit(Duration::from_secs(1_800)))?;
     let said = machine.serial.text();
     ensure!(!said.contains("error:"), "something else was reported");
     let count = |name: &str| -> Result<u64> {

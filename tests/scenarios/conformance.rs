@@ -43,7 +43,7 @@ fn carry_out(lab: &Lab, scripts: &Scripts, engine: &str, name: &str) -> Result<R
         .append(&format!("scenario=conformance-{engine} log=error"))
         .switch("--memory")
         .switch("512M")
-        .limit(Duration::from_secs(900));
+        .limit(Duration::from_secs(1_800));
     let mut machine = lab.boot(&boot)?;
     machine.ends_with(End::PowerOff)?;
     let mut lines = machine.serial.lines();

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use luge_boot_info::exit::ExitCode;
@@ -17,6 +17,8 @@ use crate::guests::Engine;
 
 scenarios![
     a_machine_that_hangs_is_ended_and_reported,
+    a_machine_that_sleeps_for_ever_is_ended_and_reported,
+    a_machine_that_the_host_leaves_little_time_is_not_taken_for_one_that_hangs,
     a_triple_fault_is_told_from_a_power_off,
     a_code_of_the_kernel_is_told_from_a_power_off,
     a_machine_that_never_gets_ready_is_reported,
@@ -45,6 +47,42 @@ fn a_machine_that_hangs_is_ended_and_reported(lab: &Lab) -> Result<()> {
     machine.ends_with(End::Timeout)?;
     ensure!(!process::is_running(qemu), "QEMU outlived its machine");
     Ok(())
+}
+
+/// It uses no processor time, so that only the time in which it does nothing can end it.
+fn a_machine_that_sleeps_for_ever_is_ended_and_reported(lab: &Lab) -> Result<()> {
+    let boot = stub_boot(lab, &stub::saying("asleep\n", stub::SLEEP))?;
+    let mut machine = lab.boot(&boot.limit(Duration::from_secs(3)))?;
+    machine.line("that it sleeps", |line| line == "asleep")?;
+    machine.ends_with(End::Timeout)?;
+    let report = machine.report.text();
+    ensure!(report.contains("3 seconds without any work"), "{report}");
+    Ok(())
+}
+
+/// The machine computes for a moment and ends by itself. Stopped again and again, it gets as little of a processor as
+/// on a host that is busy with much else: its limit passes on the wall, and not in its own time.
+fn a_machine_that_the_host_leaves_little_time_is_not_taken_for_one_that_hangs(
+    lab: &Lab,
+) -> Result<()> {
+    const LIMIT: Duration = Duration::from_secs(10);
+    const STOPPED: Duration = Duration::from_millis(170);
+    const RUNNING: Duration = Duration::from_millis(30);
+    let code = stub::computing(&stub::exit_with(ExitCode::Panic.value()));
+    let boot = stub_boot(lab, &stub::saying("computing\n", &code))?;
+    let mut machine = lab.boot(&boot.limit(LIMIT))?;
+    machine.line("that it computes", |line| line == "computing")?;
+    let qemu = machine.qemu()?;
+    // Host's time: it is what must make no difference.
+    let begun = Instant::now();
+    while process::is_running(qemu) && begun.elapsed() < LIMIT * 5 / 4 {
+        process::stop(qemu)?;
+        std::thread::sleep(STOPPED);
+        process::go_on(qemu)?;
+        std::thread::sleep(RUNNING); // Host's time, too.
+    }
+    ensure!(process::is_running(qemu), "it got through too soon to tell");
+    machine.ends_with(End::Code(ExitCode::Panic))
 }
 
 fn a_triple_fault_is_told_from_a_power_off(lab: &Lab) -> Result<()> {

@@ -84,7 +84,7 @@ fn every_bad_end_keeps_its_status_and_leaves_a_core(lab: &Lab) -> Result<()> {
     ];
     for (scenario, end, functions) in ends {
         let boot = Boot::new(Kernel::Scenarios).append(&format!("scenario={scenario}"));
-        let (mut machine, core) = with_core(lab, &boot.limit(Duration::from_secs(20)))?;
+        let (mut machine, core) = with_core(lab, &boot.limit(Duration::from_secs(15)))?;
         machine.ends_with(end)?;
         let commands = ["backtrace", "luge where", "luge cpus"];
         let said = Gdb::on_core(lab, &Kernel::Scenarios, &core, &commands)?.end()?;

@@ -1,11 +1,12 @@
 //! Debugging with gdb: what `tests/gdb/luge.py` says of a machine that has stopped.
 
 use std::thread;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::disk::Folder;
-use luge_harness::{Boot, Disk, Gdb, Kernel, Lab, Machine, ports, process};
+use luge_harness::{Boot, Disk, Gdb, Kernel, Lab, Machine, ports};
+
+use crate::served::{AMPLE_US, route, spec, wait_until};
 
 scenarios![
     gdb_stops_at_the_first_instruction_and_finds_kernel_main,
@@ -21,13 +22,10 @@ pub fn waiting(lab: &Lab, boot: Boot) -> Result<(Machine, u16)> {
     let machine = lab.boot(&boot.switch(&port.to_string()))?;
     machine
         .report
-        .wait_for(Instant::now() + PATIENCE, |line| line.contains("gdb"))
+        .wait_for(|line| line.contains("gdb"))
         .context("no invitation to start gdb")?;
     Ok((machine, port))
 }
-
-/// How long a machine may take to start.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Sends a request to which nobody needs the answer.
 pub fn ask(machine: &Machine, path: &str) {
@@ -82,7 +80,9 @@ fn native_disk(lab: &Lab, examples: &[&str], hostile: &[&str]) -> Result<Boot> {
 }
 
 fn folder(lab: &Lab, examples: &[&str], hostile: &[&str]) -> Result<Folder> {
-    let mut folder = lab.folder("disk")?;
+    let names = examples.iter().chain(hostile);
+    let routes: Vec<_> = names.map(|name| route(name, AMPLE_US)).collect();
+    let mut folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
     for name in examples {
         folder = folder.copy(&format!("{name}.wasm"), lab.example(name)?)?;
     }
@@ -120,12 +120,9 @@ fn gdb_says_what_runs_waits_and_faults_and_where(lab: &Lab) -> Result<()> {
     let (machine, port) = waiting(lab, boot)?;
     let gdb = Gdb::attach(lab, &Kernel::Product, port, &LOOK_AROUND)?;
     machine.ready()?;
-    ask(&machine, "/sleep?ms=9000");
-    let limit = Instant::now() + PATIENCE;
-    while !machine.client().get("/trace")?.text().contains("block") {
-        ensure!(Instant::now() < limit, "nobody sleeps");
-        process::pause();
-    }
+    ask(&machine, "/sleep?ms=500000");
+    let client = machine.client();
+    wait_until(|| Ok(client.get("/trace")?.text().contains("block")))?;
     ask(&machine, "/loop");
     gdb.says("sandbox 2 (loop) starts")?;
     ask(&machine, "/stack-overflow");

@@ -9,7 +9,7 @@ use luge_harness::http::Client;
 use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine, golden, ports};
 use serde_json::json;
 
-use crate::served::{route, spec};
+use crate::served::{AMPLE_US, route, spec};
 
 scenarios![
     a_missing_disk_is_told_and_the_host_answers,
@@ -153,8 +153,8 @@ fn each_module_becomes_a_route_where_there_is_no_spec(lab: &Lab) -> Result<()> {
 fn two_tenants_are_served_on_ports_of_their_own(lab: &Lab) -> Result<()> {
     let second = ports::free()?;
     let spec = json!([
-        { "name": "first", "port": 9000, "routes": [route("fib", 20_000_000)] },
-        { "name": "second", "port": second, "routes": [route("echo", 20_000_000)] },
+        { "name": "first", "port": 9000, "routes": [route("fib", AMPLE_US)] },
+        { "name": "second", "port": second, "routes": [route("echo", AMPLE_US)] },
     ]);
     let folder = lab
         .folder("tenants")?
@@ -186,8 +186,8 @@ fn a_batch_runs_every_function_and_powers_off(lab: &Lab) -> Result<()> {
 
 fn a_batch_with_a_failure_says_so_by_its_status(lab: &Lab) -> Result<()> {
     let routes = [
-        route("fib", 20_000_000),
-        route("unreachable", 20_000_000),
+        route("fib", AMPLE_US),
+        route("unreachable", AMPLE_US),
         route("loop", 300_000),
     ];
     let folder = lab.folder("mixed")?.file("functions.json", spec(&routes))?;

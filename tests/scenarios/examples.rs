@@ -22,7 +22,9 @@ fn every_example_answers_as_the_table_says(lab: &Lab) -> Result<()> {
     let table = fs::read_to_string(lab.workshop().root().join("tests/guests/cases.json"))?;
     let table: Value = serde_json::from_str(&table)?;
     let runs = table["runs"].as_array().context("the table has runs")?;
-    let machine = lab.serve(&Boot::new(Kernel::Product).disk(examples(lab)?))?;
+    // Deadlines are what they are by default, and time is that of instructions.
+    let boot = Boot::new(Kernel::Product).disk(examples(lab)?);
+    let machine = lab.serve(&boot.switch("--icount-served"))?;
     let client = machine.client();
     let mut wrong = Vec::new();
     let mut right = 0;
@@ -86,7 +88,8 @@ pub fn bytes(folder: &Path, run: &Value, key: &str) -> Result<Option<Vec<u8>>> {
 fn every_example_runs_in_a_batch(lab: &Lab) -> Result<()> {
     let boot = Boot::new(Kernel::Product)
         .disk(examples(lab)?)
-        .switch("--batch");
+        .switch("--batch")
+        .switch("--icount-served");
     let mut machine = lab.boot(&boot)?;
     machine.ends_with(End::PowerOff)?;
     let lines = machine.serial.lines();

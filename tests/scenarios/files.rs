@@ -1,15 +1,16 @@
 //! Files: a folder of the disk at `/`, and what a request writes to `/tmp`.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
+use luge_harness::http::Client;
+use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::Value;
 
 use crate::examples::check;
-use crate::load::{memory, wait_for_the_end_of};
-use crate::served::{beside_a_neighbour, machine_with, route, spec};
+use crate::load::{settled_memory, wait_for_memory, wait_for_the_end_of};
+use crate::served::{AMPLE_US, beside_a_neighbour, machine_with, route, spec};
 
 scenarios![
     every_user_of_files_answers_as_the_table_says,
@@ -22,9 +23,6 @@ scenarios![
     every_allocation_of_a_scratch_may_fail_and_the_kernel_goes_on,
     bytes_written_one_by_one_between_yields_arrive_whole,
 ];
-
-/// Enough for every guest that ends by itself.
-const AMPLE_US: u64 = 60_000_000;
 
 /// A folder of functions that use files, each with a folder, and once more without, as `bare-NAME`.
 pub fn with_folder(lab: &Lab) -> Result<luge_harness::disk::Folder> {
@@ -143,26 +141,20 @@ fn a_thousand_requests_that_wrote_files_and_trapped_leave_nothing_behind(lab: &L
     const WARM_UP: u64 = 20;
     const REQUESTS: u64 = 1_000;
     let machine = filling(lab, 128 << 10, "memory_report=1")?;
-    let client = machine.client();
-    let trap = || {
+    let trap = |client: &Client| {
         let response = client.get("/fill-scratch?end=trap")?;
         response.expect_outcome("trap unreachable")
     };
-    (0..WARM_UP).try_for_each(|_| trap())?;
+    let traps = |count: u64| {
+        let client = machine.client();
+        (0..count).try_for_each(|_| trap(&client))
+    };
+    traps(WARM_UP)?;
     wait_for_the_end_of(&machine, WARM_UP)?;
-    let before = memory(&machine)?;
-    (0..REQUESTS).try_for_each(|_| trap())?;
+    let before = settled_memory(&machine)?;
+    traps(REQUESTS)?;
     wait_for_the_end_of(&machine, WARM_UP + REQUESTS)?;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while memory(&machine)? != before {
-        let after = memory(&machine)?;
-        ensure!(
-            Instant::now() < deadline,
-            "free frames, heap bytes: {before:?} before, {after:?} after"
-        );
-        process::pause();
-    }
-    Ok(())
+    wait_for_memory(&machine, &before)
 }
 
 /// What is refused in a host call is an errno, anywhere else the end of the sandbox.

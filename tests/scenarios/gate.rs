@@ -10,7 +10,7 @@ use luge_memory::layout::KERNEL_STACK_BYTES;
 use serde_json::Value;
 
 use crate::files::{answer_as_the_table_says, with_folder};
-use crate::served::{route, spec};
+use crate::served::{AMPLE_US, route, spec};
 
 scenarios![
     a_host_call_that_overflows_its_kernel_stack_stops_the_kernel_and_says_so,
@@ -22,9 +22,6 @@ scenarios![
     nothing_of_one_sandbox_is_left_in_anothers_registers,
     no_host_call_needs_half_of_its_stack,
 ];
-
-/// Enough for every guest that ends by itself.
-const AMPLE_US: u64 = 20_000_000;
 
 /// A folder of functions: some of the examples, some of the hostile ones.
 fn folder(lab: &Lab, examples: &[&str], hostile: &[&str]) -> Result<luge_harness::disk::Folder> {

@@ -10,10 +10,8 @@ use luge_harness::disk::Folder;
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::{Value, json};
 
+pub use crate::served::AMPLE_US;
 use crate::served::{route, spec};
-
-/// Enough for every guest that ends by itself.
-pub const AMPLE_US: u64 = 20_000_000;
 
 /// What runs guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

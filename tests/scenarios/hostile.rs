@@ -4,10 +4,8 @@ use anyhow::{Result, ensure};
 use luge_boot_info::exit::ExitCode;
 use luge_harness::{Boot, End, Kernel, Lab};
 
-use crate::served::{beside_a_neighbour, disk_with, machine_with};
+use crate::served::{AMPLE_US, beside_a_neighbour, disk_with, machine_with};
 
-/// Enough for every guest that ends by itself.
-const AMPLE_US: u64 = 20_000_000;
 /// The deadline of guests that do not.
 const SHORT_US: u64 = 300_000;
 

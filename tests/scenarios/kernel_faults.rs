@@ -28,7 +28,7 @@ scenarios![
 /// Boots a kernel that misbehaves as `name` says, and sees it end.
 fn ends(lab: &Lab, name: &str, end: End) -> Result<Machine> {
     let boot = Boot::new(Kernel::Scenarios).append(&format!("scenario={name}"));
-    let mut machine = lab.boot(&boot.limit(Duration::from_secs(20)))?;
+    let mut machine = lab.boot(&boot)?;
     machine.ends_with(end)?;
     Ok(machine)
 }
@@ -106,7 +106,7 @@ fn a_fault_inside_the_fault_handler_ends_in_last_words(lab: &Lab) -> Result<()> 
 
 fn a_kernel_that_hangs_is_ended_and_reported(lab: &Lab) -> Result<()> {
     let boot = Boot::new(Kernel::Scenarios).append("scenario=hang");
-    let mut machine = lab.boot(&boot.limit(Duration::from_secs(5)))?;
+    let mut machine = lab.boot(&boot.limit(Duration::from_secs(10)))?;
     machine.ends_with(End::Timeout)?;
     leads_through(&machine, &[("hang", "scenario.rs")])
 }
@@ -116,9 +116,7 @@ fn a_triple_fault_of_the_kernel_is_told_from_a_power_off(lab: &Lab) -> Result<()
 }
 
 fn a_kernel_with_nothing_to_do_for_tests_powers_off_cleanly(lab: &Lab) -> Result<()> {
-    let boot = Boot::new(Kernel::Product)
-        .append("bench")
-        .limit(Duration::from_secs(60));
+    let boot = Boot::new(Kernel::Product).append("bench");
     lab.boot(&boot)?.ends_with(End::PowerOff)
 }
 

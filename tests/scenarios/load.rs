@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use luge_harness::http::{Client, Raw};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine, process};
+use luge_metrics::reader::read;
 
-use crate::served::{PATIENCE, clients, route, spec};
+use crate::served::{AMPLE_US, clients, route, spec, wait_until};
 
 scenarios![
     two_thousand_mixed_requests_leave_nothing_behind,
@@ -19,6 +20,8 @@ scenarios![
 ];
 
 const REQUESTS: u64 = 2_000;
+/// The deadline of the loop that must be there to the end.
+const ENDLESS_US: u64 = 6 * AMPLE_US;
 const CONCURRENCY: u64 = 16;
 
 /// What is asked for, and what must come: a body, or an outcome. Every fifth is hostile.
@@ -119,61 +122,59 @@ const SLOTS: u64 = 16 + 64;
 /// as many again for stacks and for the tables above.
 const TABLES: u64 = SLOTS * 12;
 
-/// After so long without a change, the kernel has closed the connections that it was to close.
-const QUIET: Duration = Duration::from_secs(5);
-
 /// Waits until the kernel reports that `sandboxes` have ended.
 pub fn wait_for_the_end_of(machine: &Machine, sandboxes: u64) -> Result<()> {
     let ended = format!("load: sandboxes={sandboxes} ");
-    let deadline = Instant::now() + PATIENCE;
-    let load = machine
-        .serial
-        .wait_for(deadline, |line| line.contains(&ended));
-    load.with_context(|| format!("the kernel did not report the end of {sandboxes} sandboxes"))
-        .map(drop)
+    let what = format!("that {sandboxes} sandboxes have ended");
+    machine.line(&what, |line| line.contains(&ended)).map(drop)
 }
 
-/// What the kernel reported last of its memory.
-pub fn memory(machine: &Machine) -> Result<Memory> {
+/// What begins a report of the kernel's on its memory.
+pub const REPORT: &str = "memory: frames_free=";
+
+/// What a report says.
+fn memory(report: &str) -> Result<Memory> {
     Ok((
-        last_figure(machine, "frames_free=")?,
-        last_figure(machine, "heap_bytes=")?,
-        last_figure(machine, "tickets=")?,
+        number(report, "frames_free=")?,
+        number(report, "heap_bytes=")?,
+        number(report, "tickets=")?,
     ))
 }
 
-/// What the kernel reports of its memory when that does not change any more.
+/// Waits until every connection is closed. Nobody else may have one open.
+pub fn settle(machine: &Machine) -> Result<()> {
+    let client = machine.client();
+    // This one asks.
+    wait_until(|| {
+        let text = client.get("/metrics")?.text();
+        let scrape = read(&text).map_err(|wrong| anyhow!("{wrong:?}"))?;
+        Ok(scrape.sum("luge_connections", &[]) == 1.0)
+    })
+    .context("connections are open")?;
+    drop(client);
+    machine.comes_to(REPORT, |line| line.contains(" connections=0"))
+}
+
+/// What the kernel reports of its memory when every connection is closed: each holds some.
 pub fn settled_memory(machine: &Machine) -> Result<Memory> {
-    loop {
-        let reports = machine.serial.lines().len();
-        thread::sleep(QUIET);
-        if machine.serial.lines().len() == reports {
-            return memory(machine);
-        }
-    }
+    settle(machine)?;
+    memory(&last_report(machine)?)
 }
 
 /// Waits until the kernel has as much memory as `before`: what connections hold goes when they are closed.
 pub fn wait_for_memory(machine: &Machine, before: &Memory) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while memory(machine)? != *before {
-        let after = memory(machine)?;
-        ensure!(
-            Instant::now() < deadline,
-            "free frames, heap bytes, tickets: {before:?} before, {after:?} after"
-        );
-        process::pause();
-    }
-    Ok(())
+    let is_as_before = |report: &str| memory(report).is_ok_and(|now| now == *before);
+    machine
+        .comes_to(REPORT, is_as_before)
+        .with_context(|| format!("free frames, heap bytes, tickets: {before:?} before"))
 }
 
-pub fn last_figure(machine: &Machine, key: &str) -> Result<u64> {
+fn last_report(machine: &Machine) -> Result<String> {
     let lines = machine.serial.lines();
-    let last = lines
-        .iter()
-        .rev()
-        .find(|line| line.contains("memory: frames_free="));
-    number(last.context("the kernel did not report its memory")?, key)
+    let mut newest = lines.iter().rev();
+    let last = newest.find(|line| line.contains(REPORT));
+    last.cloned()
+        .context("the kernel did not report its memory")
 }
 
 /// The number behind `key` in a line.
@@ -192,7 +193,7 @@ fn two_thousand_mixed_requests_leave_nothing_behind(lab: &Lab) -> Result<()> {
     let before = settled_memory(&machine)?;
     send(&machine, 100, 100 + REQUESTS)?;
     wait_for_the_end_of(&machine, 100 + REQUESTS)?;
-    let tables = last_figure(&machine, "tables=")?;
+    let tables = number(&last_report(&machine)?, " tables=")?;
     ensure!(
         tables <= TABLES,
         "{tables} page tables, for {SLOTS} slots at most"
@@ -242,10 +243,11 @@ fn serve_everything(lab: &Lab, append: &str) -> Result<Machine> {
         "exit3",
         "loop",
     ];
+    let deadline_us = |name: &str| if name == "loop" { ENDLESS_US } else { AMPLE_US };
     let routes: Vec<_> = good
         .iter()
         .chain(&hostile)
-        .map(|name| route(name, 200_000_000))
+        .map(|name| route(name, deadline_us(name)))
         .collect();
     let mut folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
     for name in good {
@@ -271,6 +273,7 @@ fn an_idle_machine_leaves_the_hosts_processor_alone(lab: &Lab) -> Result<()> {
     let qemu = machine.qemu()?;
     let watched = Duration::from_secs(5);
     let before = process::cpu_time(qemu)?;
+    // Host's time: what is measured is processor time, and a busy host makes that no longer.
     thread::sleep(watched);
     let used = process::cpu_time(qemu)? - before;
     ensure!(
@@ -283,7 +286,7 @@ fn an_idle_machine_leaves_the_hosts_processor_alone(lab: &Lab) -> Result<()> {
 /// Sandboxes take all memory that guests may have; then bodies and heads that do not end want the kernel's own.
 fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -> Result<()> {
     let sleeper = |name: &str, stack_bytes: u32| {
-        let mut route = route(name, 120_000_000);
+        let mut route = route(name, AMPLE_US);
         route["path"] = "sleep.wasm".into();
         route["stack-size"] = stack_bytes.into();
         route
@@ -291,7 +294,7 @@ fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -
     let routes = [
         sleeper("large", 8 << 20),
         sleeper("small", 512 << 10),
-        route("echo", 120_000_000),
+        route("echo", AMPLE_US),
     ];
     let folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
     let folder = folder.copy("sleep.wasm", lab.example("sleep")?)?;
@@ -302,17 +305,20 @@ fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -
     for (name, count) in [("large", 28), ("small", 16)] {
         for _ in 0..count {
             let mut raw = Raw::connect(machine.port())?;
-            raw.send(format!("GET /{name}?60000 HTTP/1.1\r\nhost: luge\r\n\r\n"))?;
+            raw.send(format!("GET /{name}?500000 HTTP/1.1\r\nhost: luge\r\n\r\n"))?;
             open.push(raw);
         }
     }
-    let refused = Instant::now() + PATIENCE;
-    while machine.client().get("/small?0")?.status != 503 {
-        ensure!(Instant::now() < refused, "guests do not fill the memory");
+    wait_until(|| {
+        if machine.client().get("/small?0")?.status == 503 {
+            return Ok(true);
+        }
         let mut raw = Raw::connect(machine.port())?;
-        raw.send("GET /small?60000 HTTP/1.1\r\nhost: luge\r\n\r\n")?;
+        raw.send("GET /small?500000 HTTP/1.1\r\nhost: luge\r\n\r\n")?;
         open.push(raw);
-    }
+        Ok(false)
+    })
+    .context("guests do not fill the memory")?;
     let part = vec![b'x'; 1 << 20];
     for _ in 0..16 {
         let mut raw = Raw::connect(machine.port())?;
@@ -331,9 +337,6 @@ fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -
     }
     machine.client().get("/healthz")?.expect("ok\n")?;
     drop(open);
-    let deadline = Instant::now() + PATIENCE;
-    while machine.client().get("/small?0")?.status != 200 {
-        ensure!(Instant::now() < deadline, "the memory does not come back");
-    }
-    Ok(())
+    wait_until(|| Ok(machine.client().get("/small?0")?.status == 200))
+        .context("the memory does not come back")
 }

@@ -8,7 +8,7 @@ use luge_metrics::reader::{Scrape, read};
 use serde_json::json;
 
 use crate::guests::{Engine, Guests};
-use crate::served::{route, spec};
+use crate::served::{AMPLE_US, route, spec};
 
 scenarios![
     a_known_mix_of_requests_is_counted_exactly_in_each_engine,
@@ -200,7 +200,7 @@ fn a_second_request_finds_what_the_first_left_in_the_pools(lab: &Lab) -> Result<
 
 /// Whoever serves two tenants is told that one of them could read of the other, unless a port was set apart.
 fn who_has_several_tenants_is_told_which_of_them_reads_of_all(lab: &Lab) -> Result<()> {
-    let routes = [route("fib", 1_000_000)];
+    let routes = [route("fib", AMPLE_US)];
     let tenant = |name: &str, port: u16| json!({ "name": name, "port": port, "routes": routes });
     let spec = json!([tenant("one", 8080), tenant("other", ports::free()?)]).to_string();
     let folder = lab.folder("disk")?.file("functions.json", spec)?;
@@ -226,7 +226,7 @@ const PAGES: [&str; 6] = ["/", "/metrics", "/trace", "/logs", "/logs.json", "/re
 fn what_tells_of_all_tenants_is_at_the_operators_port_alone(lab: &Lab) -> Result<()> {
     let folder = lab
         .folder("disk")?
-        .file("functions.json", spec(&[route("fib", 1_000_000)]))?;
+        .file("functions.json", spec(&[route("fib", AMPLE_US)]))?;
     let folder = folder.copy("fib.wasm", lab.example("fib")?)?;
     let disk = Disk::Image(lab.plain_image(&folder)?);
     let boot = |append: &str| Boot::new(Kernel::Product).disk(disk.clone()).append(append);

@@ -59,9 +59,11 @@ const EXAMPLES: [(&str, &[u8]); 6] = [
 ];
 
 fn machine_of_examples(lab: &Lab, append: &str) -> Result<Machine> {
+    let names = EXAMPLES.map(|(query, _)| query.split('?').next().unwrap_or(query));
+    let routes = names.map(|name| route(name, AMPLE_US));
     let mut folder = lab.folder("examples")?;
-    for (query, _) in EXAMPLES {
-        let name = query.split('?').next().unwrap_or(query);
+    folder = folder.file("functions.json", spec(&routes))?;
+    for name in names {
         folder = folder.copy(&format!("{name}.wasm"), lab.example(name)?)?;
     }
     let image = lab.native_image(&folder)?;
@@ -270,7 +272,7 @@ fn the_same_modules_give_the_same_native_image_wherever_whenever_and_in_whatever
             })
     };
     let built = fs::read(lab.native_image(&folder("built", &["mandelbrot", "sort", "fib"])?)?)?;
-    // Files have times in seconds.
+    // Host's time: files have times in seconds.
     std::thread::sleep(Duration::from_millis(1_100));
     let again = folder("again", &["fib", "sort", "mandelbrot"])?;
     ensure!(fs::read(lab.native_image(&again)?)? == built, "built again");

@@ -11,7 +11,7 @@ use luge_harness::{Boot, Browser, Disk, Kernel, Lab, Machine};
 use luge_metrics::reader::{Scrape, read};
 use serde_json::{Value, json};
 
-use crate::served::{SECOND_US, route, route_with, wait_until};
+use crate::served::{AMPLE_US, route, route_with, wait_until};
 
 mod form;
 mod looks;
@@ -54,9 +54,6 @@ const LATE: &str = "(func (export \"_start\") (loop $l (br $l)))";
 /// Names that would be markup, if anything took them for it.
 const ILL_TENANT: &str = "<img src=x onerror=window.hurt=1>";
 const ILL_ROUTE: &str = "/a&lt;b'`=${hurt}//%3Cscript%3E";
-
-/// A deadline that comes on no host, however slow, in microseconds.
-const AMPLE_US: u64 = 600 * SECOND_US;
 
 /// A machine with functions that end in many ways, and with a second tenant.
 fn machine(lab: &Lab, append: &str) -> Result<Machine> {

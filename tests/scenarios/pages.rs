@@ -10,7 +10,7 @@ use luge_metrics::reader::{Scrape, read};
 use serde_json::Value;
 
 use crate::guests::text;
-use crate::served::{clients, route, spec};
+use crate::served::{AMPLE_US, clients, route, spec};
 
 scenarios![
     pages_of_five_hundred_routes_are_whole_and_valid,
@@ -29,7 +29,7 @@ fn name(number: usize) -> String {
 /// A machine on which one module answers for many routes.
 fn machine(lab: &Lab) -> Result<Machine> {
     let routes = (0..ROUTES).map(|number| {
-        let mut route = route(&name(number), 20_000_000);
+        let mut route = route(&name(number), AMPLE_US);
         route["path"] = "nothing.wasm".into();
         route
     });

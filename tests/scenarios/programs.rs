@@ -1,14 +1,13 @@
 //! Programs that people use answer as `tests/guests/programs/cases.json` says.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::Value;
 
 use crate::examples::{bytes, expect_outcome};
-use crate::served::PATIENCE;
 
 scenarios![
     every_program_answers_as_the_table_says,
@@ -88,24 +87,11 @@ fn check(lab: &Lab, machine: &Machine, program: &str, run: &Value) -> Result<()>
         response.expect(expected)?;
     }
     match run["log"].as_str() {
-        Some(words) => logged(machine, since, words),
-        None => Ok(()),
-    }
-}
-
-/// The words are on their way over the serial port when the answer is there.
-fn logged(machine: &Machine, since: usize, words: &str) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let lines = machine.serial.lines();
-        if lines[since..].iter().any(|line| line.contains(words)) {
-            return Ok(());
+        // They are on their way over the serial port when the answer is there.
+        Some(words) => {
+            let said = machine.line_from(since, words, |line| line.contains(words));
+            said.map(drop)
         }
-        ensure!(
-            Instant::now() < deadline,
-            "nothing with {words:?} in the log: {:?}",
-            &lines[since..]
-        );
-        luge_harness::process::pause();
+        None => Ok(()),
     }
 }

@@ -20,9 +20,9 @@ scenarios![
 ];
 
 /// A line, by the names of its columns.
-type Row = BTreeMap<String, String>;
+pub type Row = BTreeMap<String, String>;
 
-fn records(client: &Client, query: &str) -> Result<Vec<Row>> {
+pub fn records(client: &Client, query: &str) -> Result<Vec<Row>> {
     let response = client.get(&format!("/records{query}"))?;
     response.expect_status(200)?;
     let kind = response.header("content-type");
@@ -42,7 +42,7 @@ fn records(client: &Client, query: &str) -> Result<Vec<Row>> {
     lines.lines().map(row).collect()
 }
 
-fn number(row: &Row, column: &str) -> Result<u64> {
+pub fn number(row: &Row, column: &str) -> Result<u64> {
     let value = row.get(column).with_context(|| format!("no {column}"))?;
     value.parse().with_context(|| format!("{column}: {value}"))
 }

@@ -1,18 +1,18 @@
 //! Functions that are replaced and removed beside the requests that run them.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use luge_harness::http::Client;
-use luge_harness::{Lab, process};
+use luge_harness::Lab;
+use luge_harness::http::{Client, Raw, status_of};
 use serde_json::json;
 
-use crate::admin::{deploy, remove, reporting, speaker, with_token};
+use crate::admin::{deploy, fields, remove, reporting, speaker, with_token};
 use crate::guests::{Engine, Guests, text};
-use crate::load::{last_figure, memory, wait_for_memory, wait_for_the_end_of};
-use crate::served::{PATIENCE, clients};
+use crate::load::{REPORT, settled_memory, wait_for_memory, wait_for_the_end_of};
+use crate::served::{AMPLE_US, clients, wait_for_sandboxes, wait_until};
 
 scenarios![
     a_request_in_flight_keeps_its_module_to_its_end,
@@ -21,39 +21,53 @@ scenarios![
     a_function_in_native_code_is_replaced_and_removed_too,
 ];
 
+/// What it writes is more than fits between it and a client that does not read.
+const LONG_ANSWER: usize = 32 << 20;
+
+/// A module that writes so many bytes of `letter`, 64 KiB at a time.
+fn orator(letter: char) -> Vec<u8> {
+    let turns = LONG_ANSWER >> 16;
+    text::module(&format!(
+        "(data (i32.const 0) \"\\00\\00\\01\\00\\00\\00\\01\\00\")
+         (func (export \"_start\") (local $left i32)
+            (memory.fill (i32.const 65536) (i32.const {}) (i32.const 65536))
+            (local.set $left (i32.const {turns}))
+            (loop $again
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                (br_if $again (local.get $left))))",
+        u32::from(letter)
+    ))
+}
+
+/// It cannot end before its client reads.
 fn a_request_in_flight_keeps_its_module_to_its_end(lab: &Lab) -> Result<()> {
-    // Some seconds.
-    let slow = speaker('s', 3_000_000);
     let machine = reporting(lab, "other", &speaker('o', 1), "")?;
     let client = machine.client();
-    deploy(&client, "/speaker", &slow)?.expect_status(201)?;
-    let slow_client = machine.client();
-    thread::scope(|scope| {
-        let slow = scope.spawn(move || slow_client.get("/speaker"));
-        while !client.get("/trace")?.text().contains("speaker") {
-            process::pause();
-        }
-        deploy(&client, "/speaker", &speaker('n', 1))?.expect("replaced /speaker\n")?;
-        client.get("/speaker")?.expect("nnnnnnnn")?;
-        ensure!(
-            !slow.is_finished(),
-            "the old one has ended too early to tell"
-        );
-        remove(&client, "/speaker")?.expect_status(200)?;
-        client.get("/speaker")?.expect_status(404)?;
-        ensure!(
-            !slow.is_finished(),
-            "the old one has ended too early to tell"
-        );
-        slow.join().ok().context("its thread")??.expect("ssssssss")
-    })?;
+    let settings =
+        json!({ "relative-deadline-us": AMPLE_US, "max-response-bytes": LONG_ANSWER }).to_string();
+    let fields = [fields()[0], ("luge-route", &*settings)];
+    client
+        .put("/admin/functions/speaker", &fields, &orator('s'))?
+        .expect_status(201)?;
+    let mut slow = Raw::connect(machine.port())?;
+    slow.send("GET /speaker HTTP/1.1\r\nhost: luge\r\nconnection: close\r\n\r\n")?;
+    let is_in_flight = || wait_for_sandboxes(&client, "/speaker", 1);
+    is_in_flight()?;
+    deploy(&client, "/speaker", &speaker('n', 1))?.expect("replaced /speaker\n")?;
+    client.get("/speaker")?.expect("nnnnnnnn")?;
+    is_in_flight().context("the old one")?;
+    remove(&client, "/speaker")?.expect_status(200)?;
+    client.get("/speaker")?.expect_status(404)?;
+    is_in_flight().context("the old one")?;
+    let head = slow.read_head()?;
+    ensure!(status_of(&head)? == 200, "{head}");
+    let body = slow.read_chunks()?;
+    let is_whole = body.len() == LONG_ANSWER && body.iter().all(|byte| *byte == b's');
+    ensure!(is_whole, "{} bytes came, or others", body.len());
+    drop((slow, client));
     // The programs' arenas went with their last users.
-    let gone = Instant::now() + PATIENCE;
-    while last_figure(&machine, "arenas=")? != 0 {
-        ensure!(Instant::now() < gone, "an arena is left");
-        process::pause();
-    }
-    Ok(())
+    machine.comes_to(REPORT, |line| line.contains(" arenas=0 "))
 }
 
 /// Clients that ask while their function is replaced.
@@ -65,26 +79,27 @@ fn no_request_is_dropped_and_none_is_mixed_while_its_function_is_replaced(lab: &
     let machine = reporting(lab, "speaker", &spoken, "log=warn,main=info")?;
     let mut askers = clients(&machine, ASKERS + 1)?;
     let operator = askers.pop().context("one more client")?;
-    let (over, answers) = (AtomicBool::new(false), AtomicU32::new(0));
-    let ask = |client: Client| -> Result<[bool; 2]> {
-        let mut seen = [false; 2];
+    let over = AtomicBool::new(false);
+    // What each was answered last.
+    let last = [const { AtomicU32::new(0) }; ASKERS as usize];
+    let ask = |client: Client, last: &AtomicU32| -> Result<()> {
         while !over.load(Relaxed) {
             let answer = client.get("/speaker")?;
             answer.expect_status(200)?;
             match answer.text().as_str() {
-                "aaaaaaaa" => seen[0] = true,
-                "bbbbbbbb" => seen[1] = true,
+                "aaaaaaaa" => last.store('a'.into(), Relaxed),
+                "bbbbbbbb" => last.store('b'.into(), Relaxed),
                 other => bail!("answered {other:?}"),
             }
-            answers.fetch_add(1, Relaxed);
         }
-        Ok(seen)
+        Ok(())
     };
     thread::scope(|scope| {
         let ask = &ask;
         let threads: Vec<_> = askers
             .into_iter()
-            .map(|client| scope.spawn(move || ask(client)))
+            .zip(&last)
+            .map(|(client, last)| scope.spawn(move || ask(client, last)))
             .collect();
         let replaced = (0..REPLACEMENTS).try_for_each(|number| {
             let letter = if number % 2 == 0 { 'b' } else { 'a' };
@@ -92,19 +107,20 @@ fn no_request_is_dropped_and_none_is_mixed_while_its_function_is_replaced(lab: &
                 .expect("replaced /speaker\n")?;
             // From the answer on, it is the new one.
             let expected = letter.to_string().repeat(8);
-            operator.get("/speaker")?.expect(expected)
+            operator.get("/speaker")?.expect(expected)?;
+            let have_all = || {
+                last.iter()
+                    .all(|last| last.load(Relaxed) == u32::from(letter))
+            };
+            let has_failed = || threads.iter().any(|thread| thread.is_finished());
+            wait_until(|| Ok(have_all() || has_failed())).context("all have the new one")
         });
         over.store(true, Relaxed);
-        replaced?;
         for thread in threads {
-            let seen = thread.join().ok().context("a client's thread")??;
-            ensure!(seen == [true; 2], "only one of the two was seen");
+            thread.join().ok().context("a client's thread")??;
         }
-        Ok(())
-    })?;
-    let answers = answers.into_inner();
-    ensure!(answers > REPLACEMENTS, "only {answers} answers beside them");
-    Ok(())
+        replaced
+    })
 }
 
 /// A module that leaves its frames behind: it runs into the guard of its stack.
@@ -123,24 +139,29 @@ fn a_thousand_replacements_leave_nothing_behind(lab: &Lab) -> Result<()> {
         &speaker('o', 1),
         "log=warn,main=info,observe=info",
     )?;
-    let client = machine.client();
-    let replace = |number: u32| -> Result<()> {
+    let replace = |client: &Client, number: u32| -> Result<()> {
         if number.is_multiple_of(2) {
-            deploy(&client, "/speaker", &overflowing(number))?.expect_status(200)?;
+            deploy(client, "/speaker", &overflowing(number))?.expect_status(200)?;
             let answer = client.get("/speaker")?;
             return answer.expect_outcome("trap stack-overflow");
         }
         let letter = char::from(b'a' + (number % 26) as u8);
-        deploy(&client, "/speaker", &speaker(letter, 1))?.expect_status(200)?;
+        deploy(client, "/speaker", &speaker(letter, 1))?.expect_status(200)?;
         client.get("/speaker")?.expect(letter.to_string().repeat(8))
+    };
+    let replace_all = |numbers: Range<u32>| -> Result<()> {
+        let client = machine.client();
+        numbers
+            .into_iter()
+            .try_for_each(|number| replace(&client, number))
     };
     // A deployment and a request are a sandbox each.
     const FIRST: u32 = 52;
     const ALL: u32 = FIRST + 1_000;
-    (0..FIRST).try_for_each(replace)?;
+    replace_all(0..FIRST)?;
     wait_for_the_end_of(&machine, 2 * u64::from(FIRST))?;
-    let before = memory(&machine)?;
-    (FIRST..ALL).try_for_each(replace)?;
+    let before = settled_memory(&machine)?;
+    replace_all(FIRST..ALL)?;
     wait_for_the_end_of(&machine, 2 * u64::from(ALL))?;
     wait_for_memory(&machine, &before)
 }

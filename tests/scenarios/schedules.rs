@@ -5,7 +5,7 @@ use luge_harness::Lab;
 use luge_harness::http::Client;
 use serde_json::Value;
 
-use crate::served::{SECOND_US, machine_of, route, spec};
+use crate::served::{AMPLE_US, SECOND_US, machine_of, route, spec};
 
 scenarios![
     a_sandbox_that_runs_alone_is_not_interrupted,
@@ -23,7 +23,7 @@ pub fn events(client: &Client, name: &str) -> Result<Vec<Value>> {
 }
 
 fn a_sandbox_that_runs_alone_is_not_interrupted(lab: &Lab) -> Result<()> {
-    let machine = machine_of(lab, &spec(&[route("fib", 20 * SECOND_US)]), "")?;
+    let machine = machine_of(lab, &spec(&[route("fib", AMPLE_US)]), "")?;
     let client = machine.client();
     client.get("/fib?n=29")?.expect("514229\n")?;
     let turns = events(&client, "fib #")?;
@@ -37,7 +37,7 @@ fn a_sandbox_that_runs_alone_is_not_interrupted(lab: &Lab) -> Result<()> {
 }
 
 fn the_trace_is_one_that_viewers_read(lab: &Lab) -> Result<()> {
-    let routes = [route("fib", 20 * SECOND_US), route("loop", SECOND_US / 5)];
+    let routes = [route("fib", AMPLE_US), route("loop", SECOND_US / 5)];
     let machine = machine_of(lab, &spec(&routes), "")?;
     let client = machine.client();
     client.get("/loop")?.expect_status(504)?;

@@ -5,11 +5,13 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::{Boot, Disk, Kernel, Lab, Machine, ports, process, stub};
+use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine, ports, process, stub};
 use nix::sys::signal::Signal;
+
+use crate::served::wait_until;
 
 scenarios![
     an_unknown_option_is_named_and_refused,
@@ -19,6 +21,7 @@ scenarios![
     what_is_not_there_yet_is_refused_and_not_ignored,
     a_value_that_makes_no_sense_is_refused,
     a_port_that_is_taken_is_an_error_before_anything_is_built,
+    a_machine_is_ended_when_its_time_is_over,
     an_interrupt_ends_the_machine_too,
     a_termination_ends_the_machine_too,
     even_a_killed_script_leaves_no_machine_behind,
@@ -27,9 +30,6 @@ scenarios![
     a_bad_module_is_an_error_and_the_script_has_the_option_that_the_error_names,
     bad_modules_are_reported_and_left_out_where_that_is_allowed,
 ];
-
-/// Longest time that QEMU may outlive the script.
-const SOON: Duration = Duration::from_secs(60);
 
 /// Runs the script with `options`; it must refuse, and say all of `words`. Returns all that it said.
 fn refusal(lab: &Lab, options: &[&str], words: &[&str]) -> Result<String> {
@@ -142,6 +142,7 @@ fn a_value_that_makes_no_sense_is_refused(lab: &Lab) -> Result<()> {
     refuses(lab, &["--accel", "warp"], &["warp"])?;
     refuses(lab, &["--smp", "none"], &["none"])?;
     refuses(lab, &["--timeout", "-1"], &["-1"])?;
+    refuses(lab, &["--cpu-timeout", "0.5"], &["0.5"])?;
     refuses(lab, &["--modules", "no/such/folder"], &["no/such/folder"])?;
     refuses(lab, &["--image", "no.img"], &["no.img"])
 }
@@ -154,15 +155,29 @@ fn a_port_that_is_taken_is_an_error_before_anything_is_built(lab: &Lab) -> Resul
     Ok(())
 }
 
-/// A machine that hangs, and its QEMU's process id.
-fn hanging(lab: &Lab) -> Result<(Machine, u32)> {
+/// A machine that hangs, to be booted.
+fn hang(lab: &Lab) -> Result<Boot> {
     let code = stub::saying("hanging\n", stub::HANG);
     let loader = lab
         .folder("stub")?
         .file("stub", stub::image(&code))?
         .path()
         .join("stub");
-    let machine = lab.boot(&Boot::new(Kernel::File(loader.clone())).loader(loader))?;
+    Ok(Boot::new(Kernel::File(loader.clone())).loader(loader))
+}
+
+/// By the clock on the wall, which is what people mean.
+fn a_machine_is_ended_when_its_time_is_over(lab: &Lab) -> Result<()> {
+    let mut machine = lab.boot(&hang(lab)?.switch("--timeout").switch("1"))?;
+    machine.ends_with(End::Timeout)?;
+    let report = machine.report.text();
+    ensure!(report.contains("no end after 1 seconds"), "{report}");
+    Ok(())
+}
+
+/// A machine that hangs, and its QEMU's process id.
+fn hanging(lab: &Lab) -> Result<(Machine, u32)> {
+    let machine = lab.boot(&hang(lab)?)?;
     machine.line("that it hangs", |line| line == "hanging")?;
     let qemu = machine.qemu()?;
     Ok((machine, qemu))
@@ -171,15 +186,7 @@ fn hanging(lab: &Lab) -> Result<(Machine, u32)> {
 fn ends_by(lab: &Lab, signal: Signal) -> Result<()> {
     let (machine, qemu) = hanging(lab)?;
     machine.signal(signal)?;
-    let deadline = Instant::now() + SOON;
-    while process::is_running(qemu) {
-        ensure!(
-            Instant::now() < deadline,
-            "QEMU outlives the script by {SOON:?}"
-        );
-        process::pause();
-    }
-    Ok(())
+    wait_until(|| Ok(!process::is_running(qemu))).context("QEMU outlives the script")
 }
 
 fn an_interrupt_ends_the_machine_too(lab: &Lab) -> Result<()> {
@@ -214,7 +221,7 @@ fn one_command_builds_and_serves_and_leaves_nothing_behind(lab: &Lab) -> Result<
     machine.ready()?;
     machine.client().get("/fib?n=30")?.expect("832040\n")?;
     machine.signal(Signal::SIGINT)?;
-    machine.report.wait_closed(Instant::now() + SOON);
+    machine.report.wait_closed();
     let files = lab.workshop().files_of(&machine);
     ensure!(!files.exists(), "{} is still there", files.display());
     let after = changes(lab)?;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use luge_harness::{Boot, Kernel, Lab, Machine};
@@ -12,9 +11,6 @@ scenarios![every_template_is_a_function_after_one_command,];
 const FOLDER: &str = "tests/guests/templates";
 /// Those whose tool chains every machine has on which the tests run.
 const ALWAYS: [&str; 2] = ["c", "rust"];
-/// To bring the others' tool chains may take minutes.
-const LIMIT: Duration = Duration::from_secs(600);
-
 fn every_template_is_a_function_after_one_command(lab: &Lab) -> Result<()> {
     let names = templates(&lab.workshop().root().join(FOLDER))?;
     ensure!(
@@ -23,7 +19,7 @@ fn every_template_is_a_function_after_one_command(lab: &Lab) -> Result<()> {
     );
     let folders: Vec<String> = names.iter().map(|it| format!("{FOLDER}/{it}")).collect();
     let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
-    let boot = Boot::new(Kernel::Product).limit(LIMIT);
+    let boot = Boot::new(Kernel::Product).switch("--icount-served");
     let machine = lab.boot_by(&format!("{FOLDER}/serve.sh"), &folders, &boot)?;
     machine.ready()?;
     for (name, folder) in names.iter().zip(&folders) {

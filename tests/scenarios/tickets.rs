@@ -1,16 +1,15 @@
 //! Tickets: limits, who is told to come again, and that each promise comes back however its request ends.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use luge_harness::http::Raw;
 use luge_harness::{Lab, Machine};
 use serde_json::json;
 
+use crate::load::REPORT;
 use crate::promises::{LONG, fib, replay, tenant};
 use crate::served::{
-    PATIENCE, SECOND_US, TO_ARRIVE, extend, machine_of, route, route_with, spec, wait_until,
+    AMPLE_US, SECOND_US, extend, machine_of, route, route_with, spec, wait_for_sandboxes,
+    wait_until,
 };
 
 scenarios![
@@ -20,34 +19,26 @@ scenarios![
     each_limit_of_a_route_and_of_a_tenant_refuses_what_is_beyond_it,
 ];
 
+/// A request whose sandbox sleeps until its client leaves.
+const LONG_SLEEP: &str = "GET /sleep?ms=500000 HTTP/1.1\r\nhost: luge\r\n\r\n";
+
 /// Waits until the kernel reports that nothing is promised any more.
 pub fn wait_for_all_tickets(machine: &Machine) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let lines = machine.serial.lines();
-        let last = lines.iter().rev().find(|line| line.contains("memory: "));
-        if last.is_some_and(|line| line.contains(" arenas=0 ") && line.contains(" tickets=0")) {
-            return Ok(());
-        }
-        ensure!(Instant::now() < deadline, "tickets are out: {last:?}");
-        thread::sleep(Duration::from_millis(100));
-    }
+    machine.comes_to(REPORT, |line| {
+        line.contains(" arenas=0 ") && line.contains(" tickets=0 ")
+    })
 }
 
 fn every_ticket_comes_back_however_a_request_ends(lab: &Lab) -> Result<()> {
     let routes = [
-        route("fib", 20 * SECOND_US),
-        route("unreachable", 20 * SECOND_US),
-        route("exit3", 20 * SECOND_US),
+        route("fib", AMPLE_US),
+        route("unreachable", AMPLE_US),
+        route("exit3", AMPLE_US),
         route("loop", SECOND_US / 5),
-        route_with(
-            "fill-loop",
-            20 * SECOND_US,
-            &json!({ "max-exec-us": 50_000 }),
-        ),
-        route_with("sleep", 20 * SECOND_US, &json!({ "max-concurrency": 1 })),
+        route_with("fill-loop", AMPLE_US, &json!({ "max-exec-us": 50_000 })),
+        route_with("sleep", AMPLE_US, &json!({ "max-concurrency": 1 })),
         // No machine of these has room for so much, so it is let in and then finds none.
-        route_with("echo", 20 * SECOND_US, &json!({ "stack-size": 8 << 20 })),
+        route_with("echo", AMPLE_US, &json!({ "stack-size": 8 << 20 })),
     ];
     let machine = machine_of(lab, &spec(&routes), "memory_report=1")?;
     let client = machine.client();
@@ -59,9 +50,9 @@ fn every_ticket_comes_back_however_a_request_ends(lab: &Lab) -> Result<()> {
     status("/fill-loop", 504)?;
     // One sleeps, so that a second one is refused; then its client leaves.
     let mut sleeper = Raw::connect(machine.port())?;
-    sleeper.send("GET /sleep?ms=15000 HTTP/1.1\r\nhost: luge\r\n\r\n")?;
-    thread::sleep(TO_ARRIVE);
-    wait_until(|| Ok(client.get("/sleep?ms=0")?.status == 429))?;
+    sleeper.send(LONG_SLEEP)?;
+    wait_for_sandboxes(&client, "/sleep", 1)?;
+    status("/sleep?ms=0", 429)?;
     drop(sleeper);
     wait_until(|| Ok(client.get("/sleep?ms=0")?.status == 200))?;
     // Stacks of 8 MiB, until there is no memory for another one.
@@ -79,8 +70,8 @@ fn every_ticket_comes_back_however_a_request_ends(lab: &Lab) -> Result<()> {
 
 fn a_client_that_leaves_takes_its_sandbox_with_it(lab: &Lab) -> Result<()> {
     let routes = [
-        route_with("loop", 100 * SECOND_US, &json!({ "max-concurrency": 2 })),
-        route("fib", 20 * SECOND_US),
+        route_with("loop", AMPLE_US, &json!({ "max-concurrency": 2 })),
+        route("fib", AMPLE_US),
     ];
     let machine = machine_of(
         lab,
@@ -94,9 +85,9 @@ fn a_client_that_leaves_takes_its_sandbox_with_it(lab: &Lab) -> Result<()> {
         raw.send("GET /loop HTTP/1.1\r\nhost: luge\r\n\r\n")?;
         loops.push(raw);
     }
-    thread::sleep(TO_ARRIVE);
     let client = machine.client();
-    wait_until(|| Ok(client.get("/loop")?.status == 429))?;
+    wait_for_sandboxes(&client, "/loop", 2)?;
+    client.get("/loop")?.expect_status(429)?;
     drop(loops);
     machine.line("that the loops were cancelled", |line| {
         line.contains("(loop) ended: cancelled")
@@ -106,27 +97,18 @@ fn a_client_that_leaves_takes_its_sandbox_with_it(lab: &Lab) -> Result<()> {
 
 fn a_limit_of_a_route_is_429_and_says_when_to_come_again(lab: &Lab) -> Result<()> {
     let keys = json!({ "max-concurrency": 1 });
-    let routes = [
-        route_with("sleep", 20 * SECOND_US, &keys),
-        route("fib", 20 * SECOND_US),
-    ];
+    let routes = [route_with("sleep", AMPLE_US, &keys), route("fib", AMPLE_US)];
     let machine = machine_of(lab, &spec(&routes), "")?;
-    let sleeper = machine.client();
-    let sleeping = thread::spawn(move || sleeper.get("/sleep?ms=5000"));
-    thread::sleep(TO_ARRIVE);
+    let mut sleeper = Raw::connect(machine.port())?;
+    sleeper.send(LONG_SLEEP)?;
     let client = machine.client();
-    let mut refused = None;
-    wait_until(|| {
-        refused = Some(client.get("/sleep?ms=0")?).filter(|response| response.status == 429);
-        Ok(refused.is_some())
-    })?;
-    let retry = refused
-        .as_ref()
-        .and_then(|response| response.header("retry-after"));
-    ensure!(retry == Some("1"), "{refused:?}");
+    wait_for_sandboxes(&client, "/sleep", 1)?;
+    let refused = client.get("/sleep?ms=0")?;
+    refused.expect_status(429)?;
+    ensure!(refused.header("retry-after") == Some("1"), "{refused:?}");
     client.get("/fib?n=10")?.expect("55\n")?;
-    let slept = sleeping.join().ok().context("the sleeper's thread")??;
-    slept.expect("slept\n")
+    drop(sleeper);
+    wait_until(|| Ok(client.get("/sleep?ms=0")?.status == 200))
 }
 
 /// Five arrive at once, of which there may be two. Memory is what each may take by its limits: 1 MiB of its own,

@@ -13,7 +13,7 @@ use luge_harness::disk::Folder;
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::json;
 
-use crate::served::{route, route_with, spec};
+use crate::served::{AMPLE_US, route, route_with, spec};
 use others::Others;
 use report::{Case, Report, by_file};
 
@@ -42,8 +42,6 @@ const NO_ENVIRONMENT: &str = r#""environ":{}"#;
 const ENVIRONMENT: &str = r#""environ":{"FIRST":"1","EMPTY":"","LONG":"value=x y"}"#;
 /// How a recipe ends that lacks its tool chain.
 const NO_TOOL_CHAIN: i32 = 3;
-/// Enough for each of them.
-const AMPLE_US: u64 = 60_000_000;
 
 fn the_interface_is_as_specified_in_the_interpreter(lab: &Lab) -> Result<()> {
     all_pass(lab, INTERPRETER)

@@ -90,12 +90,14 @@ fn the_same_input_gives_the_same_bytes() {
         .open(second.path("a.wasm"))
         .unwrap();
     module
+        // Host's time: any that is long past.
         .set_modified(SystemTime::now() - Duration::from_secs(100_000))
         .unwrap();
     assert_eq!((first.build().code, second.build().code), (0, 0));
     let before = fs::read(first.image()).unwrap();
     assert!(fs::read(second.image()).unwrap() == before);
     // Change times count seconds.
+    // Host's time: files have times in seconds.
     std::thread::sleep(Duration::from_millis(1_100));
     assert_eq!(first.build().code, 0);
     assert!(fs::read(first.image()).unwrap() == before);

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Longest life of a machine, unless its [`Boot`] says otherwise. Generous: the processors of the host
-/// may be busy with something else.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Longest life of a machine in processor time of the host, unless its [`Boot`] says otherwise.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Which kernel boots. [`Lab`](crate::Lab) builds each when it is first asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +101,7 @@ impl Boot {
         self
     }
 
-    /// Ends the machine after `limit`, whatever it does.
+    /// Ends the machine when it has used so much processor time of the host, or has used none for so long.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Boot {
         self.limit = limit;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use crate::http::{Client, Response, Verb};
 use crate::{ports, process};
 
-/// How long the driver may take to listen, and a page to come to what is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long the driver may take to end with its browser.
-const GRACE: Duration = Duration::from_secs(20);
+/// How often a page is looked at until it has come to what is waited for. A look is work of the browser's, so that
+/// they take as much longer on a busy host as the page does.
+const LOOKS: u32 = 1_000;
+/// The time between two looks.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// What Chromium is started with. As root it has no sandbox of its own; it speaks to nobody but the page's host.
 const SWITCHES: [&str; 9] = [
@@ -55,23 +56,24 @@ impl Browser {
     /// There is no ChromeDriver, or no Chromium that it can start.
     pub fn start() -> Result<Browser> {
         let port = ports::free()?;
-        let driver = Command::new("chromedriver")
+        let mut driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .context("chromedriver (Debian: chromium-driver)")?;
-        let mut browser = Browser {
-            driver,
-            client: Client::new(port),
-            session: String::new(),
-        };
-        let deadline = Instant::now() + PATIENCE;
-        while browser.client.get("/status").is_err() {
-            ensure!(Instant::now() < deadline, "chromedriver does not listen");
+        let client = Client::new(port);
+        while client.get("/status").is_err() {
+            let has_ended = driver.try_wait()?.is_some();
+            ensure!(!has_ended, "chromedriver ended and did not listen");
             process::pause();
         }
+        let mut browser = Browser {
+            driver,
+            client,
+            session: String::new(),
+        };
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": { "args": SWITCHES },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
@@ -104,17 +106,17 @@ impl Browser {
     /// Waits until a script returns something that is true, and gives that.
     ///
     /// # Errors
-    /// It did not within two minutes; `what` says in the error what was waited for.
+    /// It did not, however often it was tried; `what` says in the error what was waited for.
     pub fn wait(&self, what: &str, script: &str) -> Result<Value> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        for _ in 0..LOOKS {
             let found = self.run(script, &[])?;
             if !matches!(found, Value::Null | Value::Bool(false)) {
                 return Ok(found);
             }
-            ensure!(Instant::now() < deadline, "the page did not show {what}");
-            std::thread::sleep(Duration::from_millis(200));
+            // Host's time: the least that a look takes, and not how long they are waited for.
+            std::thread::sleep(GLANCE);
         }
+        bail!("the page did not show {what}")
     }
 
     /// Clicks on an element as a person would.
@@ -229,12 +231,6 @@ impl Drop for Browser {
             let _ = self.client.ask(Verb::Delete, &self.session, &[]);
         }
         let _ = process::signal(&self.driver, Signal::SIGTERM);
-        if !matches!(
-            process::wait(&mut self.driver, Instant::now() + GRACE),
-            Ok(Some(_))
-        ) {
-            let _ = self.driver.kill();
-            let _ = self.driver.wait();
-        }
+        process::end(&mut self.driver);
     }
 }

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -18,14 +17,13 @@ use crate::transcript::Transcript;
 /// The last lines of a stream that are worth reading after a failure.
 const TAIL: usize = 40;
 
-/// Longest life of a machine that `qemu-run.sh` builds first.
-const BUILD_LIMIT: Duration = Duration::from_secs(900);
-
 /// What has been built, shared by all scenarios.
 pub struct Workshop {
     root: PathBuf,
     target: PathBuf,
     built: Mutex<BTreeMap<String, PathBuf>>,
+    /// Held by whoever builds.
+    building: Mutex<()>,
 }
 
 /// The working place of one scenario: its machines, its files.
@@ -51,6 +49,7 @@ impl Workshop {
             root,
             target,
             built: Mutex::default(),
+            building: Mutex::default(),
         };
         workshop.run(Command::new("cargo").args(["build", "-q", "-p", "luge-image"]))?;
         Ok(Arc::new(workshop))
@@ -133,20 +132,30 @@ impl Workshop {
         })
     }
 
-    /// Builds something at its first use. Who comes second waits, so that cargo is not asked for two
-    /// kernels at once, which it would have to put into the same place.
+    /// Builds something at its first use. One at a time, so that cargo is not asked for two kernels at once, which
+    /// it would have to put into the same place; but whoever asks for what is there waits for nobody's build,
+    /// for its machine may be running.
     pub(crate) fn once(
         &self,
         name: &str,
         build: impl FnOnce() -> Result<PathBuf>,
     ) -> Result<PathBuf> {
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = built.get(name) {
-            return Ok(path.clone());
+        if let Some(path) = self.is_built(name) {
+            return Ok(path);
+        }
+        let _building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = self.is_built(name) {
+            return Ok(path);
         }
         let path = build().with_context(|| format!("building {name}"))?;
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         built.insert(name.to_owned(), path.clone());
         Ok(path)
+    }
+
+    fn is_built(&self, name: &str) -> Option<PathBuf> {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.get(name).cloned()
     }
 
     /// Builds a bare-metal package and puts its program aside under `name`: cargo has one place for all
@@ -172,6 +181,12 @@ impl Workshop {
     #[must_use]
     pub fn files_of(&self, machine: &Machine) -> PathBuf {
         self.target.join(format!("run.{}", machine.script()))
+    }
+
+    /// The file with the time that each scenario of the last run took.
+    #[must_use]
+    pub fn times(&self) -> PathBuf {
+        self.target.join("scenarios/times.txt")
     }
 
     /// Runs a tool to its end. Gives what it printed.
@@ -333,11 +348,7 @@ impl Lab {
     /// Something does not build, or `qemu-run.sh` cannot be started.
     pub fn boot(&self, boot: &Boot) -> Result<Machine> {
         let port = ports::free()?;
-        self.listen(Machine::start(
-            self.qemu_run(boot, port)?,
-            port,
-            boot.limit,
-        )?)
+        self.listen(Machine::start(self.qemu_run(boot, port)?, port)?)
     }
 
     /// Boots what `qemu-run.sh` builds and boots by itself, in the way in which people start it.
@@ -347,8 +358,8 @@ impl Lab {
     pub fn boot_by_default(&self) -> Result<Machine> {
         let port = ports::free()?;
         let mut command = self.workshop.qemu_run();
-        command.args(["--port", &port.to_string()]);
-        self.listen(Machine::start(command, port, BUILD_LIMIT)?)
+        command.args(["--port", &port.to_string(), "--cpu-timeout", "300"]);
+        self.listen(Machine::start(command, port)?)
     }
 
     /// Remembers what the machine says.
@@ -385,7 +396,7 @@ impl Lab {
             .args(arguments)
             .arg("--");
         self.options(&mut command, boot, port)?;
-        self.listen(Machine::start(command, port, boot.limit)?)
+        self.listen(Machine::start(command, port)?)
     }
 
     fn qemu_run(&self, boot: &Boot, port: u16) -> Result<Command> {
@@ -411,7 +422,7 @@ impl Lab {
             .arg("--kernel")
             .arg(self.workshop.kernel(&boot.kernel)?);
         command.args(["--port", &port.to_string()]);
-        command.args(["--timeout", &boot.limit.as_secs().max(1).to_string()]);
+        command.args(["--cpu-timeout", &boot.limit.as_secs().max(1).to_string()]);
         command
             .args(["--append", &boot.append.join(" ")])
             .args(&boot.switches);

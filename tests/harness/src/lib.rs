@@ -5,8 +5,8 @@
 //! QEMU's flags. Around that: an HTTP client ([`http`]), text that is a contract ([`golden`]) and tiny
 //! images that go wrong in a known way ([`stub`]), with which the harness itself is tested.
 //!
-//! Invariant: everything that is waited for has a deadline, and a [`Machine`] that is dropped has ended
-//! its QEMU.
+//! Invariant: what is waited for comes, or its machine ends, which it does at its limit of processor time at the
+//! latest; and a [`Machine`] that is dropped has ended its QEMU. Nothing depends on how fast the host is.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use luge_boot_info::exit::ExitCode;
@@ -12,12 +11,6 @@ use nix::sys::signal::Signal;
 use crate::http::Client;
 use crate::process;
 use crate::transcript::Transcript;
-
-/// How long `qemu-run.sh` may take to end a machine and clean up behind it.
-const GRACE: Duration = Duration::from_secs(60);
-
-/// How long a machine that does something may take to say so.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a machine ended: the exit status of `qemu-run.sh`, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +21,7 @@ pub enum End {
     Refused,
     /// It reset itself after a triple fault.
     TripleFault,
-    /// It lived longer than its limit.
+    /// It used more processor time than it may, or none for too long.
     Timeout,
     /// Loader or kernel left with a code of their own.
     Code(ExitCode),
@@ -67,11 +60,12 @@ impl fmt::Display for End {
 }
 
 /// A machine that was booted. Dropping it ends it.
+///
+/// Nothing here waits for a time: what is waited for comes, or the machine ends. One that hangs is ended by
+/// `qemu-run.sh --cpu-timeout`, whether it turns in circles or sleeps for ever.
 pub struct Machine {
     child: Child,
     port: u16,
-    /// The latest moment at which the machine may still run.
-    deadline: Instant,
     /// What came over the serial port.
     pub serial: Arc<Transcript>,
     /// What `qemu-run.sh` said itself, symbolised backtraces among it.
@@ -83,7 +77,7 @@ impl Machine {
     ///
     /// # Errors
     /// The script cannot be started.
-    pub(crate) fn start(mut qemu_run: Command, port: u16, limit: Duration) -> Result<Machine> {
+    pub(crate) fn start(mut qemu_run: Command, port: u16) -> Result<Machine> {
         let mut child = qemu_run
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -95,7 +89,6 @@ impl Machine {
         Ok(Machine {
             child,
             port,
-            deadline: Instant::now() + limit + GRACE,
             serial,
             report,
         })
@@ -116,9 +109,9 @@ impl Machine {
     /// Waits for a line of the serial log of which `wanted` is true.
     ///
     /// # Errors
-    /// It did not come soon; `what` says in the error what was waited for.
+    /// The machine ended without it; `what` says in the error what was waited for.
     pub fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
-        self.line_until(Instant::now() + PATIENCE, what, wanted)
+        self.line_from(0, what, wanted).map(|(_, line)| line)
     }
 
     /// As [`line`](Self::line), among the lines from `start` on, with the number of the line found.
@@ -131,20 +124,26 @@ impl Machine {
         what: &str,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<(usize, String)> {
-        let found = self
-            .serial
-            .wait_from(start, Instant::now() + PATIENCE, wanted);
+        let found = self.serial.wait_from(start, wanted);
         found.with_context(|| format!("the machine did not say {what}"))
     }
 
-    fn line_until(
-        &self,
-        deadline: Instant,
-        what: &str,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<String> {
-        let found = self.serial.wait_for(deadline, wanted);
-        found.with_context(|| format!("the machine did not say {what}"))
+    /// Waits until the last line of the serial log with `mark` in it is one of which `wanted` is true. The kernel
+    /// reports some figures again and again, and this waits for what they come to.
+    ///
+    /// # Errors
+    /// The machine ended before; the error has the last such line.
+    pub fn comes_to(&self, mark: &str, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let last = |lines: &[String]| {
+            let mut newest = lines.iter().rev();
+            newest.find(|line| line.contains(mark)).cloned()
+        };
+        let is_there = |lines: &[String]| last(lines).is_some_and(|line| wanted(&line));
+        if self.serial.wait_until(is_there) {
+            return Ok(());
+        }
+        let lines = self.serial.lines();
+        bail!("the machine ended with {:?} of {mark:?}", last(&lines))
     }
 
     /// Waits until the machine says that it is ready, and that all functions are.
@@ -153,8 +152,7 @@ impl Machine {
     /// It did not say so while it lived.
     pub fn ready(&self) -> Result<()> {
         if self.serves()?.contains(STILL) {
-            let all_made = |line: &str| line.contains(ALL_MADE);
-            self.line_until(self.deadline, "that all modules are made", all_made)?;
+            self.line("that all modules are made", |line| line.contains(ALL_MADE))?;
         }
         Ok(())
     }
@@ -164,20 +162,17 @@ impl Machine {
     /// # Errors
     /// It did not say so while it lived.
     pub fn serves(&self) -> Result<String> {
-        self.line_until(self.deadline, "ready", is_ready)
+        self.line("ready", is_ready)
     }
 
     /// Waits until the machine ends by itself.
     ///
     /// # Errors
-    /// It still runs after its limit, although `qemu-run.sh` should have ended it.
+    /// Whatever waiting fails with.
     pub fn end(&mut self) -> Result<End> {
-        let Some(status) = process::wait(&mut self.child, self.deadline)? else {
-            bail!("qemu-run.sh did not end the machine at its timeout");
-        };
-        let soon = Instant::now() + GRACE;
-        self.serial.wait_closed(soon);
-        self.report.wait_closed(soon);
+        let status = self.child.wait()?;
+        self.serial.wait_closed();
+        self.report.wait_closed();
         Ok(status.code().map_or(End::Other(-1), End::from_status))
     }
 
@@ -226,14 +221,7 @@ impl Drop for Machine {
             return;
         }
         let _ = process::signal(&self.child, Signal::SIGTERM);
-        if !matches!(
-            process::wait(&mut self.child, Instant::now() + GRACE),
-            Ok(Some(_))
-        ) {
-            // QEMU asked to be killed when its parent ends, so it goes too.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        process::end(&mut self.child);
     }
 }
 

@@ -1,10 +1,9 @@
 //! Processes of the host: ending them, waiting for them, and what they have used.
 
 use std::fs;
-use std::io;
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -13,25 +12,26 @@ use nix::unistd::Pid;
 /// How often a process that is waited for is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
 
+/// How often one that was told to end is looked at before it is killed: for a minute at least, and longer on a host
+/// that is busy with something else.
+const GLANCES: u32 = 6_000;
+
 /// Sleeps until it is worth looking again at what is waited for.
 pub fn pause() {
+    // Host's time: whoever looks again has a condition.
     thread::sleep(GLANCE);
 }
 
-/// Waits for the end of `child`, at most until `deadline`; `None` if it still runs then.
-///
-/// # Errors
-/// Whatever waiting fails with.
-pub fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            return Ok(None);
+/// Waits for the end of `child`, which was told to end, and kills it if it does not.
+pub fn end(child: &mut Child) {
+    for _ in 0..GLANCES {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
         }
         pause();
     }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Sends a signal to a process that this one started.
@@ -40,6 +40,22 @@ pub fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatu
 /// The process is gone.
 pub fn signal(child: &Child, signal: Signal) -> Result<()> {
     kill(Pid::from_raw(child.id().try_into()?), signal).context("sending a signal")
+}
+
+/// Stops a process, until it is told to go on.
+///
+/// # Errors
+/// There is no such process.
+pub fn stop(process: u32) -> Result<()> {
+    kill(Pid::from_raw(process.try_into()?), Signal::SIGSTOP).context("stopping a process")
+}
+
+/// Lets a process go on.
+///
+/// # Errors
+/// There is no such process.
+pub fn go_on(process: u32) -> Result<()> {
+    kill(Pid::from_raw(process.try_into()?), Signal::SIGCONT).context("letting it go on")
 }
 
 /// Whether a process still runs. One that has ended and that nobody has asked about yet does not.
@@ -101,21 +117,16 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn a_process_that_does_not_end_is_not_waited_for_beyond_the_deadline() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_millis(50);
-        assert!(wait(&mut child, deadline).unwrap().is_none());
+    fn a_process_that_was_told_to_end_is_waited_for() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         signal(&child, Signal::SIGTERM).unwrap();
-        assert!(
-            wait(&mut child, Instant::now() + Duration::from_secs(5))
-                .unwrap()
-                .is_some()
-        );
+        end(&mut child);
+        assert!(!is_running(child.id()));
     }
 
     #[test]
     fn a_process_that_sleeps_uses_no_cpu_time() {
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         assert!(children(std::process::id()).unwrap().contains(&child.id()));
         assert!(cpu_time(child.id()).unwrap() < Duration::from_millis(100));
         signal(&child, Signal::SIGKILL).unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{Boot, Disk, End, Kernel, Lab};
 
-/// Longest time that a replay may take on the host.
+/// The most processor time of the host that a replay may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// A list of requests, and the functions that they are for.

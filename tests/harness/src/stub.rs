@@ -15,6 +15,9 @@ const CODE_OFFSET: u32 = ELF_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES + NOTE_BYTE
 /// Loops for ever with interrupts off: `cli; jmp .`.
 pub const HANG: &[u8] = &[0xfa, 0xeb, 0xfe];
 
+/// Halts with interrupts off, for ever: `cli; hlt; jmp` to the halt.
+pub const SLEEP: &[u8] = &[0xfa, 0xf4, 0xeb, 0xfd];
+
 /// An undefined instruction with no interrupt table, so that the CPU shuts down:
 /// `lidt [zeros]; ud2`, the limit being what lies behind the code, two zero bytes.
 pub const TRIPLE_FAULT: &[u8] = &[
@@ -28,6 +31,17 @@ pub const TRIPLE_FAULT: &[u8] = &[
 #[must_use]
 pub fn exit_with(value: u8) -> Vec<u8> {
     vec![0xb0, value, 0xe6, 0xf4, 0xeb, 0xfe]
+}
+
+/// Counts down for some seconds of a processor's time, then runs `code`: `mov ecx, TURNS; dec ecx; jnz`.
+#[must_use]
+pub fn computing(code: &[u8]) -> Vec<u8> {
+    const TURNS: u32 = 1 << 30;
+    let mut all = vec![0xb9];
+    all.extend(TURNS.to_le_bytes());
+    all.extend([0x49, 0x75, 0xfd]);
+    all.extend(code);
+    all
 }
 
 /// Writes `text` to the serial port, then runs `code`. Each character is

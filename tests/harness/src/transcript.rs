@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// The lines of one stream, from its beginning.
 #[derive(Default)]
@@ -59,11 +58,11 @@ impl Transcript {
         self.lines().join("\n")
     }
 
-    /// The first line, from the beginning, of which `wanted` is true. Waits for it at most until
-    /// `deadline`, and no longer than the stream is open.
+    /// The first line, from the beginning, of which `wanted` is true. Waits for it as long as the stream is
+    /// open: whatever writes it has to come to an end.
     #[must_use]
-    pub fn wait_for(&self, deadline: Instant, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        self.wait_from(0, deadline, wanted).map(|(_, line)| line)
+    pub fn wait_for(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.wait_from(0, wanted).map(|(_, line)| line)
     }
 
     /// As [`wait_for`](Self::wait_for), from line `start` on, with the number of the line found.
@@ -71,7 +70,6 @@ impl Transcript {
     pub fn wait_from(
         &self,
         start: usize,
-        deadline: Instant,
         wanted: impl Fn(&str) -> bool,
     ) -> Option<(usize, String)> {
         let mut seen = start;
@@ -83,25 +81,37 @@ impl Transcript {
                 }
                 seen += 1;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if lines.closed || left == Duration::ZERO {
+            if lines.closed {
                 return None;
             }
-            lines = self
-                .changed
-                .wait_timeout(lines, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            lines = self.wait(lines);
         }
     }
 
-    /// Waits, at most until `deadline`, for the stream to end, so that no line is missing.
-    pub fn wait_closed(&self, deadline: Instant) {
-        let lines = self.lock();
-        let left = deadline.saturating_duration_since(Instant::now());
-        let _ = self
-            .changed
-            .wait_timeout_while(lines, left, |lines| !lines.closed);
+    /// Waits until `holds` is true of all lines so far; false if the stream ends before.
+    #[must_use]
+    pub fn wait_until(&self, holds: impl Fn(&[String]) -> bool) -> bool {
+        let mut lines = self.lock();
+        while !holds(&lines.all) {
+            if lines.closed {
+                return false;
+            }
+            lines = self.wait(lines);
+        }
+        true
+    }
+
+    /// Waits for the stream to end, so that no line is missing.
+    pub fn wait_closed(&self) {
+        let mut lines = self.lock();
+        while !lines.closed {
+            lines = self.wait(lines);
+        }
+    }
+
+    fn wait<'l>(&self, lines: MutexGuard<'l, Lines>) -> MutexGuard<'l, Lines> {
+        let waited = self.changed.wait(lines);
+        waited.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,38 +119,25 @@ impl Transcript {
 mod tests {
     use super::*;
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(5)
-    }
-
     #[test]
     fn a_line_is_found_whether_it_came_before_or_after_the_question() {
         let transcript = Transcript::follow(&b"one\ntwo\n"[..]);
-        assert_eq!(
-            transcript.wait_for(soon(), |line| line == "two").as_deref(),
-            Some("two")
-        );
-        assert_eq!(
-            transcript.wait_for(soon(), |line| line == "one").as_deref(),
-            Some("one")
-        );
+        let find = |wanted: &str| transcript.wait_for(|line| line == wanted);
+        assert_eq!(find("two").as_deref(), Some("two"));
+        assert_eq!(find("one").as_deref(), Some("one"));
     }
 
     #[test]
     fn the_end_of_the_stream_ends_the_waiting() {
         let transcript = Transcript::follow(&b"one\n"[..]);
-        let start = Instant::now();
-        assert_eq!(transcript.wait_for(soon(), |line| line == "two"), None);
-        assert!(start.elapsed() < Duration::from_secs(4));
+        assert_eq!(transcript.wait_for(|line| line == "two"), None);
+        assert!(!transcript.wait_until(|lines| lines.len() > 1));
+        assert!(transcript.wait_until(|lines| lines.len() == 1));
     }
 
     #[test]
     fn bytes_that_are_no_text_do_not_end_the_reading() {
         let transcript = Transcript::follow(&b"\xff\xfe\nafter\n"[..]);
-        assert!(
-            transcript
-                .wait_for(soon(), |line| line == "after")
-                .is_some()
-        );
+        assert!(transcript.wait_for(|line| line == "after").is_some());
     }
 }

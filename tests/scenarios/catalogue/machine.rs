@@ -3,27 +3,22 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::http::{Client, Response};
-use luge_harness::{Lab, Machine, process};
+use luge_harness::http::Response;
+use luge_harness::{Lab, Machine};
 use serde_json::json;
 
 use super::fault::{self, Code, Fault, Logged, Touched};
 use super::table::Case;
 use crate::guests::{AMPLE_US, Engine, Guests, text};
+use crate::load::{settle, wait_for_the_end_of};
 
 /// The deadline of the cases: before the neighbour's, so that they take the CPU from it.
 const CASE_US: u64 = AMPLE_US / 2;
 
 /// How often a case is tried beside a neighbour that must not finish before it.
-const TRIES: u32 = 5;
-
-/// How long memory may take to come back to its level.
-const SETTLING: Duration = Duration::from_secs(120);
-/// After so long without a change, the connections are closed.
-const QUIET: Duration = Duration::from_secs(2);
+const TRIES: u32 = 100;
 
 /// A machine with some cases, by one engine.
 pub struct Catalogue {
@@ -34,7 +29,6 @@ pub struct Catalogue {
     turns: u32,
     /// Where the executor's section is.
     executor: Range<u64>,
-    client: Client,
     /// Sandboxes that have been asked for.
     asked: Cell<u64>,
 }
@@ -62,7 +56,6 @@ impl Catalogue {
             engine,
             turns,
             executor: fault::executor(lab)?,
-            client: machine.client(),
             asked: Cell::new(0),
             machine,
         })
@@ -103,7 +96,7 @@ impl Catalogue {
     pub fn check_alone(&self, case: &Case) -> Result<()> {
         let end = case.expected(self.engine).context("it has no end here")?;
         let start = self.machine.serial.lines().len();
-        let response = self.client.get(&format!("/{}", case.name))?;
+        let response = self.machine.client().get(&format!("/{}", case.name))?;
         self.asked.set(self.asked.get() + 1);
         response.expect_outcome(&format!("trap {}", end.trap))?;
         let ended = format!("({}) ended: trap {}", case.name, end.trap);
@@ -143,49 +136,32 @@ impl Catalogue {
 
     /// What the kernel reports of its memory, once all that was asked for has ended.
     pub fn memory(&self) -> Result<String> {
-        let ended = format!("load: sandboxes={} ", self.asked.get());
-        self.machine.line("that all sandboxes have ended", |line| {
-            line.contains(&ended)
-        })?;
-        // Connections are closed a little later.
-        loop {
-            let reports = self.machine.serial.lines().len();
-            thread::sleep(QUIET);
-            if self.machine.serial.lines().len() == reports {
-                return self.last_report();
-            }
-        }
+        wait_for_the_end_of(&self.machine, self.asked.get())?;
+        settle(&self.machine)?;
+        let lines = self.machine.serial.lines();
+        let mut reports = lines.iter().rev();
+        let report = reports.find(|line| line.contains(REPORT));
+        Ok(level(report.context("the kernel did not report its memory")?).to_owned())
     }
 
     /// Waits until the kernel reports this of its memory.
-    pub fn memory_is(&self, level: &str) -> Result<()> {
-        let ended = format!("load: sandboxes={} ", self.asked.get());
-        self.machine.line("that all sandboxes have ended", |line| {
-            line.contains(&ended)
-        })?;
-        let deadline = Instant::now() + SETTLING;
-        while self.last_report()? != level {
-            let now = self.last_report()?;
-            ensure!(
-                Instant::now() < deadline,
-                "memory was {level}, and is {now}"
-            );
-            process::pause();
-        }
-        Ok(())
+    pub fn memory_is(&self, before: &str) -> Result<()> {
+        wait_for_the_end_of(&self.machine, self.asked.get())?;
+        self.machine
+            .comes_to(REPORT, |line| level(line) == before)
+            .with_context(|| format!("memory was {before}"))
     }
+}
 
-    fn last_report(&self) -> Result<String> {
-        let lines = self.machine.serial.lines();
-        let mut reports = lines.iter().rev();
-        let report = reports.find_map(|line| line.split_once("memory: frames_free="));
-        let (_, report) = report.context("the kernel did not report its memory")?;
-        // Page tables stay with a slot; they count as free frames.
-        let level = report
-            .split_once(" tables=")
-            .map_or(report, |(level, _)| level);
-        Ok(level.to_owned())
-    }
+/// What begins a report of the kernel's on its memory.
+const REPORT: &str = "memory: frames_free=";
+
+/// What a report says of memory that must come back. Page tables stay with a slot; they count as free frames.
+fn level(report: &str) -> &str {
+    let (_, figures) = report.split_once(REPORT).unwrap_or_default();
+    figures
+        .split_once(" tables=")
+        .map_or(figures, |(level, _)| level)
 }
 
 impl Computation {

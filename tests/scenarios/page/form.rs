@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use luge_harness::{Boot, Browser, Disk, Kernel, Lab};
 use serde_json::{Value, json};
 
-use crate::served::{route, spec};
+use crate::served::{AMPLE_US, route, spec};
 
-use super::{AMPLE_US, ILL_ROUTE, ILL_TENANT, machine, newer, page_of, rows};
+use super::{ILL_ROUTE, ILL_TENANT, machine, newer, page_of, rows};
 
 /// Fills the form in and sends it.
 pub fn call(browser: &Browser, route: &str, method: &str, query: &str, body: &str) -> Result<()> {

@@ -9,8 +9,8 @@ use luge_harness::Lab;
 use luge_harness::disk::Folder;
 use serde_json::{Value, json};
 
-use super::AMPLE_US;
 use super::report::Case;
+use crate::served::AMPLE_US;
 use crate::served::{route_with, spec};
 
 /// Where the recipe and the table of what is expected are.

@@ -18,9 +18,9 @@ use crate::sandbox::{Current, Sandbox, Workload};
 
 /// Size of a guest's native stack, as in the kernel, in bytes.
 const STACK_BYTES: usize = 512 << 10;
-/// How long a guest may take that is to end by itself, on a host that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(120);
-/// How long one is waited for that is not.
+/// How long a guest may take that is to end by itself: for those that do not, and longer than any host can need.
+pub const PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// How long one is waited for that is not. Host's time: it makes no difference how far it has come.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Most bytes of an answer that a failure shows.
 const SHOWN: usize = 200;
