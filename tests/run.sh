@@ -2,10 +2,11 @@
 # Runs all tests: set-up, format, clippy, host tests, guests, the scenarios under QEMU, the benchmark, which
 # fails if a figure misses its aim, and short forms of the experiments with the scheduler.
 #
-#     tests/run.sh            everything
+#     tests/run.sh            everything but what is long
 #     tests/run.sh PART…      only some parts, by the names that stand below
 #     tests/run.sh shipped    programs as people ship them, from pip, npm, cargo and Debian: an hour, and much to download
 #     tests/run.sh setup      only sets up what is missing
+#     tests/run.sh long       the scenarios that take long and find little that the others do not (tests/README.md)
 #
 # Each part prints one line; its log is shown only if it fails, why it failed first, and stays in
 # `target/test-logs`. The last line is `N passed, M failed`: the tests that cargo and the scenario runner counted, and one for each
@@ -38,6 +39,9 @@ reasons() {
     fi | cut -c 1-400
 }
 
+# slowest LOG — the scenarios that took longest, if the log has them.
+slowest() { sed -n '/^the slowest, /,/^$/p' "$1" | sed '1d; s/^/    /' | head -n 5; }
+
 # part NAME COMMAND… — runs a part and reports it.
 part() {
     local name=$1 log=$logs/$1.log start=$SECONDS status=0 good bad
@@ -51,6 +55,7 @@ part() {
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     printf '%4d passed, %d failed  (%d s)\n' "$good" "$bad" $((SECONDS - start))
+    slowest "$log"
     [ "$status" = 0 ] && return
     reasons "$log" | sed 's/^/    /'
     printf '    --- the whole log of %s ---\n' "$name"
@@ -109,6 +114,7 @@ run_part() {
         part shipped-controls python3 tests/shipped/test_run.py
         part shipped tests/shipped/run.py
         ;;
+    long) part long cargo run -q -p luge-harness --bin luge-scenarios -- --ignored ;;
     bench)
         part bench cargo run -q -p luge-harness --bin luge-bench
         part experiments cargo run -q -p luge-harness --bin luge-experiments -- --quick

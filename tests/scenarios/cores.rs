@@ -84,7 +84,11 @@ fn every_bad_end_keeps_its_status_and_leaves_a_core(lab: &Lab) -> Result<()> {
     ];
     for (scenario, end, functions) in ends {
         let boot = Boot::new(Kernel::Scenarios).append(&format!("scenario={scenario}"));
-        let (mut machine, core) = with_core(lab, &boot.limit(Duration::from_secs(15)))?;
+        let boot = match end {
+            End::Timeout => boot.limit(Duration::from_secs(15)),
+            _ => boot,
+        };
+        let (mut machine, core) = with_core(lab, &boot)?;
         machine.ends_with(end)?;
         let commands = ["backtrace", "luge where", "luge cpus"];
         let said = Gdb::on_core(lab, &Kernel::Scenarios, &core, &commands)?.end()?;

@@ -1,26 +1,45 @@
 //! One scenario for each way in which a running machine must behave, or can go wrong.
 //!
 //! `cargo run -p luge-harness --bin luge-scenarios -- [FILTER]` runs those whose name contains FILTER, for
-//! instance `http::` or `overflow`; `--list` names them all. Two machines run at the same time at most.
+//! instance `http::` or `overflow`; `--list` names them all, `--ignored` runs those that take long, and `--test-threads`
+//! says how many machines may run at once.
 //!
 //! A scenario is a function, named as the rule that it checks. It boots what it needs in its [`Lab`] and
 //! returns an error if the machine does anything but what the rule says.
 
+mod times;
+
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
-use luge_harness::Lab;
 use luge_harness::lab::Workshop;
+use luge_harness::{Lab, process};
 
-/// A scenario: its name and its check.
-type Scenario = (&'static str, fn(&Lab) -> Result<()>);
+use times::Times;
 
-/// Lists the scenarios of a file.
+/// A scenario.
+pub struct Scenario {
+    /// The rule that it checks.
+    pub name: &'static str,
+    /// Its check.
+    pub check: fn(&Lab) -> Result<()>,
+    /// It is not in the default run: see `tests/README.md`.
+    pub is_long: bool,
+}
+
+/// Lists the scenarios of a file; `long` before a name keeps a scenario out of the default run.
 macro_rules! scenarios {
-    ($($name:ident,)*) => {
-        pub const SCENARIOS: &[crate::Scenario] = &[$((stringify!($name), $name)),*];
+    ($($words:ident $($name:ident)?),* $(,)?) => {
+        pub const SCENARIOS: &[crate::Scenario] = &[$(scenarios!(@one $words $($name)?)),*];
+    };
+    (@one long $name:ident) => {
+        crate::Scenario { name: stringify!($name), check: $name, is_long: true }
+    };
+    (@one $name:ident) => {
+        crate::Scenario { name: stringify!($name), check: $name, is_long: false }
     };
 }
 
@@ -118,28 +137,42 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("cores", cores::SCENARIOS),
 ];
 
-/// How many machines may run at once.
-const MACHINES: usize = 2;
+/// What a machine and its QEMU may need of the host's memory, in bytes.
+const MACHINE_BYTES: u64 = 1 << 30;
+/// More at once were never tried.
+const MOST_MACHINES: usize = 4;
+
+/// How many machines may run at once: as many as there are processors, since a machine has one, and as there is memory
+/// for. How busy those are makes no difference to what is found.
+fn machines() -> usize {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let free_bytes = process::free_memory().unwrap_or(MACHINE_BYTES);
+    let affordable = usize::try_from(free_bytes / MACHINE_BYTES).unwrap_or(usize::MAX);
+    processors.min(affordable).clamp(1, MOST_MACHINES)
+}
 
 fn main() -> Result<ExitCode> {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(
-        arguments
-            .test_threads
-            .map_or(MACHINES, |wanted| wanted.min(MACHINES)),
-    );
+    arguments.test_threads = arguments.test_threads.or(Some(machines()));
     let workshop = Workshop::open()?;
+    let times = Arc::new(Times::new(&workshop));
     let scenarios = GROUPS
         .iter()
         .flat_map(|&(group, scenarios)| scenarios.iter().map(move |one| (group, one)));
-    let trials = scenarios.map(|(group, scenario)| trial(&workshop, group, scenario));
-    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+    let trials = scenarios.map(|(group, scenario)| trial(&workshop, &times, group, scenario));
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    times.report();
+    Ok(conclusion.exit_code())
 }
 
-fn trial(workshop: &Arc<Workshop>, group: &str, &(name, check): &Scenario) -> Trial {
-    let workshop = Arc::clone(workshop);
-    Trial::test(format!("{group}::{name}"), move || {
+fn trial(workshop: &Arc<Workshop>, times: &Arc<Times>, group: &str, scenario: &Scenario) -> Trial {
+    let (workshop, times) = (Arc::clone(workshop), Arc::clone(times));
+    let (name, check) = (scenario.name, scenario.check);
+    let full_name = format!("{group}::{name}");
+    Trial::test(full_name.clone(), move || {
         let lab = Lab::new(workshop, name);
-        check(&lab).map_err(|error| Failed::from(format!("{error:#}\n{}", lab.last_words())))
+        let result = times.of(&full_name, || check(&lab));
+        result.map_err(|error| Failed::from(format!("{error:#}\n{}", lab.last_words())))
     })
+    .with_ignored_flag(scenario.is_long)
 }

@@ -219,7 +219,7 @@ fn one_command_builds_and_serves_and_leaves_nothing_behind(lab: &Lab) -> Result<
     let before = changes(lab)?;
     let machine = lab.boot_by_default()?;
     machine.ready()?;
-    machine.client().get("/fib?n=30")?.expect("832040\n")?;
+    machine.client().get("/fib?n=20")?.expect("6765\n")?;
     machine.signal(Signal::SIGINT)?;
     machine.report.wait_closed();
     let files = lab.workshop().files_of(&machine);
@@ -310,7 +310,7 @@ fn bad_modules_are_reported_and_left_out_where_that_is_allowed(lab: &Lab) -> Res
         .disk(disk)
         .switch("--allow-invalid");
     let machine = lab.serve(&boot)?;
-    machine.client().get("/fib?n=30")?.expect("832040\n")?;
+    machine.client().get("/fib?n=20")?.expect("6765\n")?;
     for name in ["text", "foreign"] {
         let answer = machine.client().get(&format!("/{name}"))?;
         ensure!(answer.status == 404, "{name}: {answer:?}");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::PoisonError;
 
 use anyhow::{Context, Result};
 
@@ -57,6 +58,7 @@ impl Workshop {
         let (name, size) = tests.recipe();
         let list = self.target().join(format!("scenarios/{name}.list"));
         let image = self.once(name, || {
+            let _scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
             self.run(Command::new("cargo").args(["build", "-q", "-p", "luge-spec-tests"]))?;
             let tool = self.target().join("debug/luge-spec-tests");
             let path = self.target().join("scenarios").join(name);

@@ -22,8 +22,12 @@ pub struct Workshop {
     root: PathBuf,
     target: PathBuf,
     built: Mutex<BTreeMap<String, PathBuf>>,
-    /// Held by whoever builds.
-    building: Mutex<()>,
+    /// One for each thing that is being built, held by whoever builds it.
+    building: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    /// Held by whoever builds a bare-metal package: cargo has one place for all the variants of a kernel.
+    bare: Mutex<()>,
+    /// Held by whoever makes scripts of conformance tests, which share a cache of native code.
+    pub(crate) scripts: Mutex<()>,
 }
 
 /// The working place of one scenario: its machines, its files.
@@ -50,6 +54,8 @@ impl Workshop {
             target,
             built: Mutex::default(),
             building: Mutex::default(),
+            bare: Mutex::default(),
+            scripts: Mutex::default(),
         };
         workshop.run(Command::new("cargo").args(["build", "-q", "-p", "luge-image"]))?;
         Ok(Arc::new(workshop))
@@ -132,18 +138,18 @@ impl Workshop {
         })
     }
 
-    /// Builds something at its first use. One at a time, so that cargo is not asked for two kernels at once, which
-    /// it would have to put into the same place; but whoever asks for what is there waits for nobody's build,
-    /// for its machine may be running.
+    /// Builds something at its first use. Whoever comes second waits, and nobody waits for the build of anything
+    /// else: a machine may be running meanwhile.
     pub(crate) fn once(
         &self,
         name: &str,
         build: impl FnOnce() -> Result<PathBuf>,
     ) -> Result<PathBuf> {
-        if let Some(path) = self.is_built(name) {
-            return Ok(path);
-        }
-        let _building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = {
+            let mut all = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(name.to_owned()).or_default())
+        };
+        let _building = one.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = self.is_built(name) {
             return Ok(path);
         }
@@ -158,9 +164,9 @@ impl Workshop {
         built.get(name).cloned()
     }
 
-    /// Builds a bare-metal package and puts its program aside under `name`: cargo has one place for all
-    /// the variants of a kernel.
+    /// Builds a bare-metal package and puts its program aside under `name`.
     fn bare(&self, package: &str, name: &str, switches: &[&str]) -> Result<PathBuf> {
+        let _bare = self.bare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cargo = Command::new("cargo");
         cargo
             .args(["bare", "-q", "-p", package])
@@ -168,12 +174,11 @@ impl Workshop {
             .env("RUSTC_BOOTSTRAP", "1");
         self.run(&mut cargo)?;
         let aside = self.target.join("scenarios").join(name);
-        fs::copy(
-            self.target
-                .join("x86_64-unknown-unknown/release")
-                .join(package),
-            &aside,
-        )?;
+        // At once, since a machine of another run may be loading it.
+        let new = aside.with_extension(std::process::id().to_string());
+        let built = self.target.join("x86_64-unknown-unknown/release");
+        fs::copy(built.join(package), &new)?;
+        fs::rename(&new, &aside)?;
         Ok(aside)
     }
 

@@ -70,6 +70,18 @@ pub fn is_running(process: u32) -> bool {
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
+/// Memory of the host that new processes can have, in bytes (`proc(5)`, "/proc/meminfo", `MemAvailable`).
+///
+/// # Errors
+/// The host does not say.
+pub fn free_memory() -> Result<u64> {
+    let all = fs::read_to_string("/proc/meminfo")?;
+    let line = all.lines().find_map(|it| it.strip_prefix("MemAvailable:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = kilobytes.context("a line with MemAvailable")?.parse()?;
+    Ok(kilobytes << 10)
+}
+
 /// The processes that `parent` has started and that still run.
 ///
 /// # Errors
@@ -122,6 +134,11 @@ mod tests {
         signal(&child, Signal::SIGTERM).unwrap();
         end(&mut child);
         assert!(!is_running(child.id()));
+    }
+
+    #[test]
+    fn the_host_has_some_memory_free() {
+        assert!(free_memory().unwrap() > 1 << 20);
     }
 
     #[test]

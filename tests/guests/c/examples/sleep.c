@@ -1,6 +1,6 @@
 /* Waits, and says so: a function that uses time but no processor.
  *
- *   argument 1   milliseconds, 0 to 60000; 10 if there is none
+ *   argument 1   milliseconds, 0 to 600000; 10 if there is none
  *   stdout       "slept" and a newline
  *   exit         0, 1 if the clock did not advance by that much, 2 for another argument
  */
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_MS = 60000, NONE = -1 };
+enum { LONGEST_MS = 600000, NONE = -1 };
 
 /* The number that `text` is, or NONE. */
 static int number(const char *text) {
