@@ -1,8 +1,7 @@
 //! What the operand stack of a function holds, as far as the interpreter's translator cares for it.
 //!
-//! The translator gives up at stores whose two operands it takes for one and the same thing. [`Operands`] follows a
-//! function while it is validated and answers of two operands whether that may be. It errs on the safe side: two
-//! that are different may count as one, and never the other way round.
+//! [`Operands`] follows a function while it is validated, and says of two operands whether the translator may take them
+//! for one value. It errs on the safe side: two different operands may count as one, and never the other way round.
 
 use alloc::vec::Vec;
 
