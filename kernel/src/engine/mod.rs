@@ -78,6 +78,18 @@ pub const NATIVE: Option<&dyn Engine> = None;
 /// The largest module that is looked at, in bytes.
 pub const LARGEST_MODULE: usize = luge_module::LARGEST;
 
+/// Checks by names alone that a module is a command. A kernel for scenarios also provides what hostile guests import.
+fn check_outline(wasm: &[u8]) -> Result<(), CompileError> {
+    match luge_module::check_outline(wasm) {
+        #[cfg(feature = "scenarios")]
+        Err(luge_module::NoCommand {
+            why: luge_module::Unsuited::UnknownImport { module, .. },
+            ..
+        }) if module == scenario::MODULE => Ok(()),
+        checked => checked.map_err(CompileError::NoCommand),
+    }
+}
+
 /// Why a module cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompileError {

@@ -80,7 +80,7 @@ impl Program {
     ///
     /// [`CompileError`] if it is not a module, not a WASI command, or wants what nobody has.
     fn compile(wasm: &[u8]) -> Result<Self, CompileError> {
-        luge_module::check_outline(wasm).map_err(CompileError::NoCommand)?;
+        super::check_outline(wasm)?;
         let engine = new_engine();
         let (module, stack) = match ShadowStack::of(wasm) {
             None => (translate(&engine, wasm)?, None),

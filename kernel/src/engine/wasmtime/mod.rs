@@ -103,7 +103,7 @@ impl Program {
     /// [`CompileError`] if the engine or the processor is another than it was made for, or if the module is not
     /// a WASI command or wants what nobody has.
     fn load(wasm: &[u8], file: &[u8]) -> Result<Self, CompileError> {
-        luge_module::check_outline(wasm).map_err(CompileError::NoCommand)?;
+        super::check_outline(wasm)?;
         let module = map_code(artefact::code(file).map_err(CompileError::Native)?)?;
         check_exports(&module)?;
         let mut linker = Linker::new(module.engine());

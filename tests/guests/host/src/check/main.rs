@@ -20,6 +20,8 @@ mod sandbox;
 #[cfg(test)]
 mod tests;
 
+// The kernel needs more of it than this.
+#[allow(dead_code)]
 #[path = "../../../../../kernel/src/engine/mod.rs"]
 mod engine;
 #[path = "../../../../../kernel/src/wasi/mod.rs"]
