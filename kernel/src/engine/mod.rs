@@ -51,6 +51,13 @@ pub trait Engine: Sync {
     /// that memory never runs out.
     fn memory_to_load(&self, wasm: &[u8], beside: &[u8]) -> u64;
 
+    /// Makes what all programs of the engine share, at the first call. That lies in the kernel's heap, so it is for the
+    /// kernel to call, and not for a sandbox, whose memory goes with it.
+    ///
+    /// # Errors
+    /// [`CompileError`] if the engine runs nothing on this processor.
+    fn prepare(&self) -> Result<(), CompileError>;
+
     /// Whether the file beside the module `wasm` is whole, and made from it. Takes long if they are long.
     ///
     /// # Errors

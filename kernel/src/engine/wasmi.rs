@@ -64,6 +64,11 @@ impl super::Engine for Interpreter {
         luge_module::cost(wasm).bytes + 2 * wasm.len() as u64
     }
 
+    /// Each program has an engine of its own.
+    fn prepare(&self) -> Result<(), CompileError> {
+        Ok(())
+    }
+
     fn check(&self, _: &[u8], _: &[u8]) -> Result<(), CompileError> {
         Ok(())
     }

@@ -71,10 +71,11 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Finds the module at `path`, and its native code if `engine` is for that. Nothing is read yet.
+    /// Finds the module at `path`, and its native code if `engine` is for that, and has the engine ready. Nothing is
+    /// read yet. For the kernel.
     ///
     /// # Errors
-    /// [`Refusal`]: one of them is not there, or too long.
+    /// [`Refusal`]: one of them is not there, or too long, or the engine does not run here.
     pub fn find(store: &Arc<Store>, path: &ModulePath, engine: Wanted) -> Result<Self, Refusal> {
         let module = file(store, path.as_str(), LARGEST_MODULE as u64).map_err(Refusal::File)?;
         let native = match engine {
@@ -83,10 +84,12 @@ impl Sources {
                 let native = NATIVE.ok_or(Refusal::NoSuchEngine)?;
                 let beside = native.beside(path.as_str());
                 let (path, most) = beside.ok_or(Refusal::NoNativeCode)?;
-                Some(file(store, &path, most).map_err(|why| match why {
+                let native_code = file(store, &path, most).map_err(|why| match why {
                     FileError::NotFound => Refusal::NoNativeCode,
                     why => Refusal::File(why),
-                })?)
+                })?;
+                native.prepare().map_err(Refusal::Compile)?;
+                Some(native_code)
             }
         };
         Ok(Self {

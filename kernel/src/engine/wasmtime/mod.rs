@@ -84,8 +84,11 @@ impl super::Engine for Native {
         3 * beside.len() as u64
     }
 
+    fn prepare(&self) -> Result<(), CompileError> {
+        engine().map(drop)
+    }
+
     fn check(&self, wasm: &[u8], beside: &[u8]) -> Result<(), CompileError> {
-        engine()?;
         artefact::open(beside, wasm)
             .map(drop)
             .map_err(CompileError::Native)
@@ -216,7 +219,8 @@ fn unexpected(error: &Error) -> Outcome {
     Outcome::Trap(Trap::Unreachable)
 }
 
-/// The engine that all programs share, made at the first call.
+/// The engine that all programs share, made at the first call. For the kernel alone: it lies in the memory of whoever
+/// calls first.
 pub fn engine() -> Result<&'static Engine, CompileError> {
     let engine = ENGINE.call_once(|| {
         if let Some(missing) = FEATURES.iter().find(|feature| !cpu::has(feature.name)) {
