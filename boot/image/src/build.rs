@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use luge_native::artefact;
 use luge_spec::{FILE_NAME, FolderPath};
 
@@ -50,12 +50,11 @@ impl Build {
         deployment: &Deployment,
         source: &Source,
         compiler: Option<&Compiler>,
+        strictness: Strictness,
         progress: Progress,
     ) -> Result<Build> {
-        let mut build = Build {
-            routes: deployment.served().count(),
-            ..Build::default()
-        };
+        let mut build = Build::default();
+        let mut left_out = BTreeSet::new();
         let modules = deployment.modules.len();
         for (index, path) in deployment.modules.keys().enumerate() {
             // A module that is missing or too long was reported; it cannot be put on the disk.
@@ -67,7 +66,18 @@ impl Build {
                     let place = format!("{}/{modules}", index + 1);
                     let added = build.add_native(compiler, path.as_str(), &bytes, &place, progress);
                     if let Err(why) = added {
-                        eprintln!("warning: {path}: no native code: {why:#}");
+                        // Nothing else runs some.
+                        match (deployment.native_only.get(path), strictness) {
+                            (Some(_), Strictness::Refuse) => {
+                                bail!("{path}: no native code: {why:#} (see --allow-invalid)")
+                            }
+                            (Some(_), Strictness::LeaveOut) => {
+                                eprintln!("warning: {path}: left out: no native code: {why:#}");
+                                left_out.insert(path);
+                                continue;
+                            }
+                            _ => eprintln!("warning: {path}: no native code: {why:#}"),
+                        }
                     }
                 }
                 build.files.insert(path.to_string(), bytes);
@@ -79,6 +89,10 @@ impl Build {
         for contents in deployment.folders.values().flatten() {
             build.add_contents(contents, source)?;
         }
+        let served = deployment.served();
+        build.routes = served
+            .filter(|(_, route)| !left_out.contains(&route.module))
+            .count();
         Ok(build)
     }
 

@@ -21,6 +21,7 @@ use crate::deployment::read_spec;
 use crate::module;
 use crate::progress::Progress;
 use crate::source::Source;
+use crate::translation::{self, Need};
 
 /// What is to be added.
 pub struct Addition {
@@ -104,10 +105,29 @@ impl Change {
             self.build
                 .add_native(compiler, path.as_str(), &bytes, "1/1", progress)?;
         }
+        self.check_translation(&path, &bytes, progress)?;
         Ok(format!(
             "{} {path}",
             if is_new { "added" } else { "replaced" }
         ))
+    }
+
+    /// Refuses a module that is to run in the interpreter and that this cannot translate.
+    fn check_translation(&self, path: &ModulePath, bytes: &[u8], progress: Progress) -> Result<()> {
+        let tenants = self.spec.tenants.iter();
+        let routes = tenants.flat_map(|tenant| &tenant.routes);
+        let needs = routes.filter(|route| route.module == *path).map(Need::of);
+        // Without a spec its route is not there yet.
+        let need = needs.max().unwrap_or(Need::WithoutNativeCode);
+        let has_native = || {
+            let file = self.build.files.get(&artefact::path(path.as_str()));
+            file.is_some_and(|file| artefact::open(file, bytes).is_ok())
+        };
+        let checked = translation::check(path, bytes, need, has_native, progress);
+        if let Some(why) = checked.with_context(|| path.to_string())? {
+            eprintln!("warning: {path}: {why}: it runs as native code only");
+        }
+        Ok(())
     }
 
     /// Puts a module on the image. Whether it was not there before.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use luge_native::artefact;
 use luge_spec::{FILE_NAME, FolderPath, LARGEST_SPEC, ModulePath, Route, Spec, SpecError, Tenant};
 use thiserror::Error;
 
 use crate::folder::{self, Contents, Unusable};
 use crate::module::{self, Unfit};
+use crate::progress::Progress;
 use crate::source::{ReadError, Source};
+use crate::translation::{self, Need, NoEngine, Untranslatable};
 
 /// A spec, and what there is of its modules.
 pub struct Deployment {
@@ -20,6 +23,8 @@ pub struct Deployment {
     pub warnings: Vec<String>,
     /// Each module that a route names: its length in bytes, or why it cannot be used.
     pub modules: BTreeMap<ModulePath, Result<u64, Refusal>>,
+    /// Those of them that the interpreter cannot translate and that the native code beside them runs, and why.
+    pub native_only: BTreeMap<ModulePath, Untranslatable>,
     /// Each folder that a route names: what is in it, or why it cannot be used.
     pub folders: BTreeMap<FolderPath, Result<Contents, Unusable>>,
 }
@@ -46,34 +51,57 @@ pub enum Refusal {
     /// It is not a module that runs.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// It is to run in the interpreter, which cannot translate it.
+    #[error(transparent)]
+    NoEngine(#[from] NoEngine),
+}
+
+/// What a module is checked with.
+struct Checks<'s> {
+    source: &'s Source,
+    /// Whether native code will be put beside each module.
+    makes_native: bool,
+    progress: Progress,
+    native_only: BTreeMap<ModulePath, Untranslatable>,
 }
 
 impl Deployment {
-    /// Reads the spec and checks every module. `port` is the only tenant's where there is no spec.
-    pub fn read(source: &Source, port: u16) -> Result<Deployment> {
+    /// Reads the spec and checks every module. `port` is the only tenant's where there is no spec; `makes_native` says
+    /// whether native code will be put beside each module of a folder.
+    pub fn read(
+        source: &Source,
+        port: u16,
+        makes_native: bool,
+        progress: Progress,
+    ) -> Result<Deployment> {
         let SpecText {
             spec,
             text,
-            warnings,
+            mut warnings,
         } = read_spec(source, port)?;
-        let routes = spec.tenants.iter().flat_map(|tenant| &tenant.routes);
-        let mut modules = BTreeMap::new();
         let mut folders = BTreeMap::new();
-        for route in routes {
-            if let Some(path) = &route.folder {
-                folders
-                    .entry(path.clone())
-                    .or_insert_with(|| folder::contents(source, path));
-            }
-            modules
-                .entry(route.module.clone())
-                .or_insert_with(|| check(source, &route.module));
+        for path in routes_of(&spec).filter_map(|(_, route)| route.folder.as_ref()) {
+            folders
+                .entry(path.clone())
+                .or_insert_with(|| folder::contents(source, path));
+        }
+        let mut checks = Checks {
+            source,
+            makes_native,
+            progress,
+            native_only: BTreeMap::new(),
+        };
+        let modules = checks.check_all(&spec);
+        let native_only = checks.native_only;
+        for (path, why) in &native_only {
+            warnings.push(format!("{path}: {why}: it runs as native code only"));
         }
         Ok(Deployment {
             spec,
             text,
             warnings,
             modules,
+            native_only,
             folders,
         })
     }
@@ -112,9 +140,13 @@ impl Deployment {
 
     /// All routes, in the order of the spec.
     pub fn routes(&self) -> impl Iterator<Item = (&Tenant, &Route)> {
-        let tenants = self.spec.tenants.iter();
-        tenants.flat_map(|tenant| tenant.routes.iter().map(move |route| (tenant, route)))
+        routes_of(&self.spec)
     }
+}
+
+fn routes_of(spec: &Spec) -> impl Iterator<Item = (&Tenant, &Route)> {
+    let tenants = spec.tenants.iter();
+    tenants.flat_map(|tenant| tenant.routes.iter().map(move |route| (tenant, route)))
 }
 
 /// Reads the spec alone.
@@ -150,10 +182,49 @@ fn from_modules(source: &Source, port: u16) -> Result<SpecText> {
     })
 }
 
-fn check(source: &Source, path: &ModulePath) -> Result<u64, Refusal> {
-    let bytes = source.read_module(path)?;
-    Ok(match source {
-        Source::Folder(_) => module::serve(bytes)?.bytes.len() as u64,
-        Source::Image(_) => module::check(&bytes)? as u64,
-    })
+impl Checks<'_> {
+    /// Checks each module that a route names.
+    fn check_all(&mut self, spec: &Spec) -> BTreeMap<ModulePath, Result<u64, Refusal>> {
+        let mut needs = BTreeMap::new();
+        for (_, route) in routes_of(spec) {
+            let need = needs.entry(route.module.clone()).or_insert(Need::Never);
+            *need = Need::of(route).max(*need);
+        }
+        let checked = needs.into_iter().map(|(path, need)| {
+            let found = self.check(&path, need);
+            (path, found)
+        });
+        checked.collect()
+    }
+
+    /// Checks a module, and gives the length of what is served.
+    fn check(&mut self, path: &ModulePath, need: Need) -> Result<u64, Refusal> {
+        let mut bytes = self.source.read_module(path)?;
+        match self.source {
+            Source::Folder(_) => bytes = module::serve(bytes)?.bytes,
+            Source::Image(_) => module::check(&bytes)?,
+        }
+        let has_native = || self.has_native(path, &bytes);
+        let why = translation::check(path, &bytes, need, has_native, self.progress)?;
+        if let Some(why) = why {
+            self.native_only.insert(path.clone(), why);
+        }
+        Ok(bytes.len() as u64)
+    }
+
+    /// Whether native code that was made of a module is beside it, or will be.
+    fn has_native(&self, path: &ModulePath, module: &[u8]) -> bool {
+        match self.source {
+            Source::Folder(_) => self.makes_native,
+            Source::Image(_) => {
+                let file = self
+                    .source
+                    .read(&artefact::path(path.as_str()), LARGEST_NATIVE);
+                file.is_ok_and(|file| artefact::open(&file, module).is_ok())
+            }
+        }
+    }
 }
+
+/// The longest file of native code that the kernel reads, in bytes.
+const LARGEST_NATIVE: u64 = 256 << 20;

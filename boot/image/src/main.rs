@@ -2,7 +2,7 @@
 //!
 //! A disk is an ext4 file system with `functions.json` and modules on it, or with modules alone.
 //! [`source`] reads either from a folder or from an image, [`deployment`] says what the kernel will
-//! make of it, [`module`] whether a module will do, [`folder`] what is in a folder that a function reads,
+//! make of it, [`module`] whether a module will do, [`translation`] whether the interpreter takes it, [`folder`] what is in a folder that a function reads,
 //! [`compile`] starts the compiler of native code, [`mod@build`] gathers what an image is made of, [`change`] changes that of an
 //! image, [`mod@write`] writes one, [`progress`] tells what takes long.
 //!
@@ -18,6 +18,7 @@ mod list;
 mod module;
 mod progress;
 mod source;
+mod translation;
 mod write;
 
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ enum Command {
     Build(BuildArguments),
     /// Show the tenants, routes, modules and limits of an image or a folder.
     List(Input),
-    /// Check that an image or a folder can be read, that its spec is right and its modules valid.
+    /// Check that an image or a folder can be read, that its spec is right, and its modules valid and such as the engines take.
     Verify(Input),
     /// Print the port of each tenant of an image or a folder, a line each.
     Ports(Input),
@@ -150,6 +151,8 @@ struct Input {
     /// The port of the only tenant where there is no functions.json.
     #[arg(long, default_value_t = DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
+    #[command(flatten)]
+    progress: ProgressArgument,
 }
 
 /// The input is at fault, and what is wrong with it has been said.
@@ -249,7 +252,8 @@ impl Input {
     }
 
     fn deployment(&self) -> Result<Deployment> {
-        Deployment::read(&Source::open(&self.image)?, self.port)
+        let source = Source::open(&self.image)?;
+        Deployment::read(&source, self.port, false, self.progress.progress())
     }
 }
 
@@ -265,7 +269,8 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
         (false, true) => Strictness::Keep,
         (false, false) => Strictness::Refuse,
     };
-    let build = match Deployment::read(&source, DEFAULT_PORT) {
+    let deployment = Deployment::read(&source, DEFAULT_PORT, arguments.native, progress);
+    let build = match deployment {
         Ok(mut deployment) => {
             report_warnings(&deployment);
             let bad = report_invalid(&deployment, strictness);
@@ -286,6 +291,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
                 &deployment,
                 &source,
                 compiler_if(arguments.native)?.as_ref(),
+                strictness,
                 progress,
             )?
         }

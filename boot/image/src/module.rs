@@ -50,11 +50,10 @@ pub fn serve(bytes: Vec<u8>) -> Result<Served, Unfit> {
     }
 }
 
-/// Checks a module that is served as it is. Returns its length in bytes.
-pub fn check(bytes: &[u8]) -> Result<usize, Unfit> {
+/// Checks a module that is served as it is.
+pub fn check(bytes: &[u8]) -> Result<(), Unfit> {
     check_outline(bytes)?;
-    validate(bytes)?.check_command()?;
-    Ok(bytes.len())
+    Ok(validate(bytes)?.check_command()?)
 }
 
 impl Served {

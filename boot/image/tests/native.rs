@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use folder::{COMMAND, Folder, Said};
+use folder::{COMMAND, Folder, Said, UNTRANSLATABLE, untranslatable};
 use luge_native::artefact;
 
 /// A copy of the tool in a folder of its own, where the test decides what lies beside it.
@@ -171,4 +171,68 @@ fn a_compiler_that_dies_or_answers_nonsense_is_named() {
         );
         assert!(said.error.contains(words), "{name}: {}", said.error);
     }
+}
+
+#[test]
+fn what_the_interpreter_cannot_translate_is_a_warning_where_native_code_lies_beside_it() {
+    let folder = Folder::new("beside-untranslatable");
+    folder.module("a.wasm", &untranslatable());
+    let module = fs::read(folder.path("a.wasm")).unwrap();
+    let tool = Tool::new(
+        "stand-in-untranslatable",
+        Some("cat > /dev/null; cat '{folder}/made'"),
+    );
+    let file = [&artefact::head(&module, b"code")[..], b"code"].concat();
+    fs::write(tool.0.join("made"), file).unwrap();
+    let warning = format!("warning: a.wasm: {UNTRANSLATABLE}: it runs as native code only\n");
+    let said = tool.build(&folder);
+    assert_eq!(said.code, 0, "{}", said.error);
+    assert!(said.error.starts_with(&warning), "{}", said.error);
+    let verify = folder.run("verify {img}");
+    assert_eq!((verify.code, verify.error), (0, warning.clone()));
+
+    // Of an image with that alone, the module can be removed, and added with its native code.
+    folder.module("b.wasm", COMMAND);
+    assert_eq!(folder.run("add {img} {dir}/b.wasm").code, 0);
+    assert_eq!(folder.run("remove {img} a").code, 0);
+    let add = [
+        Path::new("add"),
+        Path::new("--native"),
+        &folder.image(),
+        &folder.path("a.wasm"),
+    ];
+    let said = tool.run(&add);
+    assert_eq!(said.code, 0, "{}", said.error);
+    assert!(said.error.starts_with(&warning), "{}", said.error);
+}
+
+#[test]
+fn what_neither_engine_takes_is_refused() {
+    let folder = Folder::new("neither");
+    folder
+        .module("a.wasm", &untranslatable())
+        .module("b.wasm", COMMAND);
+    let refusal = "cat > /dev/null; echo 'it does not compile: too odd' >&2; exit 1";
+    let tool = Tool::new("refusing-untranslatable", Some(refusal));
+    let said = tool.build(&folder);
+    assert_eq!(said.code, 1, "{}", said.error);
+    let line =
+        "luge-image: a.wasm: no native code: it does not compile: too odd (see --allow-invalid)\n";
+    assert!(said.error.ends_with(line), "{}", said.error);
+    assert!(!folder.image().exists());
+    let said = tool.run(&[
+        Path::new("build"),
+        Path::new("--native"),
+        Path::new("--allow-invalid"),
+        &folder.path(""),
+        &folder.image(),
+    ]);
+    assert_eq!(said.code, 0, "{}", said.error);
+    let line = "warning: a.wasm: left out: no native code: it does not compile: too odd\n";
+    assert!(said.error.contains(line), "{}", said.error);
+    assert!(
+        said.error.contains(": 1 routes, 1 files, "),
+        "{}",
+        said.error
+    );
 }

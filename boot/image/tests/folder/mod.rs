@@ -38,6 +38,19 @@ pub fn too_long() -> Vec<u8> {
     with_section(11, &[1, 1, 0x80, 0x80, 0x80, 0x20], 64 << 20)
 }
 
+/// A valid command with more local variables than the interpreter takes.
+pub fn untranslatable() -> String {
+    let locals = "i32 ".repeat(30_001);
+    COMMAND.replace(
+        "(func (export \"_start\"))",
+        &format!("(func (export \"_start\") (local {locals}))"),
+    )
+}
+
+/// What is said of it.
+pub const UNTRANSLATABLE: &str = "the interpreter cannot translate it: \
+     encountered function with too many function parameters";
+
 /// What a run of the tool said.
 pub struct Said {
     pub code: i32,
