@@ -142,7 +142,8 @@ run_machine() {
         timer_pid=$!
     fi
     if [ -n "$cpu_timeout" ]; then
-        watch_cpu &
+        # What it starts may outlive it, and must not hold open what this script says.
+        watch_cpu >/dev/null 2>&1 &
         watch_pid=$!
     fi
     qemu_status=0
