@@ -9,7 +9,7 @@ use log::info;
 use crate::arch::lock::Lock;
 use crate::http;
 use crate::mm::{self, Statistics};
-use crate::sandbox;
+use crate::sandbox::{self, making::OF_DISK};
 use crate::sched::{self, admission};
 
 static ENDED: AtomicU64 = AtomicU64::new(0);
@@ -25,13 +25,14 @@ pub fn when_changed() {
     let last = LAST.lock().replace(now);
     if last != Some(now) {
         let (now, tickets, connections) = now;
+        // Programs of the disk live in arenas for as long as the machine does.
+        let arenas = (now.arenas_in_use as usize).saturating_sub(OF_DISK.housing().programs);
         info!(
-            "memory: frames_free={} heap_bytes={} heap_mapped={} arenas={} stacks={} memories={} \
+            "memory: frames_free={} heap_bytes={} heap_mapped={} arenas={arenas} stacks={} memories={} \
              memory_slots={} code_bytes={} tables={} tickets={tickets} connections={connections}",
             now.frames_free,
             now.heap_bytes_in_use,
             now.heap_bytes_mapped,
-            now.arenas_in_use,
             now.stacks_in_use,
             now.memories_in_use,
             now.memory_slots_taken,

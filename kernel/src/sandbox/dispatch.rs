@@ -220,7 +220,9 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     sched::forget_wake(sandbox.task(), sandbox.deadline);
     sandbox.forget_alarm();
     LIVE.lock().remove(&sandbox.id);
-    ENDED.fetch_add(1, Relaxed);
+    if !sandbox.is_making {
+        ENDED.fetch_add(1, Relaxed);
+    }
     // SAFETY: this is the dispatcher, and the sandbox will not run again.
     if let Some(native) = unsafe { (*sandbox.native.get()).take() } {
         sight::hide(&native);

@@ -274,7 +274,7 @@ pub fn limit_memory(bytes: u64) {
     }
 }
 
-/// How many sandboxes have ended since boot.
+/// How many sandboxes of requests have ended since boot. Those that made programs do not count.
 #[must_use]
 pub fn ended() -> u64 {
     ENDED.load(Relaxed)
