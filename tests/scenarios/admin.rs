@@ -202,9 +202,12 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
             "/speaker: export section, offset 0xf: not a WASI command: it does not export a function \"_start\"",
         ),
         (
-            with(&"(memory 1)".repeat(11)),
+            with(&format!(
+                r#"(func (export "_start")) {}"#,
+                "(memory 1)".repeat(11)
+            )),
             422,
-            "/speaker: memory section, offset 0xa: 11 memories, and 10 are the most\n",
+            "/speaker: memory section, offset 0x14: 11 memories, and 10 are the most\n",
         ),
         (
             vec![0; (64 << 20) + 1],

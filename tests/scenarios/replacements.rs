@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::admin::{deploy, fields, remove, reporting, speaker, with_token};
 use crate::guests::{Engine, Guests, text};
 use crate::load::{REPORT, settled_memory, wait_for_memory, wait_for_the_end_of};
-use crate::served::{AMPLE_US, clients, wait_for_sandboxes, wait_until};
+use crate::served::{AMPLE_US, clients, sandboxes_of, wait_for_sandboxes, wait_until};
 
 scenarios![
     a_request_in_flight_keeps_its_module_to_its_end,
@@ -48,7 +48,8 @@ fn a_request_in_flight_keeps_its_module_to_its_end(lab: &Lab) -> Result<()> {
         is_in_flight().context("the old one")?;
         remove(&client, "/speaker")?.expect_status(200)?;
         client.get("/speaker")?.expect_status(404)?;
-        is_in_flight().context("the old one")?;
+        // It belongs to no route any more.
+        wait_until(|| Ok(sandboxes_of(&client, None)? == 1)).context("the old one")?;
         slow.join().ok().context("its thread")??.expect("ssssssss")
     })?;
     drop(client);
@@ -141,14 +142,13 @@ fn a_thousand_replacements_leave_nothing_behind(lab: &Lab) -> Result<()> {
             .into_iter()
             .try_for_each(|number| replace(&client, number))
     };
-    // A deployment and a request are a sandbox each.
     const FIRST: u32 = 52;
     const ALL: u32 = FIRST + 1_000;
     replace_all(0..FIRST)?;
-    wait_for_the_end_of(&machine, 2 * u64::from(FIRST))?;
+    wait_for_the_end_of(&machine, u64::from(FIRST))?;
     let before = settled_memory(&machine)?;
     replace_all(FIRST..ALL)?;
-    wait_for_the_end_of(&machine, 2 * u64::from(ALL))?;
+    wait_for_the_end_of(&machine, u64::from(ALL))?;
     wait_for_memory(&machine, &before)
 }
 

@@ -1,6 +1,6 @@
 //! What `qemu-run.sh` promises to whoever starts it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,7 @@ scenarios![
     an_interrupt_ends_the_machine_too,
     a_termination_ends_the_machine_too,
     even_a_killed_script_leaves_no_machine_behind,
+    nothing_holds_the_output_of_the_script_open_after_its_end,
     one_command_builds_and_serves_and_leaves_nothing_behind,
     another_engine_builds_nothing_anew,
     a_bad_module_is_an_error_and_the_script_has_the_option_that_the_error_names,
@@ -199,6 +200,29 @@ fn a_termination_ends_the_machine_too(lab: &Lab) -> Result<()> {
 
 fn even_a_killed_script_leaves_no_machine_behind(lab: &Lab) -> Result<()> {
     ends_by(lab, Signal::SIGKILL)
+}
+
+/// Whoever reads what the script says to its end waits for all that has it open.
+fn nothing_holds_the_output_of_the_script_open_after_its_end(lab: &Lab) -> Result<()> {
+    let panic = stub::image(&stub::exit_with(16));
+    let folder = lab.folder("output")?.file("stub", panic)?;
+    let stub = folder.path().join("stub");
+    let said = folder.path().join("said");
+    let output = File::create(&said)?;
+    let mut run = lab.workshop().qemu_run();
+    run.args(["--accel", "tcg", "--no-build", "--image", "none"])
+        .args(["--port", &ports::free()?.to_string()])
+        .args(["--cpu-timeout", "60"]);
+    run.arg("--loader").arg(&stub).arg("--kernel").arg(&stub);
+    let status = run.stdout(output.try_clone()?).stderr(output).status()?;
+    let holders = process::who_has_open(&said)?;
+    ensure!(
+        status.code() == Some(33),
+        "{status}: {}",
+        fs::read_to_string(said)?
+    );
+    ensure!(holders.is_empty(), "{holders:?}");
+    Ok(())
 }
 
 /// What git sees in the tree that it does not know, or knows otherwise; `target` is not for it to see.

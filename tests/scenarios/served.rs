@@ -115,12 +115,18 @@ pub fn wait_until(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
 
 /// Waits until so many sandboxes of a route live.
 pub fn wait_for_sandboxes(client: &Client, route: &str, count: usize) -> Result<()> {
-    wait_until(|| {
-        let answer = client.get("/sandboxes.json")?;
-        answer.expect_status(200)?;
-        let all: Vec<Value> = serde_json::from_slice(&answer.body)?;
-        Ok(all.iter().filter(|it| it["route"] == route).count() == count)
-    })
+    wait_until(|| Ok(sandboxes_of(client, Some(route))? == count))
+}
+
+/// How many sandboxes of a route live, or of none.
+pub fn sandboxes_of(client: &Client, route: Option<&str>) -> Result<usize> {
+    let answer = client.get("/sandboxes.json")?;
+    answer.expect_status(200)?;
+    let all: Vec<Value> = serde_json::from_slice(&answer.body)?;
+    Ok(all
+        .iter()
+        .filter(|it| it["route"].as_str() == route)
+        .count())
 }
 
 /// Asks for `path` while a neighbour works, and once more after; the neighbour must not notice.

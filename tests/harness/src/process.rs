@@ -1,6 +1,7 @@
 //! Processes of the host: ending them, waiting for them, and what they have used.
 
 use std::fs;
+use std::path::Path;
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
@@ -40,6 +41,30 @@ pub fn end(child: &mut Child) {
 /// The process is gone.
 pub fn signal(child: &Child, signal: Signal) -> Result<()> {
     kill(Pid::from_raw(child.id().try_into()?), signal).context("sending a signal")
+}
+
+/// The names of the processes that have a file open, this one aside.
+///
+/// # Errors
+/// The file is not there, or the host does not list its processes.
+pub fn who_has_open(file: &Path) -> Result<Vec<String>> {
+    let file = file.canonicalize()?;
+    let own = std::process::id().to_string();
+    let mut names = Vec::new();
+    for process in fs::read_dir("/proc")?.flatten() {
+        // Processes come and go while they are looked at, and not all show what they have open.
+        let opened = fs::read_dir(process.path().join("fd"))
+            .into_iter()
+            .flatten();
+        let mut opened = opened
+            .flatten()
+            .flat_map(|entry| fs::read_link(entry.path()));
+        if process.file_name() != *own && opened.any(|other| other == file) {
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            names.push(name.trim().to_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// Stops a process, until it is told to go on.
