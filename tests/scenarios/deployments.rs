@@ -162,7 +162,7 @@ fn deployed_functions_have_a_quarter_of_memory_and_no_more(lab: &Lab) -> Result<
     let boot = boot
         .append(&with_token(""))
         .switch("--memory")
-        .switch("64M");
+        .switch("128M");
     let machine = lab.serve(&boot)?;
     let client = machine.client();
     let module = heavy(2 << 20);
@@ -173,7 +173,7 @@ fn deployed_functions_have_a_quarter_of_memory_and_no_more(lab: &Lab) -> Result<
             break answer;
         }
         deployed += 1;
-        ensure!(deployed < 10, "more than 20 MiB of 64 are deployed");
+        ensure!(deployed < 20, "more than 40 MiB of 128 are deployed");
     };
     full.expect_status(507)?;
     let told = full.text();

@@ -118,12 +118,12 @@ fn every_line_of_a_log_in_json_is_an_object_whatever_guests_write(lab: &Lab) -> 
         objects.push(object);
     }
     let of = |key: &str, value: &str| objects.iter().find(|object| object[key] == value);
-    let ready = of("message", "ready").context("it got ready")?;
+    let made = of("message", "all modules are made").context("its modules were made")?;
     ensure!(
-        ready["level"] == "info" && ready["module"] == "main",
-        "{ready}"
+        made["level"] == "info" && made["module"] == "main",
+        "{made}"
     );
-    ensure!(ready["sandbox"].is_null(), "{ready}");
+    ensure!(made["sandbox"].is_null(), "{made}");
     let said = of("message", HARMLESS).context("what the guest said")?;
     ensure!(
         said["route"] == "/say" && said["sandbox"].is_u64() && said["module"] == "guest",

@@ -59,7 +59,9 @@ pub fn who_has_open(file: &Path) -> Result<Vec<String>> {
         let mut opened = opened
             .flatten()
             .flat_map(|entry| fs::read_link(entry.path()));
-        if process.file_name() != *own && opened.any(|other| other == file) {
+        let number = process.file_name().into_string().unwrap_or_default();
+        let is_other = number != own && number.parse::<u32>().is_ok();
+        if is_other && opened.any(|other| other == file) {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             names.push(name.trim().to_owned());
         }
