@@ -44,6 +44,7 @@ pub fn at_boot(name: &str) -> bool {
         "no-page-fault-stack" => interrupts::scenario::page_faults_without_stack(),
         "mapped-guards" => mm::stacks::scenario::map_guards(u64::MAX),
         "narrow-guards" => mm::stacks::scenario::map_guards(16 << 10),
+        "preempted-once-noted" => traps::scenario::preempt_once_noted(),
         "starved" => starved::all(),
         "registers" => registers::all(),
         "warm" => warm::all(),

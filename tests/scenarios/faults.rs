@@ -30,6 +30,7 @@ scenarios![
     each_trap_of_native_code_is_reported_with_its_place_and_the_calls_that_led_there,
     each_trap_in_the_interpreter_is_reported_without_a_place,
     an_overflow_is_reported_with_its_innermost_calls_and_an_address_in_the_guard,
+    a_sandbox_that_loses_the_cpu_as_it_overflows_is_reported_all_the_same,
     a_fault_of_the_interpreter_itself_is_reported_with_what_the_processor_found,
     the_last_64_are_kept_and_the_newest_comes_first,
     no_name_in_a_module_harms_the_log_the_text_or_the_json,
@@ -236,8 +237,20 @@ fn an_overflow_is_reported_with_its_innermost_calls_and_an_address_in_the_guard(
         "{fault}"
     );
 
-    // Here it is the host call that finds too little room.
-    let fault = fault_of(&client, "host-calls", Trap::StackOverflow)?;
+    overflow_of_host_calls(&client)
+}
+
+/// Between the moment at which what led to its end is noted and its end, others may run.
+fn a_sandbox_that_loses_the_cpu_as_it_overflows_is_reported_all_the_same(lab: &Lab) -> Result<()> {
+    let guests = Guests::none(lab, Engine::Wasmtime)?.text("host-calls", text::HOST_CALLS)?;
+    let boot = guests.boot(lab)?;
+    let machine = lab.serve(&boot.append("scenario=preempted-once-noted"))?;
+    overflow_of_host_calls(&machine.client())
+}
+
+/// The host call finds too little room.
+fn overflow_of_host_calls(client: &Client) -> Result<()> {
+    let fault = fault_of(client, "host-calls", Trap::StackOverflow)?;
     let module = text::module(text::HOST_CALLS);
     let origins = Origins::of(&module)?;
     let deeper = origins.index("deeper")?;

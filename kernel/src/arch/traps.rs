@@ -39,6 +39,32 @@ pub struct Found {
     pub calls: Calls,
 }
 
+/// What is known of how the running sandbox left its native code, until its end is reported. A sandbox that is
+/// preempted between takes it along.
+#[derive(Debug)]
+pub struct TrapNotes {
+    fault: Option<Found>,
+    noted: Option<(Calls, u64)>,
+}
+
+impl TrapNotes {
+    /// Takes what the CPU has of the sandbox that ran. None if that is nothing.
+    pub fn take() -> Option<Self> {
+        let cpu = per_cpu::this();
+        let fault = cpu.last_fault.lock().take();
+        let noted = cpu.noted_calls.take();
+        (fault.is_some() || noted.is_some()).then_some(Self { fault, noted })
+    }
+
+    /// Gives the CPU what [`Self::take`] took of the sandbox that is to run, and nothing of others.
+    pub fn bring_back(notes: Option<Self>) {
+        let cpu = per_cpu::this();
+        let (fault, noted) = notes.map_or((None, None), |it| (it.fault, it.noted));
+        *cpu.last_fault.lock() = fault;
+        cpu.noted_calls.put(noted);
+    }
+}
+
 /// Fault handling, for a debugger: where a sandbox is ended for a fault, and the stub below which a frame lies.
 pub const LANDMARKS: &[Landmark] = &[
     Landmark::place("fault.ends_sandbox", on_fault_of_sandbox as *const ()),

@@ -20,7 +20,7 @@ use super::gate::{gate, gate_for_good};
 use super::{Current, Departure, ENDED, LIVE, Native, Sandbox, faults, find, records, sight};
 use crate::arch::switch::{self, Return};
 use crate::arch::time::{self, Instant};
-use crate::arch::traps::{self, Found, Name, calls};
+use crate::arch::traps::{self, Found, Name, TrapNotes, calls};
 use crate::arch::{interrupts as irq, per_cpu};
 use crate::mm::allocator::{self, Exhausted};
 use crate::mm::arena::Arena;
@@ -119,6 +119,7 @@ pub fn run(task: TaskId) {
         Some(Departure::Finished(outcome)) => end(&sandbox, Event::Finished(outcome)),
         Some(Departure::Blocked(wait)) => sandbox.block(wait),
         None => {
+            native.keep(TrapNotes::take());
             sandbox.happened(Event::Preempted);
             if !sandbox.end_if_doomed() {
                 sandbox.queue(Comeback::Preempted);
@@ -159,7 +160,7 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sandbox.arm_turn();
     cpu.interrupted_ticks.store(0, Relaxed);
-    cpu.noted_calls.forget();
+    TrapNotes::bring_back(native.notes.pop());
     SWITCHES.count();
     let entered = time::ticks();
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
@@ -171,6 +172,17 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
     native.engine_state = cpu.engine_state.swap(null_mut(), Relaxed);
     native.host_calls = cpu.host_calls.swap(0, Relaxed);
     (returned, time::ns_of_ticks(ticks))
+}
+
+impl Native {
+    /// Keeps what is to be brought back. Without memory for it, the report of its end will lack it.
+    fn keep(&mut self, notes: Option<TrapNotes>) {
+        if let Some(notes) = notes
+            && self.notes.try_reserve_exact(1).is_ok()
+        {
+            self.notes.push(notes);
+        }
+    }
 }
 
 fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {

@@ -39,6 +39,7 @@ use luge_wasi::{Folder, Unreadable};
 use crate::arch::lock::Lock;
 use crate::arch::switch::Context;
 use crate::arch::time::Instant;
+use crate::arch::traps::TrapNotes;
 use crate::mm::arena::Arena;
 use crate::mm::{allocator, idle, stacks};
 use crate::sched::{self, admission, trace};
@@ -180,6 +181,8 @@ struct Native {
     host_calls: u32,
     allocates_in: *mut (),
     engine_state: *mut u8,
+    /// One at most: what the CPU knew of how it left its native code when it was preempted.
+    notes: Vec<TrapNotes>,
 }
 
 /// Why a sandbox gave the CPU back by itself.
@@ -332,6 +335,7 @@ impl Sandbox {
             host_calls: 0,
             allocates_in,
             engine_state: core::ptr::null_mut(),
+            notes: Vec::new(),
         };
         // SAFETY: nobody else knows of the sandbox yet.
         let native = unsafe { (*self.native.get()).insert(native) };

@@ -108,7 +108,7 @@ fn word(address: u64, stack: &Range<u64>) -> Option<u64> {
     Some(unsafe { (address as *const u64).read_volatile() })
 }
 
-/// What [`note`] has kept since the running sandbox was entered, on one CPU. A sandbox may be ended while it is
+/// What [`note`] has kept of the running sandbox, on one CPU. A sandbox may be ended while it is
 /// written to, so it has no lock.
 #[derive(Debug)]
 pub struct Noted {
@@ -131,9 +131,45 @@ impl Noted {
         }
     }
 
-    /// Another sandbox is entered.
-    pub fn forget(&self) {
+    fn forget(&self) {
         self.is_whole.store(false, Relaxed);
+    }
+
+    /// Takes what is kept, since another sandbox will run.
+    pub(super) fn take(&self) -> Option<(Calls, u64)> {
+        let taken = self.get();
+        self.forget();
+        taken
+    }
+
+    /// Has `before`, which [`Self::take`] gave, be what is kept.
+    pub(super) fn put(&self, before: Option<(Calls, u64)>) {
+        self.forget();
+        if let Some((calls, rsp)) = before {
+            self.keep(&calls, rsp);
+        }
+    }
+
+    fn keep(&self, calls: &Calls, rsp: u64) {
+        self.forget();
+        self.rsp.store(rsp, Relaxed);
+        for (place, address) in self.addresses.iter().zip(calls.addresses()) {
+            place.store(*address, Relaxed);
+        }
+        self.kept.store(calls.kept, Relaxed);
+        self.is_cut.store(calls.is_cut, Relaxed);
+        self.is_whole.store(true, Relaxed);
+    }
+
+    fn get(&self) -> Option<(Calls, u64)> {
+        self.is_whole.load(Relaxed).then(|| {
+            let calls = Calls {
+                addresses: core::array::from_fn(|at| self.addresses[at].load(Relaxed)),
+                kept: self.kept.load(Relaxed),
+                is_cut: self.is_cut.load(Relaxed),
+            };
+            (calls, self.rsp.load(Relaxed))
+        })
     }
 }
 
@@ -153,27 +189,11 @@ pub fn note() {
     if calls.kept == 0 {
         return;
     }
-    let noted = &cpu.noted_calls;
-    noted.forget();
-    noted.rsp.store(rsp, Relaxed);
-    for (place, address) in noted.addresses.iter().zip(calls.addresses()) {
-        place.store(*address, Relaxed);
-    }
-    noted.kept.store(calls.kept, Relaxed);
-    noted.is_cut.store(calls.is_cut, Relaxed);
-    noted.is_whole.store(true, Relaxed);
+    cpu.noted_calls.keep(&calls, rsp);
+    super::scenario::once_noted();
 }
 
-/// What the running sandbox has noted, and its stack pointer then. None if it has noted nothing, or has not run
-/// without interruption since.
+/// What the running sandbox has noted, and its stack pointer then. None if it has noted nothing.
 pub fn noted() -> Option<(Calls, u64)> {
-    let noted = &per_cpu::this().noted_calls;
-    noted.is_whole.load(Relaxed).then(|| {
-        let calls = Calls {
-            addresses: core::array::from_fn(|at| noted.addresses[at].load(Relaxed)),
-            kept: noted.kept.load(Relaxed),
-            is_cut: noted.is_cut.load(Relaxed),
-        };
-        (calls, noted.rsp.load(Relaxed))
-    })
+    per_cpu::this().noted_calls.get()
 }
