@@ -66,6 +66,8 @@ pub struct PerCpu {
     pub last_fault: spin::Mutex<Option<Found>>,
     /// What had led to where the running sandbox left its native code.
     pub noted_calls: Noted,
+    /// Whether there may be something in one of the two.
+    pub has_trap_notes: AtomicBool,
 }
 
 impl PerCpu {
@@ -91,6 +93,7 @@ impl PerCpu {
             sandbox: AtomicPtr::new(core::ptr::null_mut()),
             last_fault: spin::Mutex::new(None),
             noted_calls: Noted::new(),
+            has_trap_notes: AtomicBool::new(false),
         }
     }
 }

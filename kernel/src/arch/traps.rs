@@ -51,17 +51,31 @@ impl TrapNotes {
     /// Takes what the CPU has of the sandbox that ran. None if that is nothing.
     pub fn take() -> Option<Self> {
         let cpu = per_cpu::this();
+        if !cpu.has_trap_notes.load(Relaxed) {
+            return None;
+        }
         let fault = cpu.last_fault.lock().take();
-        let noted = cpu.noted_calls.take();
+        let noted = cpu.noted_calls.get();
+        Self::forget();
         (fault.is_some() || noted.is_some()).then_some(Self { fault, noted })
     }
 
     /// Gives the CPU what [`Self::take`] took of the sandbox that is to run, and nothing of others.
-    pub fn bring_back(notes: Option<Self>) {
+    pub fn bring_back(self) {
         let cpu = per_cpu::this();
-        let (fault, noted) = notes.map_or((None, None), |it| (it.fault, it.noted));
-        *cpu.last_fault.lock() = fault;
-        cpu.noted_calls.put(noted);
+        *cpu.last_fault.lock() = self.fault;
+        cpu.noted_calls.put(self.noted);
+        cpu.has_trap_notes.store(true, Relaxed);
+    }
+
+    /// The CPU has nothing of the sandbox that is to run. Every switch does this, and mostly finds nothing.
+    pub fn forget() {
+        let cpu = per_cpu::this();
+        if cpu.has_trap_notes.load(Relaxed) {
+            *cpu.last_fault.lock() = None;
+            cpu.noted_calls.forget();
+            cpu.has_trap_notes.store(false, Relaxed);
+        }
     }
 }
 
@@ -285,6 +299,7 @@ fn keep(cpu: &per_cpu::PerCpu, frame: &FaultFrame) {
         frame: *frame,
         calls: Calls::at_fault(frame, stack),
     });
+    cpu.has_trap_notes.store(true, Relaxed);
 }
 
 /// A debugger stops here when a fault is about to end the running sandbox.

@@ -160,7 +160,10 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sandbox.arm_turn();
     cpu.interrupted_ticks.store(0, Relaxed);
-    TrapNotes::bring_back(native.notes.pop());
+    match native.notes.pop() {
+        None => TrapNotes::forget(),
+        Some(notes) => notes.bring_back(),
+    }
     SWITCHES.count();
     let entered = time::ticks();
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is

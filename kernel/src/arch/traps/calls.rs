@@ -19,6 +19,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use luge_journal::MOST_FRAMES;
 use luge_memory::layout::NATIVE_CODE;
+use x86_64::instructions::interrupts;
 
 use super::FaultFrame;
 use crate::arch::per_cpu;
@@ -131,18 +132,12 @@ impl Noted {
         }
     }
 
-    fn forget(&self) {
+    /// Nothing is kept any more.
+    pub(super) fn forget(&self) {
         self.is_whole.store(false, Relaxed);
     }
 
-    /// Takes what is kept, since another sandbox will run.
-    pub(super) fn take(&self) -> Option<(Calls, u64)> {
-        let taken = self.get();
-        self.forget();
-        taken
-    }
-
-    /// Has `before`, which [`Self::take`] gave, be what is kept.
+    /// Has `before`, which [`Self::get`] gave, be what is kept.
     pub(super) fn put(&self, before: Option<(Calls, u64)>) {
         self.forget();
         if let Some((calls, rsp)) = before {
@@ -161,7 +156,8 @@ impl Noted {
         self.is_whole.store(true, Relaxed);
     }
 
-    fn get(&self) -> Option<(Calls, u64)> {
+    /// What is kept.
+    pub(super) fn get(&self) -> Option<(Calls, u64)> {
         self.is_whole.load(Relaxed).then(|| {
             let calls = Calls {
                 addresses: core::array::from_fn(|at| self.addresses[at].load(Relaxed)),
@@ -189,7 +185,11 @@ pub fn note() {
     if calls.kept == 0 {
         return;
     }
-    cpu.noted_calls.keep(&calls, rsp);
+    // Others that note something must not come between, nor whoever takes what is noted.
+    interrupts::without_interrupts(|| {
+        cpu.noted_calls.keep(&calls, rsp);
+        cpu.has_trap_notes.store(true, Relaxed);
+    });
     super::scenario::once_noted();
 }
 
