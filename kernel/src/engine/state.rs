@@ -67,6 +67,9 @@ impl<M> State<M> {
     /// The run has ended so: says what has not been said, and answers with the file that is the response.
     /// Gives how the sandbox ends.
     pub(super) fn finish(&mut self, outcome: Outcome) -> Outcome {
+        if !self.wasi.is_to_be_finished() && !self.wasi.host().is_answered_by_file(outcome) {
+            return outcome;
+        }
         match gate(|| self.finish_inside(outcome)) {
             Ok(outcome) => outcome,
             // Too little stack for this one means no last line in the log, and the outcome stands; but without

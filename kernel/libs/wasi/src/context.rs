@@ -21,6 +21,8 @@ use crate::{Errno, Function, Host, right, strings};
 pub struct Context<H> {
     /// Bytes of the body that have been read.
     pub(crate) position: usize,
+    /// What `descriptors` were made for.
+    first: First,
     pub(crate) descriptors: Descriptors,
     pub(crate) scratch: Scratch,
     pub(crate) lines: Lines,
@@ -52,19 +54,25 @@ impl Arguments<'_> {
 impl<H: Host> Context<H> {
     /// A command that has not started.
     pub fn new(host: H) -> Self {
+        let first = First::of(&host);
         Self {
             position: 0,
-            descriptors: first_descriptors(&host),
+            first,
+            descriptors: first.descriptors(),
             scratch: Scratch::new(host.scratch_bytes()),
             lines: Lines::new(),
             host,
         }
     }
 
-    /// Makes another command of one that has not started.
+    /// Makes another command of one that has not started. Mostly that is to see the same as the other.
     pub fn begin(&mut self, host: H) {
-        self.descriptors = first_descriptors(&host);
-        self.scratch = Scratch::new(host.scratch_bytes());
+        let first = First::of(&host);
+        if first != self.first {
+            self.descriptors = first.descriptors();
+            self.first = first;
+        }
+        self.scratch.limit_to(host.scratch_bytes());
         self.host = host;
     }
 
@@ -87,6 +95,11 @@ impl<H: Host> Context<H> {
             Ok(()) => Ok(Errno::Success),
             Err(errno) => Ok(errno),
         }
+    }
+
+    /// Whether the command wrote a last line that has not been given to the log.
+    pub fn is_to_be_finished(&self) -> bool {
+        !self.lines.is_empty()
     }
 
     /// The command has ended, in whatever way: gives the log what it wrote of a last line.
@@ -231,13 +244,30 @@ impl<H: Host> Context<H> {
 }
 
 /// What is there from the start.
-fn first_descriptors(host: &impl Host) -> Descriptors {
-    let volumes = [
-        host.folder().map(|_| Volume::Folder),
-        (host.scratch_bytes() > 0).then_some(Volume::Scratch),
-        Some(Volume::Devices),
-    ];
-    Descriptors::new(output(host), volumes)
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct First {
+    output: Stream,
+    has_folder: bool,
+    has_scratch: bool,
+}
+
+impl First {
+    fn of(host: &impl Host) -> Self {
+        Self {
+            output: output(host),
+            has_folder: host.folder().is_some(),
+            has_scratch: host.scratch_bytes() > 0,
+        }
+    }
+
+    fn descriptors(self) -> Descriptors {
+        let volumes = [
+            self.has_folder.then_some(Volume::Folder),
+            self.has_scratch.then_some(Volume::Scratch),
+            Some(Volume::Devices),
+        ];
+        Descriptors::new(self.output, volumes)
+    }
 }
 
 /// What standard output is: the response, or the log if that is a file.

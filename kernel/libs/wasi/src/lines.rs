@@ -34,9 +34,14 @@ impl Lines {
         }
     }
 
+    /// Whether no line is begun.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     /// Gives out what is left of a line without an end.
     pub(crate) fn flush(&mut self, host: &mut impl Host) {
-        if self.used > 0 {
+        if !self.is_empty() {
             self.emit(host);
         }
     }

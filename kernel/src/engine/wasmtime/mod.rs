@@ -122,6 +122,8 @@ impl Program {
         })
     }
 
+    /// Not inlined: the state that it makes would take a page of every sandbox's stack, and most find an instance.
+    #[inline(never)]
     fn instantiate(&self, sandbox: Current) -> Result<Instance, Error> {
         // If this fails, the arena goes whole.
         let mut store = ManuallyDrop::new(Store::new(

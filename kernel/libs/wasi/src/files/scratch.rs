@@ -122,6 +122,11 @@ impl Scratch {
         }
     }
 
+    /// Has an empty tree be one that may come to hold `limit` bytes.
+    pub(crate) fn limit_to(&mut self, limit: u64) {
+        self.left = limit;
+    }
+
     fn node(&self, number: u32) -> Option<&Node> {
         match number.checked_sub(1) {
             None => Some(&self.root),
