@@ -56,15 +56,14 @@ impl Estimate {
         if self.count < FEW && self.is_given {
             return self.first_ns;
         }
-        let mut sorted = self.measured;
-        let sorted = &mut sorted[..self.count];
-        sorted.sort_unstable();
         let place = if self.count < FEW {
             self.count
         } else {
             (self.count * usize::from(self.percentile)).div_ceil(100)
         };
-        sorted[place - 1]
+        // Each request asks, and sorting all of them takes several times as long.
+        let mut measured = self.measured;
+        *measured[..self.count].select_nth_unstable(place - 1).1
     }
 }
 
