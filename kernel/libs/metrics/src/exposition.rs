@@ -124,20 +124,42 @@ impl<W: Write> Exposition<W> {
     ) -> fmt::Result {
         self.0.write_str(name)?;
         self.0.write_str(suffix)?;
-        let mut before = '{';
+        // Most of the text is labels, so they are put together from strings, without formatting.
+        let mut before = "{";
         for (label, text) in labels {
-            write!(self.0, "{before}{label}=\"{}\"", Escaped(text))?;
-            before = ',';
+            self.0.write_str(before)?;
+            self.0.write_str(label)?;
+            self.0.write_str("=\"")?;
+            self.escaped(text)?;
+            before = "\",";
         }
-        match bound_ns {
-            Some(Some(ns)) => write!(self.0, "{before}le=\"{}\"", Bound(ns))?,
-            Some(None) => write!(self.0, "{before}le=\"+Inf\"")?,
-            None => {}
+        if let Some(bound_ns) = bound_ns {
+            self.0.write_str(before)?;
+            match bound_ns {
+                Some(ns) => write!(self.0, "le=\"{}", Bound(ns))?,
+                None => self.0.write_str("le=\"+Inf")?,
+            }
         }
         if !labels.is_empty() || bound_ns.is_some() {
-            self.0.write_char('}')?;
+            self.0.write_str("\"}")?;
         }
         writeln!(self.0, " {value}")
+    }
+
+    /// A label's value: what would end it, or its line, is escaped.
+    fn escaped(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        let is_special = |byte: u8| matches!(byte, b'\\' | b'"' | b'\n');
+        while let Some(at) = rest.bytes().position(is_special) {
+            self.0.write_str(&rest[..at])?;
+            self.0.write_str(match rest.as_bytes()[at] {
+                b'\\' => "\\\\",
+                b'"' => "\\\"",
+                _ => "\\n",
+            })?;
+            rest = &rest[at + 1..];
+        }
+        self.0.write_str(rest)
     }
 }
 
@@ -155,24 +177,5 @@ impl Display for Bound {
             places -= 1;
         }
         write!(f, "{whole}.{rest:0places$}")
-    }
-}
-
-/// A label's value: what would end it, or its line, is escaped.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(['\\', '"', '\n']) {
-            f.write_str(&rest[..at])?;
-            f.write_str(match rest.as_bytes()[at] {
-                b'\\' => "\\\\",
-                b'"' => "\\\"",
-                _ => "\\n",
-            })?;
-            rest = &rest[at + 1..];
-        }
-        f.write_str(rest)
     }
 }
