@@ -10,8 +10,8 @@ use wasmparser::{
     ValidatorResources, WasmModuleResources,
 };
 
-use crate::operands::{Operands, is_local_get, makes_a_new_value};
-use crate::stores::{Site, has_long_encoding, is_integer_store, site};
+use crate::operands::{Operands, Recent};
+use crate::stores::{Site, has_long_encoding, is_integer_store, may_be_integer_store, site};
 
 /// Does what [`FuncValidator::validate`] does, and adds the stores that must be replaced.
 pub fn check(
@@ -23,15 +23,14 @@ pub fn check(
 ) -> Result<FuncValidatorAllocations, BinaryReaderError> {
     let ty = function.ty;
     let mut function = function.into_validator(allocations);
-    // The opcodes of the last two operators, the last one first.
-    let mut before = [0; 2];
+    let mut recent = Recent::default();
     let mut is_doubtful = false;
-    each_operator(&mut function, body, |_, at, end| {
+    each_operator(&mut function, body, |height, at, end| {
         let opcode = module[at];
-        if is_integer_store(opcode) {
-            is_doubtful |= has_doubtful_value(before) && has_long_encoding(&module[at..end]);
+        recent.follow(opcode, height);
+        if may_be_integer_store(opcode) {
+            is_doubtful |= is_doubtful_store(&module[at..end], &recent);
         }
-        before = [opcode, before[0]];
     })?;
     if is_doubtful {
         let again = FuncToValidate {
@@ -45,9 +44,10 @@ pub fn check(
     Ok(function.into_allocations())
 }
 
-/// Whether a value that was made by the last of these operators may be what the address below it is.
-fn has_doubtful_value([last, before]: [u8; 2]) -> bool {
-    !(makes_a_new_value(last) || is_local_get(last) && makes_a_new_value(before))
+/// Whether the last operator, a store with these bytes, may have to be replaced.
+#[inline(never)]
+fn is_doubtful_store(operator: &[u8], recent: &Recent) -> bool {
+    is_integer_store(operator[0]) && has_long_encoding(operator) && recent.took_one_twice()
 }
 
 fn find_stores(
@@ -75,11 +75,13 @@ fn each_operator<R: WasmModuleResources>(
     let mut reader = body.get_binary_reader();
     function.read_locals(&mut reader)?;
     reader.set_features(*function.features());
+    let mut at = reader.original_position();
     while !reader.eof() {
-        let at = reader.original_position();
         reader.visit_operator(&mut function.visitor(at))??;
         let height = function.operand_stack_height() as usize;
-        see(height, at, reader.original_position());
+        let end = reader.original_position();
+        see(height, at, end);
+        at = end;
     }
-    function.finish(reader.original_position())
+    function.finish(at)
 }

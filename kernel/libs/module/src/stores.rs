@@ -50,9 +50,15 @@ impl Replacement {
     }
 }
 
+/// Whether an opcode is that of a store, which is sooner told than whether it is one of an integer.
+#[inline]
+pub fn may_be_integer_store(opcode: u8) -> bool {
+    opcode.wrapping_sub(0x36) <= 0x3e - 0x36
+}
+
 /// Whether an opcode is that of a store of an integer.
 pub fn is_integer_store(opcode: u8) -> bool {
-    Replacement::of(opcode).is_some()
+    matches!(opcode, 0x36 | 0x37 | 0x3a..=0x3e)
 }
 
 /// The store `at` this place with these bytes, if it must be replaced where it finds such operands.
@@ -62,8 +68,14 @@ pub fn site(at: usize, operator: &[u8], operands: &Operands) -> Option<Site> {
     (has_long_encoding(operator) && operands.may_be_one()).then_some(Site { at, replacement })
 }
 
+/// An opcode, an alignment and an offset of one byte each. With the index of a memory, there is a byte more.
+const SHORT: usize = 3;
+
 /// Whether the interpreter has no short encoding for an operator that accesses memory.
 pub fn has_long_encoding(operator: &[u8]) -> bool {
+    if operator.len() <= SHORT {
+        return false;
+    }
     let (alignment, rest) = number(&operator[1..]);
     // A memory's index follows.
     if alignment & 0x40 != 0 {
