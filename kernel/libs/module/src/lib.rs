@@ -26,6 +26,7 @@ mod function;
 mod limits;
 mod operands;
 mod outline;
+mod sections;
 mod shadow_stack;
 mod slim;
 mod stores;

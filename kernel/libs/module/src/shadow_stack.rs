@@ -13,6 +13,8 @@ use wasmparser::{
     BinaryReader, ConstExpr, DataKind, Name, NameSectionReader, Operator, Parser, Payload, ValType,
 };
 
+use crate::sections::sections;
+
 /// What leaf functions use below the stack pointer without moving it, in bytes.
 const RED_ZONE: u32 = 128;
 /// The stack pointer is a multiple of this when a program starts.
@@ -38,7 +40,7 @@ impl ShadowStack {
     pub fn of(wasm: &[u8]) -> Option<Self> {
         let mut top = None;
         let (mut lowest, mut end) = (u32::MAX, 0);
-        for payload in Parser::new(0).parse_all(wasm) {
+        for payload in sections(wasm) {
             match payload.ok()? {
                 Payload::GlobalSection(globals) => {
                     let first = globals.into_iter().next()?.ok()?;

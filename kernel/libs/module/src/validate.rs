@@ -12,6 +12,7 @@ use wasmparser::{
 };
 
 use crate::limits::{Excess, Tally};
+use crate::sections::sections;
 use crate::stores::{self, Site};
 use crate::{LARGEST, function};
 
@@ -138,9 +139,7 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
 /// is no module.
 #[must_use]
 pub fn has_start(bytes: &[u8]) -> bool {
-    Parser::new(0)
-        .parse_all(bytes)
-        .any(|payload| matches!(payload, Ok(Payload::StartSection { .. }) | Err(_)))
+    sections(bytes).any(|payload| matches!(payload, Ok(Payload::StartSection { .. }) | Err(_)))
 }
 
 impl<'m> Interface<'m> {
