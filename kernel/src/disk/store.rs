@@ -47,6 +47,14 @@ impl Store {
         self.files.lock().0.add(path)
     }
 
+    /// Finds a file as [`Files::find`] does: its number, and its length in bytes.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn find(&self, path: &str) -> Result<(usize, u64), FileError> {
+        self.files.lock().0.find(path)
+    }
+
     /// Copies a part of a file into `into`, as [`Files::read`] does. It holds the CPU for one request to
     /// the device at most.
     ///

@@ -20,7 +20,7 @@ use luge_spec::{Engine, ModulePath};
 use luge_trap::Trap;
 
 use super::module::Module;
-use super::program::{Refusal, Sources};
+use super::program::{File, Known, Refusal, Sources};
 use super::{LOG, Table, one_line, place, table};
 use crate::arch::lock::Lock;
 use crate::arch::time::Instant;
@@ -48,6 +48,7 @@ pub(super) struct Job {
     /// Whether the interpreter takes it if native code cannot be used.
     has_choice: bool,
     bytes: usize,
+    known: Known,
     tries: u32,
 }
 
@@ -76,16 +77,19 @@ impl Job {
     /// The work for a module that is to run in `engine`; if that is none, in native code where there is some and
     /// in the interpreter where not.
     pub(super) fn new(store: &Store, path: &ModulePath, engine: Option<Engine>) -> Self {
-        let length = |path: &str| store.ask(|volume| volume.length(path)).ok();
+        let find = |path: &str| File::find(store, path).ok();
         let beside = NATIVE.and_then(|native| native.beside(path.as_str()));
-        let native = beside.and_then(|(path, _)| length(&path));
+        let native = beside.and_then(|(path, _)| find(&path));
         let engine_now = engine.unwrap_or(match native {
             Some(_) => Engine::Wasmtime,
             None => Engine::Wasmi,
         });
-        let bytes = match engine_now {
-            Engine::Wasmtime => native,
-            Engine::Wasmi => length(path.as_str()),
+        let (module, bytes) = match engine_now {
+            Engine::Wasmtime => (None, native),
+            Engine::Wasmi => {
+                let module = find(path.as_str());
+                (module, module)
+            }
         };
         Self {
             module: Module::to_be_made(path.as_str()),
@@ -93,7 +97,8 @@ impl Job {
             engine: engine_now,
             has_choice: engine.is_none(),
             // What is not there is soon said.
-            bytes: bytes.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            bytes: bytes.map_or(0, |file| usize::try_from(file.bytes).unwrap_or(usize::MAX)),
+            known: Known { module, native },
             tries: 0,
         }
     }
@@ -291,7 +296,7 @@ fn begin_one(store: &Arc<Store>, job: &mut Job) -> Result<(Arc<Sources>, Making)
             "{most} modules of the disk run in the interpreter, which are the most"
         )));
     }
-    let sources = Sources::find(store, &job.path, job.engine).map_err(refused)?;
+    let sources = Sources::find(store, &job.path, job.engine, job.known).map_err(refused)?;
     job.bytes = sources.bytes();
     let memory_bytes = sources.memory().map_err(refused)?;
     if job.bytes >= LARGE {

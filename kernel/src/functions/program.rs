@@ -59,7 +59,38 @@ impl fmt::Display for Refusal {
 pub struct File {
     /// Its number in the store.
     number: u32,
-    bytes: usize,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+}
+
+impl File {
+    /// Finds the file at `path`.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn find(store: &Store, path: &str) -> Result<Self, FileError> {
+        let (number, bytes) = store.find(path)?;
+        let number = number as u32;
+        Ok(Self { number, bytes })
+    }
+
+    /// The same, if it is at most `most` bytes long.
+    fn of_at_most(self, most: u64) -> Result<Self, FileError> {
+        let length = self.bytes;
+        if length > most {
+            return Err(FileError::TooLong { length, most });
+        }
+        Ok(self)
+    }
+}
+
+/// What is known already of the files that a program is made of.
+#[derive(Clone, Copy, Default)]
+pub struct Known {
+    /// The module.
+    pub module: Option<File>,
+    /// Its native code.
+    pub native: Option<File>,
 }
 
 /// What a program is made of: a module, with native code beside it if that is to run.
@@ -71,20 +102,31 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Finds the module at `path`, and its native code if `engine` is for that, and has the engine ready. Nothing is
-    /// read yet. For the kernel.
+    /// Finds the module at `path`, and its native code if `engine` is for that, as far as they are not `known`, and
+    /// has the engine ready. Nothing is read yet. For the kernel.
     ///
     /// # Errors
     /// [`Refusal`]: one of them is not there, or too long, or the engine does not run here.
-    pub fn find(store: &Arc<Store>, path: &ModulePath, engine: Wanted) -> Result<Self, Refusal> {
-        let module = file(store, path.as_str(), LARGEST_MODULE as u64).map_err(Refusal::File)?;
+    pub fn find(
+        store: &Arc<Store>,
+        path: &ModulePath,
+        engine: Wanted,
+        known: Known,
+    ) -> Result<Self, Refusal> {
+        let find = |path: &str, known: Option<File>, most| {
+            known
+                .map_or_else(|| File::find(store, path), Ok)?
+                .of_at_most(most)
+        };
+        let module = find(path.as_str(), known.module, LARGEST_MODULE as u64);
+        let module = module.map_err(Refusal::File)?;
         let native = match engine {
             Wanted::Wasmi => None,
             Wanted::Wasmtime => {
                 let native = NATIVE.ok_or(Refusal::NoSuchEngine)?;
                 let beside = native.beside(path.as_str());
                 let (path, most) = beside.ok_or(Refusal::NoNativeCode)?;
-                let native_code = file(store, &path, most).map_err(|why| match why {
+                let native_code = find(&path, known.native, most).map_err(|why| match why {
                     FileError::NotFound => Refusal::NoNativeCode,
                     why => Refusal::File(why),
                 })?;
@@ -102,7 +144,9 @@ impl Sources {
 
     /// How long what is to be read is, in bytes.
     pub fn bytes(&self) -> usize {
-        self.module.bytes + self.native.map_or(0, |native| native.bytes)
+        let native = self.native.map_or(0, |native| native.bytes);
+        // Neither is longer than an engine looks at.
+        (self.module.bytes + native) as usize
     }
 
     /// What may be taken of memory until what is read tells how much that is, in bytes.
@@ -132,7 +176,7 @@ impl Sources {
 
     /// All of a file, read by a sandbox, which lets others run in between.
     fn read(&self, file: File, sandbox: Current) -> Result<Vec<u8>, FileError> {
-        let mut bytes = vec![0; file.bytes];
+        let mut bytes = vec![0; file.bytes as usize];
         let mut found = 0;
         while found < bytes.len() {
             let into = &mut bytes[found..];
@@ -172,16 +216,6 @@ impl Maker for Sources {
         limited.map_err(|why| one_line(&why))?;
         Ok(Product::Files(wasm, native, of_native_code))
     }
-}
-
-fn file(store: &Store, path: &str, most: u64) -> Result<File, FileError> {
-    let length = store.ask(|volume| volume.length(path))?;
-    if length > most {
-        return Err(FileError::TooLong { length, most });
-    }
-    let bytes = usize::try_from(length).map_err(|_| FileError::NoMemory { length })?;
-    let number = store.add(path) as u32;
-    Ok(File { number, bytes })
 }
 
 /// The program of native code that has been checked. This is for the kernel to do: the engine keeps books of all

@@ -27,6 +27,8 @@ pub struct Files {
     /// The last used is the last.
     open: Vec<(u32, File)>,
     cache: Cache,
+    /// What is in the top folder, once it is listed, if it can be.
+    names: Option<Option<Vec<Box<[u8]>>>>,
 }
 
 /// A file that has a number.
@@ -56,6 +58,7 @@ impl Files {
             known: Vec::new(),
             open: Vec::new(),
             cache: Cache::new(cache_bytes),
+            names: None,
         }
     }
 
@@ -72,6 +75,23 @@ impl Files {
             sound: false,
         });
         self.known.len() - 1
+    }
+
+    /// Finds the file at `path`, which is relative to the top folder, and gives it a number as [`Self::add`] does;
+    /// also says how long it is, in bytes. It stays open for whoever reads it next.
+    ///
+    /// # Errors
+    /// [`FileError`]: there is no such file, or something is wrong with it.
+    pub fn find(&mut self, path: &str) -> Result<(usize, u64), FileError> {
+        if self.is_missing(path) {
+            return Err(FileError::NotFound);
+        }
+        let file = self.volume.open_file(path)?;
+        let length = file.metadata().len();
+        let number = self.add(path);
+        self.make_room();
+        self.open.push((number as u32, file));
+        Ok((number, length))
     }
 
     /// Copies what a file has from `offset` on into `into`: as much as lies in one piece.
@@ -186,10 +206,27 @@ impl Files {
         if let Some(place) = self.open.iter().position(|(other, _)| *other == number) {
             return Ok(self.open.remove(place).1);
         }
+        self.make_room();
+        self.open_anew(number)
+    }
+
+    /// Whether the list of the top folder says that nothing is there. The file system would go through the whole folder
+    /// for each file that is not, as native code is not for most modules.
+    fn is_missing(&mut self, path: &str) -> bool {
+        let volume = &self.volume;
+        let names = self.names.get_or_insert_with(|| volume.names());
+        let name = path.split('/').next().unwrap_or_default().as_bytes();
+        names.as_ref().is_some_and(|names| {
+            let place = names.binary_search_by(|other| (**other).cmp(name));
+            place.is_err()
+        })
+    }
+
+    /// Closes the file that was not used for longest if no other can be open beside it.
+    fn make_room(&mut self) {
         if self.open.len() >= MOST_OPEN {
             self.open.remove(0);
         }
-        self.open_anew(number)
     }
 
     fn open_anew(&self, number: u32) -> Result<File, FileError> {

@@ -207,12 +207,18 @@ impl Volume {
         Ok(names)
     }
 
-    /// How long a file is, in bytes. `path` is relative to the top folder.
-    ///
-    /// # Errors
-    /// [`FileError`]: there is no such file, or something is wrong with it.
-    pub fn length(&self, path: &str) -> Result<u64, FileError> {
-        Ok(self.open_file(path)?.metadata().len())
+    /// Names of everything in the top folder, in order; none if they cannot be read, or are more than
+    /// [`MOST_FILES`].
+    pub(crate) fn names(&self) -> Option<Vec<Box<[u8]>>> {
+        let mut names = Vec::new();
+        for entry in self.files.read_dir("/").ok()? {
+            if names.len() == MOST_FILES {
+                return None;
+            }
+            names.push(entry.ok()?.file_name().as_ref().into());
+        }
+        names.sort_unstable();
+        Some(names)
     }
 
     /// All of a file, if it is at most `most` bytes long. `path` is relative to the top folder.

@@ -125,6 +125,48 @@ fn more_files_than_stay_open_are_read() {
 }
 
 #[test]
+fn a_file_that_is_found_has_its_length_and_can_be_read() {
+    let all = BTreeMap::from([("a.wasm", vec![1; 3]), ("b", vec![2; 1500]), ("z", vec![])]);
+    let volume = Volume::open(Memory::new(disk("found", 4096, &all, PLAIN))).unwrap();
+    let mut files = Files::new(volume, 2 * PIECE_BYTES);
+    for (name, bytes) in &all {
+        let (file, length) = files.find(name).unwrap();
+        assert_eq!(length, bytes.len() as u64, "{name}");
+        let mut into = [0; 2000];
+        let read = files.read_once(file as u32, 0, &mut into).unwrap();
+        assert_eq!(read, Part::Waited(bytes.len()), "{name}");
+        assert_eq!(into[..bytes.len()], bytes[..], "{name}");
+    }
+    for missing in [
+        "", "a", "a.cwasm", "c", "zz", "no/where", "a.wasm/b", "b/..",
+    ] {
+        assert!(files.find(missing).is_err(), "{missing:?}");
+    }
+    // Whatever a path is written like, it is a matter of the file system.
+    assert!(files.find("./a.wasm").is_ok());
+}
+
+#[test]
+fn more_files_than_stay_open_are_found_and_read() {
+    let names: Vec<String> = (0..100).map(|n| format!("file-{n}")).collect();
+    let each = names
+        .iter()
+        .map(|name| (name.as_str(), name.clone().into_bytes()));
+    let many: BTreeMap<&str, Vec<u8>> = each.collect();
+    let volume = Volume::open(Memory::new(disk("many-found", 4096, &many, PLAIN))).unwrap();
+    let mut files = Files::new(volume, 2 * PIECE_BYTES);
+    for name in &names {
+        assert_eq!(files.find(name).unwrap().1, name.len() as u64);
+    }
+    for (number, name) in names.iter().enumerate() {
+        let mut into = [0; 20];
+        let read = files.read_once(number as u32, 0, &mut into).unwrap();
+        assert_eq!(read, Part::Waited(name.len()));
+        assert_eq!(&into[..name.len()], name.as_bytes());
+    }
+}
+
+#[test]
 fn a_file_that_has_failed_is_opened_again() {
     let long: Vec<u8> = (0..25_000_u32).flat_map(u32::to_le_bytes).collect();
     let place = long[90_000..90_064].to_vec();
