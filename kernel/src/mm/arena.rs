@@ -521,9 +521,8 @@ pub(super) fn owner_of(address: u64) -> Option<&'static Arena> {
     unsafe { BY_SLOT[slot as usize].load(Relaxed).as_ref() }
 }
 
-/// Arenas that sandboxes have.
+/// Arenas that there are, parked ones included.
 #[must_use]
-pub fn in_use() -> u32 {
-    let slots = SLOTS.lock().in_use();
-    slots - parked::idle().arenas
+pub fn count() -> u32 {
+    SLOTS.lock().in_use()
 }

@@ -94,8 +94,9 @@ fn with<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
         .expect("frames::init runs before anybody asks for a frame"))
 }
 
-/// A frame with anything in it.
-fn allocate() -> Option<u64> {
+/// A frame for the kernel, with anything in it.
+#[must_use]
+pub fn allocate() -> Option<u64> {
     with(|frames| frames.bitmap.allocate()).map(|frame| frame as u64 * PAGE_BYTES)
 }
 

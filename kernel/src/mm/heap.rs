@@ -149,7 +149,8 @@ impl KernelHeap {
                 start..end,
                 Access::ReadWrite,
                 Caching::WriteBack,
-                &mut |_| frames::allocate_zeroed(),
+                // Whoever wants zeroes writes them, as in a block that was used before.
+                &mut |_| frames::allocate(),
                 &mut frames::allocate_zeroed,
             )
         };

@@ -67,7 +67,7 @@ pub fn statistics() -> Statistics {
         tables: frames::tables(),
         heap_bytes_in_use: heap::bytes_in_use() - parked.heap_bytes,
         heap_bytes_mapped: heap::bytes_mapped(),
-        arenas_in_use: arena::in_use(),
+        arenas_in_use: arena::count() - parked.arenas,
         stacks_in_use: stacks::in_use(),
         memories_in_use: memories_in_use - parked.memories,
         memory_slots_taken: memories_in_use - parked.memories + memories_idle,

@@ -282,6 +282,7 @@ pub const fn kernel_stack_guard(slot: u32) -> Range<u64> {
 /// # Panics
 /// If there is no such slot.
 #[must_use]
+#[inline]
 pub const fn arena_range(slot: u32) -> Range<u64> {
     assert!(slot < ARENA_SLOTS, "no such arena slot");
     span(
