@@ -86,12 +86,12 @@ unsafe impl GlobalAlloc for Router {
                 // A linear memory may be refused, and the guest told so. Engines do not expect it of
                 // anything small, and some panic. What the kernel keeps for a sandbox in its arena may
                 // always be refused: a host call is not abandoned half-way.
-                let in_host_call = per_cpu::this().host_calls.load(Relaxed) > 0;
                 if block.is_null() {
                     arena.note_refusal();
-                }
-                if block.is_null() && layout.size() < LARGE && !in_host_call {
-                    end(Exhausted::Memory);
+                    let in_host_call = per_cpu::this().host_calls.load(Relaxed) > 0;
+                    if layout.size() < LARGE && !in_host_call {
+                        end(Exhausted::Memory);
+                    }
                 }
                 block
             }
@@ -134,7 +134,7 @@ unsafe impl GlobalAlloc for Router {
         if let Some(old) = NonNull::new(block)
             && let Some(arena) = arena::owner_of(block as u64)
             // SAFETY: the caller's promise about the block is handed on.
-            && unsafe { arena.grow_in_place(old, new_size) }
+            && unsafe { arena.grow_in_place(old, layout, new_size) }
         {
             return block;
         }

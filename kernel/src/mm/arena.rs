@@ -298,16 +298,21 @@ impl Arena {
         }
     }
 
-    /// Grows a large block in place. False if it is a small one, or cannot grow.
+    /// Grows a block with this layout in place. False if it cannot grow there.
     ///
     /// # Safety
     /// As [`Self::release`], but the block stays in use.
-    pub(super) unsafe fn grow_in_place(&self, block: NonNull<u8>, new_size: usize) -> bool {
+    pub(super) unsafe fn grow_in_place(
+        &self,
+        block: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> bool {
         let critical = Critical::enter();
         // SAFETY: as in `allocate`.
         let inner = unsafe { &mut *self.inner.get() };
         let Some(index) = self.large_at(block) else {
-            return false;
+            return inner.heap.resize_last(block, layout, new_size);
         };
         self.extend_large(inner, index, new_size, &critical)
             .is_some()

@@ -86,6 +86,31 @@ impl Small {
         NonNull::new(start as *mut u8)
     }
 
+    /// Makes the block with this layout one of `new_size` bytes where it is, if it was the last to be cut off what is
+    /// fresh and there is room: vectors grow so. False if not.
+    pub(super) fn resize_last(
+        &mut self,
+        block: NonNull<u8>,
+        layout: Layout,
+        new_size: usize,
+    ) -> bool {
+        let start = block.as_ptr() as u64;
+        let new_layout = Layout::from_size_align(new_size, layout.align());
+        let (Ok(old), Ok(new)) = (
+            HoleList::align_layout(layout),
+            new_layout.and_then(HoleList::align_layout),
+        ) else {
+            return false;
+        };
+        let end = start + new.size() as u64;
+        let is_last = start + old.size() as u64 == self.fresh.start;
+        if is_last && end <= self.fresh.end {
+            self.fresh.start = end;
+            return true;
+        }
+        false
+    }
+
     /// Takes a block back.
     ///
     /// # Safety
