@@ -9,12 +9,12 @@
 use core::hint;
 
 use luge_disk::{Fault, SECTOR_BYTES, Sectors};
-use luge_metrics::Traffic;
+use luge_metrics::{Counter, Traffic};
 use virtio_drivers::Error;
 use virtio_drivers::device::blk::{BlkReq, BlkResp, VirtIOBlk};
 use virtio_drivers::transport::mmio::MmioTransport;
 
-use crate::arch::time::Instant;
+use crate::arch::time::{Instant, ticks};
 use crate::virtio::Memory;
 
 /// How long a device may take for one request, in nanoseconds. A real disk that spins up or retries
@@ -25,6 +25,8 @@ const REQUEST_BYTES: usize = 64 * SECTOR_BYTES;
 
 /// Requests to all disks, and what they asked for.
 pub static READS: Traffic = Traffic::new();
+/// For how long answers were waited for, in TSC ticks.
+pub static WAITED_TICKS: Counter = Counter::new();
 
 type Device = VirtIOBlk<Memory, MmioTransport<'static>>;
 
@@ -71,14 +73,14 @@ impl Disk {
 
 /// Waits until the device has answered the request; `false` if it does not, or answers another one.
 fn answers(device: &mut Device, token: u16) -> bool {
-    let patience = Instant::now().plus_ns(PATIENCE_NS);
-    while device.peek_used() != Some(token) {
-        if Instant::now() > patience {
-            return false;
-        }
+    let (began, patience) = (ticks(), Instant::now().plus_ns(PATIENCE_NS));
+    let mut answers = true;
+    while answers && device.peek_used() != Some(token) {
+        answers = Instant::now() <= patience;
         hint::spin_loop();
     }
-    true
+    WAITED_TICKS.add(ticks() - began);
+    answers
 }
 
 impl Sectors for Disk {

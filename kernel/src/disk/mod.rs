@@ -17,7 +17,7 @@ use virtio_drivers::transport::DeviceType;
 
 use crate::virtio;
 
-pub use device::READS;
+pub use device::{READS, WAITED_TICKS};
 pub use luge_disk::{FileError, Volume};
 pub use store::Store;
 
