@@ -19,15 +19,18 @@ fn command(context: Context<World>) -> Command {
     Command { context, memory }
 }
 
+/// What two calls answer, and the bytes that they leave.
+type Seen = [(Errno, Vec<u8>); 2];
+
 /// What is there from the start: each descriptor's status, and the name under which it is mounted.
-fn seen(mut command: Command) -> Vec<(u32, Errno, Vec<u8>, Errno, Vec<u8>)> {
-    (0..8)
+fn seen(mut command: Command) -> Vec<Seen> {
+    (0..8_u32)
         .map(|number| {
             command.memory.fill(0);
             let status = command.call(F::FdFdstatGet, &[number.into(), 64]);
             let name = command.call(F::FdPrestatDirName, &[number.into(), 128, 8]);
             let (of_status, of_name) = (command.bytes_at(64, 24), command.bytes_at(128, 8));
-            (number, status, of_status.to_vec(), name, of_name.to_vec())
+            [(status, of_status.to_vec()), (name, of_name.to_vec())]
         })
         .collect()
 }
