@@ -118,6 +118,8 @@ pub struct Noted {
     addresses: [AtomicU64; MOST],
     kept: AtomicUsize,
     is_cut: AtomicBool,
+    /// Whether nothing more is to be kept.
+    is_over: AtomicBool,
 }
 
 impl Noted {
@@ -129,12 +131,14 @@ impl Noted {
             addresses: [const { AtomicU64::new(0) }; MOST],
             kept: AtomicUsize::new(0),
             is_cut: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
         }
     }
 
     /// Nothing is kept any more.
     pub(super) fn forget(&self) {
         self.is_whole.store(false, Relaxed);
+        self.is_over.store(false, Relaxed);
     }
 
     /// Has `before`, which [`Self::get`] gave, be what is kept.
@@ -172,25 +176,69 @@ impl Noted {
 /// Keeps what has led here, if native code has: the running sandbox, on whose stack this is called, may be about to
 /// leave that code for good.
 pub fn note() {
+    note_below(u64::MAX);
+}
+
+/// The same where only frames of this sandbox's stack below the address `end` can be those of native code. Costs next to
+/// nothing where there are none.
+#[inline]
+pub fn note_below(end: u64) {
     let cpu = per_cpu::this();
-    let stack = cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed);
-    let mut calls = Calls::NONE;
+    if cpu.noted_calls.is_over.load(Relaxed) {
+        return;
+    }
+    let stack = cpu.stack_low.load(Relaxed)..cpu.stack_high.load(Relaxed).min(end);
     let (rbp, rsp);
     // SAFETY: two registers are read.
     unsafe {
         asm!("mov {}, rbp", "mov {}, rsp", out(reg) rbp, out(reg) rsp,
             options(nomem, nostack, preserves_flags));
     }
-    calls.follow(rbp, &stack);
+    if has_native_code(rbp, &stack) {
+        keep(rbp, rsp, &stack);
+    }
+}
+
+/// Whether native code is among what has led to the frame that `rbp` begins.
+fn has_native_code(mut rbp: u64, stack: &Range<u64>) -> bool {
+    for _ in 0..LONGEST_WAY {
+        let Some((next, address)) = word(rbp, stack).zip(word(rbp.wrapping_add(8), stack)) else {
+            return false;
+        };
+        if NATIVE_CODE.contains(&address) {
+            return true;
+        }
+        if next <= rbp {
+            return false;
+        }
+        rbp = next;
+    }
+    false
+}
+
+#[cold]
+fn keep(rbp: u64, rsp: u64, stack: &Range<u64>) {
+    let mut calls = Calls::NONE;
+    calls.follow(rbp, stack);
     if calls.kept == 0 {
         return;
     }
-    // Others that note something must not come between, nor whoever takes what is noted.
+    write(|noted| noted.keep(&calls, rsp));
+    super::scenario::once_noted();
+}
+
+/// The running sandbox will end in a way that nobody reports, or that is noted: nothing more is.
+pub fn note_no_more() {
+    write(|noted| noted.is_over.store(true, Relaxed));
+}
+
+/// Others that note something must not come between, nor whoever takes what is noted.
+fn write(change: impl FnOnce(&Noted)) {
     interrupts::without_interrupts(|| {
-        cpu.noted_calls.keep(&calls, rsp);
+        let cpu = per_cpu::this();
+        change(&cpu.noted_calls);
         cpu.has_trap_notes.store(true, Relaxed);
     });
-    super::scenario::once_noted();
 }
 
 /// What the running sandbox has noted, and its stack pointer then. None if it has noted nothing.

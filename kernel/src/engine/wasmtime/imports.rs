@@ -6,6 +6,7 @@ use luge_wasi::{Function, Parameter};
 use wasmtime::{Caller, Error, Extern, ExternType, FuncType, ImportType, Linker, Module, ValType};
 
 use super::State;
+use crate::arch::traps::calls;
 use crate::engine::CompileError;
 use crate::engine::shapes::with_shape;
 
@@ -93,5 +94,8 @@ fn call(
         }
     };
     let (bytes, state) = memory.data_and_store_mut(&mut caller);
-    state.call(function, bytes, arguments).map_err(Error::from)
+    state.call(function, bytes, arguments).map_err(|end| {
+        calls::note_no_more();
+        Error::from(end)
+    })
 }
