@@ -55,9 +55,13 @@ fn twice(lab: &Lab, engine: Engine) -> Result<()> {
     Ok(())
 }
 
+/// Traps of guests that throw, which the interpreter does not run.
+const OF_NATIVE_CODE: [Trap; 2] = [Trap::UncaughtException, Trap::NullReference];
+
 fn every_name_of_a_trap_is_in_the_catalogue(_: &Lab) -> Result<()> {
     for engine in [Engine::Wasmi, Engine::Wasmtime] {
-        for trap in Trap::ALL {
+        let has = |trap: &Trap| engine == Engine::Wasmtime || !OF_NATIVE_CODE.contains(trap);
+        for trap in Trap::ALL.into_iter().filter(has) {
             let has_trap = |case: &Case| case.expected(engine).is_some_and(|end| end.trap == trap);
             ensure!(
                 table::CASES.iter().any(has_trap),

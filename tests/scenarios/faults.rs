@@ -5,7 +5,7 @@
 
 mod cases;
 mod names;
-mod origin;
+pub mod origin;
 mod readers;
 
 use anyhow::{Context, Result, ensure};
@@ -75,7 +75,7 @@ fn address(fault: &Value, key: &str) -> Result<u64> {
 }
 
 /// Has a function end by a trap, and gives the report.
-fn fault_of(client: &Client, name: &str, trap: Trap) -> Result<Value> {
+pub fn fault_of(client: &Client, name: &str, trap: Trap) -> Result<Value> {
     client
         .get(&format!("/{name}"))?
         .expect_outcome(&format!("trap {trap}"))?;

@@ -1,6 +1,7 @@
 //! Machines with guests from the collection and guests made of text, for either engine.
 
 pub mod text;
+pub mod thrown;
 
 use std::path::PathBuf;
 use std::time::Duration;

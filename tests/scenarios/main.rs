@@ -86,6 +86,7 @@ mod script;
 mod served;
 mod setup;
 mod templates;
+mod throws;
 mod tickets;
 mod walk;
 mod wasi;
@@ -132,6 +133,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("logs", logs::SCENARIOS),
     ("records", records::SCENARIOS),
     ("native", native::SCENARIOS),
+    ("throws", throws::SCENARIOS),
     ("debugger", debugger::SCENARIOS),
     ("walk", walk::SCENARIOS),
     ("cores", cores::SCENARIOS),

@@ -11,7 +11,7 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
-use luge_module::{ShadowStack, validate};
+use luge_module::{NativeOnly, ShadowStack, validate};
 use luge_spec::{Engine, ModulePath, Route};
 use thiserror::Error;
 use wasmi::{CompilationMode, Config, EnforcedLimits, Module};
@@ -25,6 +25,9 @@ pub enum Untranslatable {
     /// It says why.
     #[error("the interpreter cannot translate it: {0}")]
     Refused(String),
+    /// It uses what only native code has.
+    #[error(transparent)]
+    NativeOnly(#[from] NativeOnly),
     /// It panics; where in its source.
     #[error("the interpreter (wasmi 2.0.0) panics as it translates it, at {0}")]
     Panicked(String),
@@ -32,7 +35,7 @@ pub enum Untranslatable {
 
 /// No engine runs a module where its routes want it to run.
 #[derive(Debug, Error)]
-#[error("{why}; {advice}", advice = .need.advice())]
+#[error("{why}; {advice}", advice = .need.advice(.why))]
 pub struct NoEngine {
     why: Untranslatable,
     need: Need,
@@ -60,12 +63,14 @@ impl Need {
     }
 
     /// What can be done about a module that the interpreter cannot translate.
-    fn advice(self) -> &'static str {
+    fn advice(self, why: &Untranslatable) -> String {
+        let native = match why {
+            Untranslatable::NativeOnly(_) => NativeOnly::ADVICE,
+            _ => "native code does without (see --native)",
+        };
         match self {
-            Need::Always => {
-                "a route of it has \"engine\": \"wasmi\", and native code does without (see --native)"
-            }
-            Need::WithoutNativeCode | Need::Never => "native code does without (see --native)",
+            Need::Always => format!("a route of it has \"engine\": \"wasmi\", and {native}"),
+            Need::WithoutNativeCode | Need::Never => native.to_owned(),
         }
     }
 }
@@ -111,7 +116,7 @@ const WORTH_TELLING: u64 = 1 << 20;
 
 fn make(wasm: &[u8]) -> Result<(), Untranslatable> {
     let interface = validate(wasm).map_err(|why| Untranslatable::Refused(why.to_string()))?;
-    let wanted = interface.for_interpreter();
+    let wanted = interface.for_interpreter()?;
     let exported = ShadowStack::of(wasm).and_then(|stack| stack.exported(&wanted));
     let wanted = exported.as_ref().map_or(&*wanted, |(wasm, _)| wasm);
     contain(|| {
@@ -197,7 +202,8 @@ mod tests {
         let module = command(
             "(local i64) local.get 0 i32.wrap_i64 (block (result i64) i64.const 7) i64.store32 offset=70000",
         );
-        assert_ne!(*validate(&module).unwrap().for_interpreter(), *module);
+        let interface = validate(&module).unwrap();
+        assert_ne!(*interface.for_interpreter().unwrap(), *module);
         assert_eq!(translated(&module), Ok(()));
     }
 

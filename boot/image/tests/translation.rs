@@ -47,6 +47,37 @@ fn a_module_that_the_interpreter_cannot_translate_is_refused_with_its_name_and_t
 }
 
 #[test]
+fn a_module_with_exceptions_is_refused_for_the_interpreter_with_what_runs_it() {
+    let folder = Folder::new("exceptions");
+    let throwing = COMMAND.replace("(func (export", "(tag) (func (throw 0)) (func (export");
+    folder.module("throws.wasm", &throwing);
+    let why = "throws.wasm: tag section, offset 0x44: it uses exceptions, which the interpreter does not have";
+    let advice =
+        "native code has them: luge-image build --native, or ./qemu-run.sh --engine wasmtime";
+    for command in ["build {dir} {img}", "verify {dir}"] {
+        let said = folder.run(command);
+        assert_eq!(said.code, 1, "{}", said.error);
+        let line = format!("error: {why}; {advice}\n");
+        assert!(said.error.starts_with(&line), "{}", said.error);
+    }
+    let spec = |engine: &str| {
+        let text = format!(
+            r#"[{{"name": "t", "port": 80, "routes": [{{"route": "/a", "path": "throws.wasm",
+                "relative-deadline-us": 5, "engine": "{engine}"}}]}}]"#
+        );
+        folder.put("functions.json", text.as_bytes());
+        folder.build()
+    };
+    let said = spec("wasmtime");
+    assert_eq!(said.code, 0, "{}", said.error);
+    assert_eq!(folder.run("verify {img}").code, 0);
+    let said = spec("wasmi");
+    assert_eq!(said.code, 1, "{}", said.error);
+    let line = format!("error: {why}; a route of it has \"engine\": \"wasmi\", and {advice}\n");
+    assert!(said.error.starts_with(&line), "{}", said.error);
+}
+
+#[test]
 fn a_module_whose_stores_are_replaced_for_the_interpreter_is_accepted() {
     let folder = Folder::new("replaced");
     // Its stores are replaced since a block hides their values.

@@ -1,5 +1,7 @@
 //! The interpreter as an engine.
 
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -7,7 +9,7 @@ use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 
 use log::error;
-use luge_module::{Interface, ShadowStack};
+use luge_module::{Interface, NativeOnly, ShadowStack};
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
 use wasmi::{
@@ -172,7 +174,7 @@ pub fn new_engine() -> Engine {
 /// # Errors
 /// [`CompileError`] if it is not a module, or too large.
 pub fn translate(engine: &Engine, wasm: &[u8]) -> Result<Module, CompileError> {
-    make(engine, &check(wasm)?.for_interpreter())
+    make(engine, &for_interpreter(wasm)?)
 }
 
 /// The same, with the pointer of its stack in linear memory exported where there is memory for that: gives the
@@ -183,7 +185,7 @@ fn translate_with_stack(
     wasm: &[u8],
     stack: ShadowStack,
 ) -> Result<(Module, Option<(ShadowStack, &'static str)>), CompileError> {
-    let wanted = check(wasm)?.for_interpreter();
+    let wanted = for_interpreter(wasm)?;
     match stack.exported(&wanted) {
         Some((exported, name)) => Ok((make(engine, &exported)?, Some((stack, name)))),
         None => Ok((make(engine, &wanted)?, None)),
@@ -199,7 +201,7 @@ pub fn translate_with_every_store_replaced(
     engine: &Engine,
     wasm: &[u8],
 ) -> Result<Module, CompileError> {
-    check(wasm)?;
+    for_interpreter(wasm)?;
     make(engine, &luge_module::with_every_store_replaced(wasm))
 }
 
@@ -210,6 +212,13 @@ fn check(wasm: &[u8]) -> Result<Interface<'_>, CompileError> {
         return Err(CompileError::TooLarge(wasm.len()));
     }
     luge_module::validate(wasm).map_err(|why| CompileError::Invalid(why.to_string()))
+}
+
+/// The module as the engine can take it, once it has been checked.
+fn for_interpreter(wasm: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
+    let checked = check(wasm)?;
+    let wanted = checked.for_interpreter();
+    wanted.map_err(|why| CompileError::Invalid(format!("{why}; {}", NativeOnly::ADVICE)))
 }
 
 /// Translates what has been validated and is as the engine can take it.

@@ -11,7 +11,7 @@ use luge_trap::Trap;
 use serde_json::Value;
 
 use super::fault::{Code, Fault, Touched};
-use crate::guests::{Engine, Guests, text};
+use crate::guests::{Engine, Guests, text, thrown};
 
 /// The stack of a case that says nothing else, in bytes.
 pub const STACK: u32 = 512 << 10;
@@ -89,6 +89,14 @@ const fn by_software(name: &'static str, guest: Guest, trap: Trap) -> Case {
     }
 }
 
+/// A trap that software finds in native code. The interpreter does not have what leads to it.
+const fn in_native_code(name: &'static str, guest: Guest, trap: Trap) -> Case {
+    Case {
+        wasmi: None,
+        ..by_software(name, guest, trap)
+    }
+}
+
 /// A trap that software finds in the interpreter, and the processor in native code.
 const fn natively(
     name: &'static str,
@@ -150,6 +158,12 @@ use Touched::{MemoryGuard, Nothing, Null, StackGuard};
 /// All cases.
 pub const CASES: &[Case] = &[
     // Every trap by its name.
+    in_native_code(
+        "uncaught-exception",
+        Text(thrown::UNCAUGHT),
+        Trap::UncaughtException,
+    ),
+    in_native_code("null-reference", Text(thrown::NULL), Trap::NullReference),
     overflow("stack-overflow", Hostile),
     natively(
         "integer-divide-by-zero",

@@ -2,8 +2,8 @@
 //! command, and wanting nothing that is not there.
 //!
 //! [`check_outline`] looks at the names that a module takes and gives, which is cheap and tells most.
-//! [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's interpreter, and
-//! the limits of a module's shape. [`Interface::check_command`] checks what a module takes and
+//! [`validate`] checks the rules of WebAssembly, with the proposals of the kernel's engines, and
+//! the limits of a module's shape. A module with exceptions is valid, and [`NativeOnly`]. [`Interface::check_command`] checks what a module takes and
 //! gives. The image tool does both where a mistake can be mended; the kernel does the first before
 //! its interpreter sees a module. [`cost`] says beforehand what an interpreter's program of a module takes of
 //! memory.
@@ -22,6 +22,7 @@ extern crate alloc;
 
 mod command;
 mod cost;
+mod exceptions;
 mod function;
 mod limits;
 mod operands;
@@ -34,6 +35,7 @@ mod validate;
 
 pub use command::{NoCommand, Unsuited};
 pub use cost::{Cost, MOST_COST, cost};
+pub use exceptions::NativeOnly;
 pub use limits::Excess;
 pub use outline::check_outline;
 pub use shadow_stack::ShadowStack;

@@ -11,14 +11,16 @@ use wasmparser::{
     Validator, WasmFeatures,
 };
 
+use crate::exceptions::{self, NativeOnly};
 use crate::limits::{Excess, Tally};
 use crate::sections::sections;
 use crate::stores::{self, Site};
 use crate::{LARGEST, function};
 
 /// The proposals that both of the kernel's engines have and that are part of the standard
-/// (`kernel/docs/webassembly.md`). `luge_native::configure` says the same of native code.
-const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+/// (`kernel/docs/webassembly.md`). `luge_native::configure` says the same of native code, which has exceptions as well
+/// ([`crate::exceptions`]).
+pub(crate) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::MULTI_VALUE)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -42,6 +44,8 @@ pub struct Interface<'m> {
     /// Where there is what it exports, or where that is missing.
     pub(crate) exports_at: Place,
     pub(crate) types: Types,
+    /// Where it uses exceptions first, if it does.
+    pub(crate) exceptions: Option<NativeOnly>,
     bytes: &'m [u8],
     /// The stores that the interpreter cannot take.
     stores: Vec<Site>,
@@ -83,7 +87,12 @@ pub enum Invalid {
 /// The first thing that is wrong.
 pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
     check_header(bytes)?;
-    let mut validator = Validator::new_with_features(FEATURES);
+    check(bytes, FEATURES).or_else(|why| exceptions::validate(bytes, why))
+}
+
+/// Checks a module by the rules with these proposals.
+pub(crate) fn check(bytes: &[u8], features: WasmFeatures) -> Result<Interface<'_>, Invalid> {
+    let mut validator = Validator::new_with_features(features);
     let mut allocations = FuncValidatorAllocations::default();
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut exports_at = Place::new("end of the module", bytes.len());
@@ -110,6 +119,7 @@ pub fn validate(bytes: &[u8]) -> Result<Interface<'_>, Invalid> {
                     exports,
                     exports_at,
                     types,
+                    exceptions: None,
                     bytes,
                     stores,
                 });
@@ -145,9 +155,14 @@ pub fn has_start(bytes: &[u8]) -> bool {
 impl<'m> Interface<'m> {
     /// The module as the interpreter can take it: as it is, or a copy in which other instructions do what some of
     /// its stores do. Places in the copy are not those of the module.
-    #[must_use]
-    pub fn for_interpreter(&self) -> Cow<'m, [u8]> {
-        stores::replace(self.bytes, &self.stores)
+    ///
+    /// # Errors
+    /// It uses exceptions, which only native code has.
+    pub fn for_interpreter(&self) -> Result<Cow<'m, [u8]>, NativeOnly> {
+        match self.exceptions {
+            Some(native_only) => Err(native_only),
+            None => Ok(stores::replace(self.bytes, &self.stores)),
+        }
     }
 
     /// What is exported by this name, and where it stands.

@@ -77,12 +77,67 @@ fn a_proposal_that_is_switched_off_is_named() {
             "function references required",
         ),
         ("(module (memory 1 1 shared))", "threads must be enabled"),
-        ("(module (tag))", "exceptions proposal not enabled"),
         ("(module (type (struct)))", "without the gc feature"),
     ] {
         let why = refusal(&wat(text)).to_string();
         assert!(why.contains(said), "{text}: {why}");
     }
+}
+
+#[test]
+fn a_module_with_exceptions_is_valid_and_not_for_the_interpreter() {
+    for (text, place) in [
+        ("(module (tag))", "tag section, offset 0x10"),
+        ("(module (func (param exnref)))", "type section, offset 0x"),
+        (
+            "(module (func) (func (try_table (call 0))))",
+            "code section, offset 0x",
+        ),
+        (
+            "(module (memory 1) (func i32.const 0 i32.const 0 i32.store unreachable throw_ref))",
+            "code section, offset 0x",
+        ),
+    ] {
+        let module = wat(text);
+        let interface = validate(&module).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let why = interface.for_interpreter().unwrap_err().to_string();
+        assert!(
+            why.starts_with(place) && why.contains(": it uses exceptions, which the interpreter"),
+            "{text}: {why}"
+        );
+    }
+    // What else is wrong with it is what is told.
+    let why = refusal(&wat("(module (tag) (func i32.const 1))")).to_string();
+    assert!(why.contains("type mismatch"), "{why}");
+    let why = refusal(&wat("(module (func (throw_ref (i32.const 1))))")).to_string();
+    assert!(why.contains("type mismatch"), "{why}");
+    let why = refusal(&wat("(module (tag) (memory 1 1 shared))")).to_string();
+    assert!(why.contains("threads must be enabled"), "{why}");
+}
+
+#[test]
+fn the_form_of_exceptions_before_the_standard_is_refused_with_how_to_get_the_new_one() {
+    for text in [
+        "(module (func try nop catch_all end))",
+        "(module (tag) (func try (throw 0) catch 0 rethrow 0 end))",
+        "(module (func try nop delegate 0))",
+        // The other form beside it.
+        "(module (func (try_table (nop)) try nop catch_all end))",
+        // Something else is wrong later.
+        "(module (func try nop catch_all end i32.const 1))",
+    ] {
+        let why = refusal(&wat(text)).to_string();
+        assert!(
+            why.starts_with("code section, offset 0x") && why.contains("-wasm-use-legacy-eh=false"),
+            "{text}: {why}"
+        );
+    }
+    // Something else is wrong before.
+    let why = refusal(&wat(
+        "(module (func i32.const 1) (func try nop catch_all end))",
+    ))
+    .to_string();
+    assert!(why.contains("type mismatch"), "{why}");
 }
 
 #[test]

@@ -31,14 +31,14 @@ fn memory(config: &mut Config) {
         .memory_guaranteed_dense_image_size(DENSE_IMAGE);
 }
 
-/// The proposals that both engines have and that are part of the standard: the same as
-/// `luge_module::FEATURES`, so that a module means the same in both (`kernel/docs/webassembly.md`).
+/// The same proposals as in `luge_module`: those of the standard that both engines have, so that a module means
+/// the same in both, and exceptions, which only native code has (`kernel/docs/webassembly.md`).
 ///
-/// References to the host's objects (`externref`) make the engine want a collector of garbage. No function of
-/// the kernel gives a guest such an object, so there is never anything to collect.
+/// Exception objects lie in a heap of the engine's, which is a linear memory of the sandbox's. The copying collector
+/// reuses the space of those that nobody can reach any more, and compiled code has no barriers for it (decision 42).
 fn proposals(config: &mut Config) {
     config
-        .collector(Collector::Null)
+        .collector(Collector::Copying)
         .wasm_bulk_memory(true)
         .wasm_multi_value(true)
         .wasm_reference_types(true)
@@ -50,7 +50,7 @@ fn proposals(config: &mut Config) {
         .wasm_memory64(true)
         .wasm_function_references(false)
         .wasm_gc(false)
-        .wasm_exceptions(false)
+        .wasm_exceptions(true)
         .wasm_wide_arithmetic(false)
         .wasm_custom_page_sizes(false);
 }

@@ -30,11 +30,15 @@ pub enum Trap {
     ///
     /// No WebAssembly program can cause this through a correct engine.
     ProcessorException,
+    /// The guest threw an exception that none of its functions catches.
+    UncaughtException,
+    /// `throw_ref` of a null reference.
+    NullReference,
 }
 
 impl Trap {
     /// Every trap there is, in the order of the contract.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::StackOverflow,
         Self::IntegerDivideByZero,
         Self::IntegerOverflow,
@@ -46,10 +50,12 @@ impl Trap {
         Self::BadConversionToInteger,
         Self::OutOfMemory,
         Self::ProcessorException,
+        Self::UncaughtException,
+        Self::NullReference,
     ];
 
     /// What the values mean, for a debugger.
-    pub const MEANING: [(&'static str, usize); 11] = [
+    pub const MEANING: [(&'static str, usize); 13] = [
         ("trap.stack-overflow", Self::StackOverflow as usize),
         (
             "trap.integer-divide-by-zero",
@@ -76,6 +82,8 @@ impl Trap {
             "trap.processor-exception",
             Self::ProcessorException as usize,
         ),
+        ("trap.uncaught-exception", Self::UncaughtException as usize),
+        ("trap.null-reference", Self::NullReference as usize),
     ];
 
     /// The name as the outside knows it.
@@ -93,6 +101,8 @@ impl Trap {
             Self::BadConversionToInteger => "bad-conversion-to-integer",
             Self::OutOfMemory => "out-of-memory",
             Self::ProcessorException => "processor-exception",
+            Self::UncaughtException => "uncaught-exception",
+            Self::NullReference => "null-reference",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use luge_sandbox::Outcome;
 use luge_trap::Trap;
-use wasmtime::Error;
+use wasmtime::{Error, ThrownException};
 
 use crate::engine::state::End;
 
@@ -14,6 +14,7 @@ pub fn outcome_of(error: &Error) -> Option<Outcome> {
     }
     match error.downcast_ref::<wasmtime::Trap>() {
         Some(trap) => of_trap(*trap).map(Outcome::Trap),
+        None if error.is::<ThrownException>() => Some(Outcome::Trap(Trap::UncaughtException)),
         // All imports are there and fit; so what is left to go wrong is that there is no room.
         None => Some(Outcome::Trap(Trap::OutOfMemory)),
     }
@@ -31,6 +32,8 @@ fn of_trap(trap: wasmtime::Trap) -> Option<Trap> {
         Found::IntegerDivisionByZero => Trap::IntegerDivideByZero,
         Found::BadConversionToInteger => Trap::BadConversionToInteger,
         Found::UnreachableCodeReached => Trap::Unreachable,
+        // `throw_ref` of no exception.
+        Found::NullReference => Trap::NullReference,
         Found::AllocationTooLarge => Trap::OutOfMemory,
         // Of proposals that are not there.
         _ => return None,

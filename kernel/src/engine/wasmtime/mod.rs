@@ -11,8 +11,8 @@
 //! that means for wasmtime 48.0.8, read in its source: types are registered when a module is loaded and
 //! when a host function is defined (the linker's are, and `instantiate_pre` leaves nothing to look up);
 //! images of initial data are made at the first instantiation unless asked for before, so they are asked
-//! for; the registry of code, which the trap handler reads, changes with modules only. A store takes
-//! counts of references that are never given back.
+//! for; the registry of code, which the trap handler reads, changes with modules only. The type of an exception is its
+//! module's, and the heap of exceptions takes no lock. A store takes counts of references that are never given back.
 
 pub mod ending;
 mod imports;
