@@ -1,7 +1,8 @@
 //! Conformance tests, in kernels built with the feature `scenarios` only: scripts from the disk, carried out in
 //! sandboxes by either engine.
 //!
-//! [`all`] reads every `*.script` of the disk (`luge_conformance::Script`) and runs each of its groups in a
+//! [`all`] reads every `*.script` of the disk (`luge_conformance::Script`), and in native code also every
+//! `*.native-script`, and runs each of its groups in a
 //! sandbox of its own, on a sandbox's stack and in a sandbox's arena, so that what ends a request ends a step:
 //! the processor's exceptions too. [`run`] carries out one group, [`machine`] is what both engines do for it,
 //! [`interpreter`] and [`native`] how.
@@ -30,6 +31,8 @@ use crate::observe::logger::Port;
 
 /// How the names of scripts end.
 const ENDING: &str = ".script";
+/// How those end that use what only native code has.
+const NATIVE_ENDING: &str = ".native-script";
 /// The longest script that is looked at, in bytes.
 const LONGEST: u64 = 64 << 20;
 
@@ -42,6 +45,13 @@ pub enum Subject {
     InterpreterOfReplacedStores,
     /// Native code.
     NativeCode,
+}
+
+impl Subject {
+    /// Whether the file with this name is a script for it.
+    fn carries_out(self, name: &str) -> bool {
+        name.ends_with(ENDING) || self == Subject::NativeCode && name.ends_with(NATIVE_ENDING)
+    }
 }
 
 impl fmt::Display for Subject {
@@ -58,7 +68,7 @@ impl fmt::Display for Subject {
 pub fn all(subject: Subject) -> ! {
     let disk = disk::open().expect("there is a disk with scripts");
     let mut names = disk.ask(Volume::files).expect("the disk can be read");
-    names.retain(|name| name.ends_with(ENDING));
+    names.retain(|name| subject.carries_out(name));
     names.sort();
     let mut sum = Count::default();
     for name in &names {

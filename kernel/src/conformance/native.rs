@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use luge_conformance::{Action, Group, Script, Seen, Value};
 use luge_sandbox::Outcome;
-use wasmtime::{Error, Extern, ExternRef, Instance, Module, Store, Val};
+use wasmtime::{Error, Extern, ExternRef, Instance, Module, Store, ThrownException, Val};
 
 use super::Subject;
 use super::machine::{Instances, Machine, missing};
@@ -140,7 +140,7 @@ impl Native {
                 Value::Extern(number.copied().unwrap_or(u32::MAX))
             }
             Val::AnyRef(_) | Val::ExnRef(_) | Val::ContRef(_) => {
-                unreachable!("proposals that are switched off")
+                unreachable!("of proposals that are switched off, or asked for by no script")
             }
         }
     }
@@ -187,8 +187,9 @@ impl Machine for Native {
 }
 
 fn ended(error: &Error) -> Seen {
-    match (error.downcast_ref::<wasmtime::Trap>(), outcome_of(error)) {
-        (Some(_), Some(Outcome::Trap(trap))) => Seen::Trap(trap),
+    let is_trap = error.is::<wasmtime::Trap>() || error.is::<ThrownException>();
+    match outcome_of(error) {
+        Some(Outcome::Trap(trap)) if is_trap => Seen::Trap(trap),
         _ => Seen::Other(error.to_string()),
     }
 }

@@ -28,12 +28,23 @@ pub enum Tests {
 pub struct Scripts {
     /// The disk's image.
     pub image: PathBuf,
-    /// How many steps there are in all of its scripts.
-    pub steps: u64,
-    /// How many scripts there are.
-    pub files: u64,
-    /// The same of each set: its name, files and steps.
-    pub sets: Vec<(String, u64, u64)>,
+    /// Those for both engines: the name, files and steps of each set.
+    pub sets: Vec<Set>,
+    /// Those for native code alone.
+    pub native_sets: Vec<Set>,
+}
+
+/// A set's name, and how many files and steps it has.
+pub type Set = (String, u64, u64);
+
+/// What the tool says of a file that is not for the interpreter.
+const NATIVE_ONLY: &str = ", in native code alone";
+
+/// How many files and steps sets have together.
+#[must_use]
+pub fn sum<'s>(sets: impl IntoIterator<Item = &'s Set>) -> (u64, u64) {
+    let parts = sets.into_iter().map(|(_, files, steps)| (*files, *steps));
+    parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
 }
 
 impl Tests {
@@ -80,12 +91,12 @@ impl Workshop {
         })?;
         let list =
             fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
-        let sets = sets(&list);
+        let (native, both): (Vec<&str>, Vec<&str>) =
+            list.lines().partition(|line| line.ends_with(NATIVE_ONLY));
         Ok(Scripts {
             image,
-            steps: sets.iter().map(|(.., steps)| steps).sum(),
-            files: sets.iter().map(|(_, files, _)| files).sum(),
-            sets,
+            sets: sets(both),
+            native_sets: sets(native),
         })
     }
 }
@@ -109,9 +120,9 @@ fn is_newer(file: &Path, other: &Path) -> Result<bool> {
 }
 
 /// The files and steps of each set, which is what stands before the `/` in a file's name.
-fn sets(list: &str) -> Vec<(String, u64, u64)> {
-    let mut sets: Vec<(String, u64, u64)> = Vec::new();
-    for line in list.lines() {
+fn sets<'l>(lines: impl IntoIterator<Item = &'l str>) -> Vec<Set> {
+    let mut sets: Vec<Set> = Vec::new();
+    for line in lines {
         let Some(steps) = steps(line) else { continue };
         let set = line.split(['/', ':']).next().unwrap_or(line);
         match sets.iter_mut().find(|(name, ..)| name == set) {
@@ -139,7 +150,13 @@ mod tests {
             Some(97)
         );
         assert_eq!(steps("wrong: 11 steps"), Some(11));
-        let sets = sets("a/b: 3 steps\na/c: left out: no\nd: 4 steps\na/e: 5 steps\n");
+        let sets = sets([
+            "a/b: 3 steps",
+            "a/c: left out: no",
+            "d: 4 steps",
+            "a/e: 5 steps",
+        ]);
+        assert_eq!(sum(&sets), (3, 12));
         assert_eq!(sets, [("a".to_owned(), 2, 8), ("d".to_owned(), 1, 4)]);
         assert_eq!(steps("a/b.wast: left out: needs steps of others"), None);
     }

