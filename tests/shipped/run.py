@@ -6,7 +6,8 @@
     tests/shipped/run.py --table        writes the table of kernel/docs/programs.md anew and ends
 
 A program passes in an engine if its outcome and the bytes of its answer are those of the reference; one that the
-manifest says is refused passes if `luge-image verify` gives the reason of the manifest. All refused ones together are
+manifest says is refused passes if `luge-image verify` gives the reason of the manifest, and so does one in the
+interpreter that only native code runs. All refused ones together are
 served with `--allow-invalid` beside a good program, which must answer. A program that cannot be brought (no network, no
 compiler) is left out, which is said; it is no failure. The last line is `N passed, M failed`.
 """
@@ -36,10 +37,8 @@ def main(words):
     if unknown:
         sys.exit(f"run.py: the manifest has no {', '.join(sorted(unknown))}")
     there = collect([it for it in programs if not words or it["name"] in words])
-    running = [it for it in there if it[0]["outcome"] != "refused"]
-    refused = [it for it in there if it[0]["outcome"] == "refused"]
     failures, passed = [], 0
-    for checks in [check_refused(refused, running), *(check_running(running, engine) for engine in ENGINES)]:
+    for checks in [check_refused(there), *(check_running(there, engine) for engine in ENGINES)]:
         for name, wrong in checks:
             print(f"{name:40} {wrong or 'ok'}", flush=True)
             passed += not wrong
@@ -61,22 +60,30 @@ def collect(programs):
     return there
 
 
-def check_refused(refused, running):
+def runs(program, engine):
+    """Whether an engine runs the program."""
+    return program["outcome"] != "refused" and (engine != "wasmi" or "interpreter" not in program)
+
+
+def check_refused(programs):
     """The image tool refuses each for the reason that the manifest names, and a good program beside them answers."""
-    if not refused:
-        return
-    said = reasons("refused", refused)
+    # Without native code beside them, all are for the interpreter.
+    refused = [it for it in programs if not runs(it[0], "wasmi")]
+    said = reasons("refused", refused) if refused else {}
     for program, _ in refused:
-        found = program["reason"] in said[program["name"]]
-        yield f"{program['name']} verify", "" if found else f"not {program['reason']!r}: {said[program['name']]!r}"
-    good = sorted(running, key=lambda it: it[1].stat().st_size)[:1]
-    for engine in ENGINES if good else []:
-        yield from answers(f"refused-{engine}", refused + good, good, engine)
+        reason = program.get("interpreter") or program["reason"]
+        found = reason in said[program["name"]]
+        yield f"{program['name']} verify", "" if found else f"not {reason!r}: {said[program['name']]!r}"
+    good = [it for it in programs if all(runs(it[0], engine) for engine in ENGINES)]
+    good = sorted(good, key=lambda it: it[1].stat().st_size)[:1]
+    for engine in ENGINES if good and refused else []:
+        unfit = [it for it in refused if not runs(it[0], engine)]
+        yield from answers(f"refused-{engine}", unfit + good, good, engine)
 
 
 def check_running(programs, engine):
     """Each answers as in the reference."""
-    for number, group in enumerate(disks(programs)):
+    for number, group in enumerate(disks([it for it in programs if runs(it[0], engine)])):
         yield from answers(f"disk-{number}", group, group, engine)
 
 
@@ -156,6 +163,8 @@ def row(program):
     """A line of the table."""
     origin = f"{program['from']}: `{program['package']}`"
     outcome = f"refused: {program['reason']}" if program["outcome"] == "refused" else f"as the reference: {program['outcome']}"
+    if "interpreter" in program:
+        outcome += f", in native code alone: {program['interpreter']}"
     return f"| {program['name']} | {program['version']} | {origin} | {size(program['bytes'])} | {outcome} |"
 
 

@@ -243,9 +243,10 @@ fn shipped_row(program: &serde_json::Value) -> String {
             .as_str()
             .unwrap_or_else(|| panic!("{program} has no {key}"))
     };
-    let outcome = match text("outcome") {
-        "refused" => format!("refused: {}", text("reason")),
-        outcome => format!("as the reference: {outcome}"),
+    let outcome = match (text("outcome"), program["interpreter"].as_str()) {
+        ("refused", _) => format!("refused: {}", text("reason")),
+        (outcome, None) => format!("as the reference: {outcome}"),
+        (outcome, Some(why)) => format!("as the reference: {outcome}, in native code alone: {why}"),
     };
     let [name, version, from, package] = ["name", "version", "from", "package"].map(text);
     let bytes = program["bytes"].as_u64().expect("its size is known");
