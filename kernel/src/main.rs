@@ -142,6 +142,9 @@ fn read_command_line(boot: &BootInfo) -> Options {
     let (options, warnings) = command_line::parse(&text);
     logger::set_format(options.log_format);
     logger::set_levels(options.log, options.log_modules.clone());
+    if options.log_all_ends {
+        sandbox::logged::log_all_ends();
+    }
     for warning in warnings {
         warn!("{warning}");
     }

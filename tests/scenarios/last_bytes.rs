@@ -38,7 +38,7 @@ enum Descent {
 fn serve(lab: &Lab, append: &str) -> Result<Machine> {
     let guests = Guests::new(lab, Engine::Wasmtime)?;
     let guests = guests.text_with("descend", text::DESCEND, json!({ "stack-size": STACK }))?;
-    lab.serve(&guests.boot(lab)?.append(append))
+    lab.serve(&guests.boot(lab)?.append("log_all_ends").append(append))
 }
 
 /// Has the guest go down `depth` levels and do something there.

@@ -14,6 +14,8 @@ scenarios![
     stderr_is_logged_with_its_route_and_sandbox_and_harms_no_terminal,
     every_line_of_a_log_in_json_is_an_object_whatever_guests_write,
     a_route_that_floods_the_log_silences_itself_alone_and_what_it_lost_is_counted_and_said,
+    a_route_that_traps_without_end_fills_no_log_and_its_ends_are_counted_and_said,
+    a_reader_of_the_log_that_stalls_stops_nobody,
     each_module_has_a_level_of_its_own,
     as_many_of_the_last_lines_are_given_as_are_asked_for,
     the_last_lines_before_a_panic_are_out_in_each_format,
@@ -30,6 +32,9 @@ const SAY: &str = "
                 (i32.store (i32.const 20) (i32.load (i32.const 24)))
                 (drop (call $write (i32.const 2) (i32.const 16) (i32.const 1) (i32.const 28)))
                 (br $on)))))";
+
+/// Ends by a trap.
+const TRAP: &str = "(func (export \"_start\") unreachable)";
 
 /// A machine on which `/say` and `/shout` do that.
 fn machine(lab: &Lab, engine: Engine, append: &str) -> Result<Machine> {
@@ -182,6 +187,85 @@ fn a_route_that_floods_the_log_silences_itself_alone_and_what_it_lost_is_counted
         ensure!(reports == 1, "{reports} reports of one flood");
     }
     Ok(())
+}
+
+/// How many of a route's traps are logged at once.
+const ENDS_AT_ONCE: f64 = 32.0;
+
+/// How many are logged depends on the machine's time, which is that of its instructions.
+fn a_route_that_traps_without_end_fills_no_log_and_its_ends_are_counted_and_said(
+    lab: &Lab,
+) -> Result<()> {
+    const TRAPS: usize = 200;
+    let guests = Guests::none(lab, Engine::Wasmtime)?
+        .text("trap", TRAP)?
+        .text("other", TRAP)?;
+    let machine = lab.serve(&guests.boot(lab)?.switch("--icount-served"))?;
+    let client = machine.client();
+    for _ in 0..TRAPS {
+        client.get("/trap")?.expect_outcome("trap unreachable")?;
+    }
+    client.get("/other")?.expect_outcome("trap unreachable")?;
+    let scrape = read(&client.get("/metrics")?.text()).map_err(|wrong| anyhow!("{wrong:?}"))?;
+    let dropped = |route| {
+        let labels = [("tenant", "main"), ("route", route)];
+        scrape.sum("luge_ends_dropped_total", &labels)
+    };
+    let lost = dropped("/trap");
+    ensure!(lost > 0.0 && dropped("/other") == 0.0, "{lost}");
+    let said = format!("warning: trap: {lost} traps and kills were dropped");
+    machine.line("what was dropped", |line| line.ends_with(&said))?;
+    let text = machine.serial.text();
+    let ended = |name: &str| {
+        text.matches(&format!("({name}) ended: trap unreachable"))
+            .count()
+    };
+    ensure!(ended("trap") as f64 == TRAPS as f64 - lost, "{lost} lost");
+    ensure!(ended("trap") as f64 >= ENDS_AT_ONCE, "{lost} lost");
+    ensure!(ended("other") == 1, "the other is logged all the same");
+    let reports = text.matches("(trap) fault: ").count();
+    ensure!(reports == ended("trap"), "{reports} reports of faults");
+    Ok(())
+}
+
+/// A pipe that is full, a terminal that is halted: what is in the way of the log is in nobody else's.
+fn a_reader_of_the_log_that_stalls_stops_nobody(lab: &Lab) -> Result<()> {
+    let guests = Guests::none(lab, Engine::Wasmtime)?.text("trap", TRAP)?;
+    let machine = lab.serve(&guests.boot(lab)?.append("log_all_ends"))?;
+    let client = machine.client();
+    machine.serial.stall();
+    let mut traps = 0;
+    while dropped_by_port(&client)? == 0.0 {
+        ensure!(traps < 20_000, "no line was ever dropped");
+        for _ in 0..100 {
+            client.get("/trap")?.expect_outcome("trap unreachable")?;
+        }
+        traps += 100;
+    }
+    client.get("/healthz")?.expect_status(200)?;
+    machine.serial.go_on();
+    let why = " lines of the log were dropped, because the serial port was too slow";
+    let said = machine.line("what was dropped", |line| line.ends_with(why))?;
+    // From here on nothing is.
+    client.get("/trap")?.expect_outcome("trap unreachable")?;
+    let last = format!("sandbox {} (trap) ended: trap unreachable", traps + 1);
+    machine.line("the last trap", |line| line.ends_with(&last))?;
+    let dropped = dropped_by_port(&client)?;
+    let number = said.trim_end_matches(why).rsplit(' ').next();
+    let number: f64 = number.context("a number")?.parse()?;
+    ensure!(number == dropped, "{number} were said, {dropped} counted");
+    // A line is there as a whole, or not at all.
+    let lines = machine.serial.lines();
+    let broken = lines
+        .iter()
+        .find(|line| !line.is_empty() && !line.starts_with(['[', 'l']));
+    ensure!(broken.is_none(), "{broken:?}");
+    Ok(())
+}
+
+fn dropped_by_port(client: &Client) -> Result<f64> {
+    let scrape = read(&client.get("/metrics")?.text()).map_err(|wrong| anyhow!("{wrong:?}"))?;
+    Ok(scrape.sum("luge_log_dropped_total", &[]))
 }
 
 fn each_module_has_a_level_of_its_own(lab: &Lab) -> Result<()> {

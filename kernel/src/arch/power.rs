@@ -8,6 +8,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use x86_64::instructions::hlt;
 use x86_64::instructions::port::PortWriteOnly;
 
+use super::serial;
+
 /// The port of `isa-debug-exit`, as `qemu-run.sh` places it.
 const DEBUG_EXIT_PORT: u16 = 0xf4;
 
@@ -32,7 +34,9 @@ pub fn off() -> ! {
     let register = SLEEP_CONTROL.load(Relaxed) as *mut u8;
     if register.is_null() {
         log::error!("power-off: no ACPI sleep control register; halting instead");
-    } else {
+    }
+    serial::flush();
+    if !register.is_null() {
         // SAFETY: `set_sleep_control`'s caller promised a mapped device register.
         unsafe { register.write_volatile((SLEEP_TYPE_S5 << 2) | SLEEP_ENABLE) };
     }
@@ -60,6 +64,7 @@ pub fn announce_end() {
 
 /// Leaves with a code: QEMU ends with status `2 * code + 1`.
 pub fn exit(code: u8) -> ! {
+    serial::flush();
     // SAFETY: the write either ends the machine or, without the device, goes nowhere.
     unsafe { PortWriteOnly::<u32>::new(DEBUG_EXIT_PORT).write(u32::from(code)) };
     halt()

@@ -12,7 +12,7 @@ use luge_boot_info::exit::ExitCode;
 
 use log::Level;
 
-use super::logger::{Port, last_words};
+use super::logger::{LastPort, last_words};
 use crate::arch::traps::{FaultFrame, Name, is_guest_code};
 use crate::arch::{cpu, paging, per_cpu, power, serial};
 use crate::mm;
@@ -134,11 +134,11 @@ fn named(values: &[u64; 16]) -> [Register; 16] {
 fn print_registers(registers: &[Register]) {
     for row in registers.chunks(4) {
         // Writing to the port cannot fail.
-        let _ = write!(Port, "panic:");
+        let _ = write!(LastPort, "panic:");
         for (name, value) in row {
-            let _ = write!(Port, " {name}={value:#018x}");
+            let _ = write!(LastPort, " {name}={value:#018x}");
         }
-        let _ = writeln!(Port);
+        let _ = writeln!(LastPort);
     }
 }
 
@@ -213,16 +213,16 @@ fn backtrace(rip: Option<u64>, mut rbp: u64) {
 
 /// A line of the backtrace.
 fn frame_at(address: u64, remark: &str) {
-    let _ = write!(Port, "backtrace: {address:#018x}{remark}");
+    let _ = write!(LastPort, "backtrace: {address:#018x}{remark}");
     #[cfg(feature = "wasmtime")]
     if let Some(place) = crate::engine::wasmtime::names::place_of(address) {
-        let _ = Port.write_char(' ');
+        let _ = LastPort.write_char(' ');
         // The name is the guest's own choice.
         let harmless = |letter: char| if letter.is_control() { '?' } else { letter };
         for letter in place.function.chars().map(harmless) {
-            let _ = Port.write_char(letter);
+            let _ = LastPort.write_char(letter);
         }
-        let _ = write!(Port, "+{:#x}", place.offset);
+        let _ = write!(LastPort, "+{:#x}", place.offset);
     }
-    let _ = writeln!(Port);
+    let _ = writeln!(LastPort);
 }

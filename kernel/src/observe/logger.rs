@@ -7,8 +7,8 @@
 //! The level is chosen for all modules, and for single ones, on the kernel's command line, and so is whether
 //! lines are JSON. What a guest writes has its sandbox and its name beside the text, as key-value pairs of `log`.
 //!
-//! Invariant: a line is out, to its last byte, when whoever logs it goes on; so nothing is missing before a
-//! panic.
+//! Invariant: a line is whole in the port's queue, or out, when whoever logs it goes on, and last words send what is
+//! queued first; so nothing is missing before a panic but what did not fit, which is counted.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -121,14 +121,15 @@ fn line_now<'a>(level: Level, module: &'a str, text: fmt::Arguments<'a>) -> Line
 
 fn write(line: &Line<'_>) {
     let format = FORMAT.get().copied().unwrap_or_default();
-    // Writing to the port cannot fail.
-    let _ = line.write(&mut Port, format);
-    let _ = Port.write_char('\n');
+    serial::line(|out| line.write(out, format));
 }
 
 /// Writes a line of last words, whatever the level, without a lock.
 pub fn last_words(level: Level, text: fmt::Arguments<'_>) {
-    write(&line_now(level, "panic", text));
+    let format = FORMAT.get().copied().unwrap_or_default();
+    // Writing to the port cannot fail.
+    let _ = line_now(level, "panic", text).write(&mut LastPort, format);
+    let _ = LastPort.write_char('\n');
 }
 
 /// Writes a line with time and CPU in front, whatever the level and the format.
@@ -140,8 +141,18 @@ pub fn line(text: fmt::Arguments<'_>) {
     let _ = writeln!(Port, "[{seconds:>5}.{micros:06} cpu{cpu} {text}");
 }
 
-/// The serial port as a writer.
+/// The serial port as a writer that waits for it.
 pub struct Port;
+
+/// The serial port as a writer of last words.
+pub struct LastPort;
+
+impl Write for LastPort {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        serial::last_words(text);
+        Ok(())
+    }
+}
 
 impl Write for Port {
     fn write_str(&mut self, text: &str) -> fmt::Result {

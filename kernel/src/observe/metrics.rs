@@ -13,6 +13,7 @@ use luge_metrics::{
 use super::boot;
 use super::text::{Rest, Text};
 use crate::arch::paging::PAGE_BYTES;
+use crate::arch::serial;
 use crate::arch::time::{Instant, ns_of_ticks};
 use crate::engine::kept;
 use crate::functions::{self, Table};
@@ -36,6 +37,7 @@ families! {
     CPU: Counter "luge_cpu_seconds_total", "CPU time that sandboxes were charged with.";
     LINES: Counter "luge_stderr_lines_total", "Lines of stderr that were logged.";
     DROPPED: Counter "luge_stderr_dropped_total", "Lines of stderr that were not logged, because there were too many.";
+    ENDS_DROPPED: Counter "luge_ends_dropped_total", "Traps and kills that were not logged, because there were too many.";
     LATENCY: Histogram "luge_latency_seconds", "From a request's arrival to the end of its sandbox.";
     QUEUED: Histogram "luge_queue_seconds", "How long a sandbox was ready without having the CPU.";
     RAN: Histogram "luge_run_seconds", "How long a sandbox had the CPU.";
@@ -47,6 +49,7 @@ families! {
     SERVING: Counter "luge_cpu_sandbox_seconds_total", "CPU time that went to sandboxes, the kernel's work for them included.";
     UPTIME: Gauge "luge_uptime_seconds", "Time since boot.";
     BOOT: Gauge "luge_boot_stage_seconds", "How long each stage of the boot took.";
+    LOG_DROPPED: Counter "luge_log_dropped_total", "Lines of the log that were left out, because the serial port was too slow.";
     INSTANCES: Histogram "luge_instantiation_seconds", "How long it took to make an instance of a module, where none was kept.";
     POOLED: Counter "luge_pool_takes_total", "What was taken from pools, and what had to be made because the pool had none.";
     MEMORY: Gauge "luge_memory_bytes", "Memory that the kernel manages, by what it is.";
@@ -109,6 +112,9 @@ const PIECES: &[Piece] = &[
     }),
     Piece::Routes(&DROPPED, |out, labels, meter| {
         if_not_0(out, &DROPPED, labels, meter.lines_dropped.get())
+    }),
+    Piece::Routes(&ENDS_DROPPED, |out, labels, meter| {
+        if_not_0(out, &ENDS_DROPPED, labels, meter.ends_dropped.get())
     }),
     Piece::Routes(&LATENCY, |out, labels, meter| {
         if_any(out, &LATENCY, labels, &meter.latency)
@@ -173,6 +179,7 @@ fn machine(out: &mut Out<'_>) -> fmt::Result {
     out.single(&UPTIME, Seconds(Instant::now().as_ns()))?;
     out.single(&SERVING, Seconds(sched::for_sandboxes_ns()))?;
     out.single(&SWITCHES, sandbox::SWITCHES.get())?;
+    out.single(&LOG_DROPPED, serial::DROPPED.get())?;
     out.family(&SANDBOXES)?;
     let census = sandbox::census();
     let states = [

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use log::warn;
+use log::{Level, log_enabled, warn};
 use luge_sandbox::Outcome;
 use luge_sched::Measured;
 use luge_spec::OnMiss;
@@ -102,11 +102,13 @@ impl Sandbox {
         match self.request.on_miss {
             OnMiss::Kill => self.doom(Outcome::OverDeadline),
             OnMiss::Run => {
-                warn!(
-                    "sandbox {} ({}) missed its deadline and goes on",
-                    self.id,
-                    self.name()
-                );
+                if log_enabled!(Level::Warn) && self.may_log_end() {
+                    warn!(
+                        "sandbox {} ({}) missed its deadline and goes on",
+                        self.id,
+                        self.name()
+                    );
+                }
                 self.fall_behind();
             }
         }

@@ -214,6 +214,9 @@ fn judge_fault(sandbox: &Sandbox, native: &Native) -> Trap {
 
 fn report(sandbox: &Sandbox, stack_end: u64, found: &Found, trap: Trap) {
     let used = faults::note_fault(sandbox, trap, found, stack_end);
+    if !log_enabled!(Level::Warn) || !sandbox.may_log_end() {
+        return;
+    }
     let frame = &found.frame;
     warn!(
         "sandbox {} ({}) fault: trap {trap}: {} at rip={:#x} cr2={:#x} error={:#x} rsp={:#x} stack used={used}",
@@ -250,10 +253,10 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
         // SAFETY: nobody runs on the stack any more, and what pointed into it was in the arena.
         unsafe { stacks::give_back(native.stack) };
     }
+    say_how_it_ended(sandbox);
     sandbox.charge(Instant::now().since(began));
     sandbox.give_ticket_back();
     sandbox.count_end();
-    say_how_it_ended(sandbox);
     sched::want_attention();
 }
 
@@ -265,10 +268,13 @@ fn say_how_it_ended(sandbox: &Sandbox) {
             debug!("sandbox {id} ({name}) ended: {outcome}");
         }
         Some(outcome) => {
-            warn!("sandbox {id} ({name}) ended: {outcome}");
+            let is_logged = log_enabled!(Level::Warn) && sandbox.may_log_end();
+            if is_logged {
+                warn!("sandbox {id} ({name}) ended: {outcome}");
+            }
             if let Outcome::Trap(trap) = outcome {
                 faults::note_end(sandbox, trap);
-                if log_enabled!(Level::Warn) {
+                if is_logged {
                     faults::say(id, name);
                 }
             }

@@ -13,11 +13,11 @@ mod census;
 mod dispatch;
 mod faults;
 mod gate;
+pub mod logged;
 pub mod making;
 mod output;
 pub mod records;
 pub mod sight;
-pub mod stderr;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -159,6 +159,8 @@ pub struct Sandbox {
     is_making: bool,
     /// Its trap is noted, see [`faults`].
     is_fault_noted: AtomicBool,
+    /// Whether the log says how it was ended by force, once that was asked.
+    is_end_logged: spin::Once<bool>,
     /// Its arena, once a program is made in it.
     made_in: Lock<Option<Box<Arena>>>,
     /// Its arena, for what its host calls leave behind on its behalf; not to be followed by others.
@@ -313,6 +315,7 @@ impl Sandbox {
             alarm: Lock::new(None),
             is_making,
             is_fault_noted: AtomicBool::new(false),
+            is_end_logged: spin::Once::new(),
             made_in: Lock::new(None),
             own_memory: AtomicPtr::default(),
             native: UnsafeCell::new(None),

@@ -9,6 +9,9 @@ use std::thread;
 pub struct Transcript {
     lines: Mutex<Lines>,
     changed: Condvar,
+    /// Whether nothing is read for the time being.
+    is_stalled: Mutex<bool>,
+    goes_on: Condvar,
 }
 
 #[derive(Default)]
@@ -30,11 +33,34 @@ impl Transcript {
             while matches!(stream.read_until(b'\n', &mut line), Ok(1..)) {
                 writer.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
+                writer.wait_while_stalled();
             }
             writer.lock().closed = true;
             writer.changed.notify_all();
         });
         transcript
+    }
+
+    /// Stops reading, after the next line at the latest: whoever writes finds the stream full before long.
+    pub fn stall(&self) {
+        *self.stalled() = true;
+    }
+
+    /// Reads on.
+    pub fn go_on(&self) {
+        *self.stalled() = false;
+        self.goes_on.notify_all();
+    }
+
+    fn stalled(&self) -> MutexGuard<'_, bool> {
+        self.is_stalled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while_stalled(&self) {
+        let stalled = self.goes_on.wait_while(self.stalled(), |stalled| *stalled);
+        drop(stalled.unwrap_or_else(PoisonError::into_inner));
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -117,6 +143,8 @@ impl Transcript {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -133,6 +161,21 @@ mod tests {
         assert_eq!(transcript.wait_for(|line| line == "two"), None);
         assert!(!transcript.wait_until(|lines| lines.len() > 1));
         assert!(transcript.wait_until(|lines| lines.len() == 1));
+    }
+
+    #[test]
+    fn a_reader_that_stalls_reads_nothing_until_it_goes_on() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let transcript = Transcript::follow(reader);
+        writer.write_all(b"one\n").unwrap();
+        assert!(transcript.wait_until(|lines| lines.len() == 1));
+        transcript.stall();
+        // One more may be read, since the thread may be waiting for it.
+        writer.write_all(b"two\nthree\n").unwrap();
+        thread::yield_now();
+        assert!(transcript.lines().len() <= 2);
+        transcript.go_on();
+        assert!(transcript.wait_until(|lines| lines.len() == 3));
     }
 
     #[test]

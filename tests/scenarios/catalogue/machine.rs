@@ -51,7 +51,12 @@ impl Catalogue {
             let keys = json!({ "stack-size": case.stack, "relative-deadline-us": CASE_US });
             guests = case.add_to(guests, lab, keys)?;
         }
-        let machine = lab.serve(&guests.boot(lab)?.append("memory_report").append(append))?;
+        let machine = lab.serve(
+            &guests
+                .boot(lab)?
+                .append("memory_report log_all_ends")
+                .append(append),
+        )?;
         Ok(Catalogue {
             engine,
             turns,

@@ -64,6 +64,10 @@ fn place_of(outcome: Outcome) -> usize {
 const LINES_AT_ONCE: u64 = 64;
 const LINES_A_SECOND: u64 = 32;
 
+/// How many traps and kills of a route's requests reach the log at once, and then in each second.
+const ENDS_AT_ONCE: u64 = 32;
+const ENDS_A_SECOND: u64 = 8;
+
 /// All that is counted of one route since boot.
 #[derive(Debug)]
 pub struct RouteMeter {
@@ -87,6 +91,10 @@ pub struct RouteMeter {
     pub lines_dropped: Counter,
     /// From which lines of stderr take what lets them into the log.
     pub line_bucket: Bucket,
+    /// Traps and kills that were not logged, because there were too many.
+    pub ends_dropped: Counter,
+    /// From which they take what lets them into the log.
+    pub end_bucket: Bucket,
     /// From a request's arrival to its sandbox's end.
     pub latency: Histogram,
     /// How long a sandbox was ready without having the CPU.
@@ -116,6 +124,8 @@ impl RouteMeter {
             lines: Counter::new(),
             lines_dropped: Counter::new(),
             line_bucket: Bucket::new(LINES_AT_ONCE, LINES_A_SECOND),
+            ends_dropped: Counter::new(),
+            end_bucket: Bucket::new(ENDS_AT_ONCE, ENDS_A_SECOND),
             latency: Histogram::new(),
             queued: Histogram::new(),
             ran: Histogram::new(),

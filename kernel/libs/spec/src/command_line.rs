@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `log` | a level, or levels by module: `info,net=debug` | `info` |
 //! | `log_format` | `text` or `json`: how lines of the log are written | `text` |
+//! | `log_all_ends` | none, or `on`, `off`: log every trap and kill, however many there are | `off` |
 //! | `batch` | none, or `on`, `off`: run every function once, then power off | `off` |
 //! | `bench` | none, or `on`, `off`: measure the kernel's own work, then power off | `off` |
 //! | `memory_report` | none, or `on`, `off`: log memory in use when idle, when it changed | `off` |
@@ -46,9 +47,10 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "log",
     "log_format",
+    "log_all_ends",
     "batch",
     "bench",
     "memory_report",
@@ -88,6 +90,8 @@ pub struct Options {
     pub log_format: LogFormat,
     /// Run every function of the disk once, report, and power off.
     pub batch: bool,
+    /// Log every trap and kill, and not only some dozens of a route.
+    pub log_all_ends: bool,
     /// Measure the kernel's own work, print the figures, and power off.
     pub bench: bool,
     /// Log the memory in use whenever the kernel is idle and it changed.
@@ -131,6 +135,7 @@ impl Default for Options {
             log: LevelFilter::Info,
             log_modules: Vec::new(),
             log_format: LogFormat::Text,
+            log_all_ends: false,
             batch: false,
             bench: false,
             memory_report: false,
@@ -240,6 +245,7 @@ impl Options {
         match key {
             "log" => (self.log, self.log_modules) = log_levels(value)?,
             "log_format" => self.log_format = log_format(value)?,
+            "log_all_ends" => self.log_all_ends = flag(word, key, value)?,
             "batch" => self.batch = flag(word, key, value)?,
             "bench" => self.bench = flag(word, key, value)?,
             "memory_report" => self.memory_report = flag(word, key, value)?,
