@@ -85,6 +85,7 @@ mod schedules;
 mod script;
 mod served;
 mod setup;
+mod slow;
 mod templates;
 mod throws;
 mod tickets;
@@ -98,6 +99,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("wasi", wasi::SCENARIOS),
     ("script", script::SCENARIOS),
     ("setup", setup::SCENARIOS),
+    ("slow", slow::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),

@@ -34,6 +34,9 @@ use crate::net::{Link, Peer, Stack};
 
 /// A client that takes nothing of an answer for this long is given up.
 const STALL_NS: u64 = 30_000_000_000;
+/// What a client must take of an answer in the long run, in bytes per second, as with the body of a request
+/// (`luge_http::Limits::body_rate`).
+const LEAST_RATE: u64 = 8 * 1024;
 /// How long a function runs on for a client that has said it will send nothing more: some only close
 /// their sending side, but most have left, and the network does not tell the two apart.
 const LEAVING_NS: u64 = 1_000_000_000;
@@ -68,7 +71,11 @@ pub(super) struct Client {
     stalls_at: Option<Instant>,
     /// When the function is cancelled, because the client seems to have left.
     leaves_at: Option<Instant>,
+    /// Its place is wanted.
+    is_given_up: bool,
 }
+
+const SECOND_NS: u64 = 1_000_000_000;
 
 impl Client {
     pub(super) fn new(port: u16, link: Link, now: Instant) -> Self {
@@ -81,6 +88,7 @@ impl Client {
             persistence: Persistence::KeepAlive,
             stalls_at: None,
             leaves_at: None,
+            is_given_up: false,
         }
     }
 
@@ -101,6 +109,11 @@ impl Client {
         }
     }
 
+    /// Whether a body that it sends takes memory.
+    pub(super) fn has_part_of_body(&self) -> bool {
+        matches!(self.phase, Phase::Receiving(_)) && self.connection.body_bytes() > 0
+    }
+
     /// When the connection will be closed for idleness, if it is idle.
     pub(super) fn idle_until(&self) -> Option<u64> {
         let idle = matches!(self.phase, Phase::Reading) && self.connection.is_idle();
@@ -113,11 +126,42 @@ impl Client {
         self.phase = Phase::Sending;
     }
 
+    /// How long it may still be slow, in nanoseconds, if it has been for long: in sending a request, or in taking an
+    /// answer. Who has sent a request and waits is not.
+    pub(super) fn time_left_ns(&self, now: Instant) -> Option<u64> {
+        match &self.phase {
+            _ if self.is_given_up => None,
+            Phase::Reading | Phase::Receiving(_) => self.connection.time_left_ns(now.as_ns()),
+            Phase::Writing(_) | Phase::Sending => {
+                let left_ns = self.stalls_at?.since(now);
+                (left_ns + Limits::NOT_SLOW_YET_NS <= STALL_NS).then_some(left_ns)
+            }
+            Phase::Running(_) => None,
+        }
+    }
+
+    /// Has it given up by its next step, for being slow where others have need of room.
+    pub(super) fn give_up(&mut self) {
+        self.is_given_up = true;
+    }
+
+    /// Whether something that it has sent has not been looked at.
+    pub(super) fn has_unread(&self, stack: &mut Stack) -> bool {
+        stack.can_read(&self.link)
+    }
+
     /// Does what can be done now.
     pub(super) fn step(&mut self, stack: &mut Stack, around: &Surroundings<'_>) -> Fate {
         let peer = stack.peer(&self.link);
         if peer == Peer::Gone {
             return Fate::Close;
+        }
+        if mem::take(&mut self.is_given_up) {
+            if !matches!(self.phase, Phase::Reading | Phase::Receiving(_)) {
+                return Fate::Abort;
+            }
+            let refusal = self.connection.give_up();
+            let _ = self.refuse(refusal, around);
         }
         loop {
             let went_on = match mem::replace(&mut self.phase, Phase::Reading) {
@@ -160,7 +204,12 @@ impl Client {
                     Some(Expired::Idle) => Moved::Out(Fate::Close),
                     Some(Expired::Refused(refusal)) => self.refuse(refusal, around),
                     None if was_read => Moved::On,
-                    None if stack.can_read(&self.link) => self.refuse(NO_BODY_ROOM, around),
+                    None if stack.can_read(&self.link) => {
+                        if around.waits_for_body_room(self.has_part_of_body()) {
+                            return Moved::Not;
+                        }
+                        self.refuse(NO_BODY_ROOM, around)
+                    }
                     None => Moved::Not,
                 }
             }
@@ -295,7 +344,9 @@ impl Client {
             let written = stack.write(&self.link, bytes);
             if written > 0 {
                 self.outgoing.advance(written);
-                self.stalls_at = None;
+                let earned_ns = written as u64 * SECOND_NS / LEAST_RATE;
+                let latest = now.plus_ns(STALL_NS);
+                self.stalls_at = self.stalls_at.map(|at| at.plus_ns(earned_ns).min(latest));
             }
             if written < all {
                 self.stalls_at.get_or_insert(now.plus_ns(STALL_NS));

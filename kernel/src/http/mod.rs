@@ -66,6 +66,14 @@ struct Server {
 /// them costs the same, whether one or ten have news.
 const GATHER_NS: u64 = 200_000;
 
+/// With less than one in so many sockets left, who has been slow for longest is given up: whoever comes next finds one.
+const SPARE_SHARE: usize = 16;
+/// So many left are always enough.
+const MOST_SPARE: usize = 8;
+
+/// How soon it is looked again who is slow, while somebody waits for room for a body.
+const ROOM_RETRY_NS: u64 = 100_000_000;
+
 /// Of all memory, one part in so many is for request bodies at most. The kernel's heap does not shrink,
 /// so what bodies take once is lost for sandboxes.
 const BODY_SHARE: usize = 4;
@@ -98,6 +106,21 @@ struct Surroundings<'a> {
     /// How many those are while there are none.
     all_body_room: usize,
     turns: &'a Turns,
+    /// How many clients have sent a part of a body.
+    parts_of_bodies: usize,
+    /// Whether somebody waits for the room that one of these takes.
+    wants_body_room: Cell<bool>,
+}
+
+impl Surroundings<'_> {
+    /// Whether there will be more room for bodies, since one that another client sends will have come or be given up.
+    /// `has_part` says whether who asks is one of these clients.
+    fn waits_for_body_room(&self, has_part: bool) -> bool {
+        let waits = self.parts_of_bodies > usize::from(has_part);
+        self.wants_body_room
+            .set(waits || self.wants_body_room.get());
+        waits
+    }
 }
 
 /// How many connections are open.
@@ -168,11 +191,23 @@ impl Server {
         while let Some((port, link)) = self.stack.accept() {
             self.clients.push(Client::new(port, link, now));
         }
+        let wanted = self
+            .stack
+            .connections()
+            .div_ceil(SPARE_SHARE)
+            .min(MOST_SPARE);
+        for _ in self.stack.spare()..wanted {
+            self.give_up_slowest(now);
+        }
         if self.stack.take_turned_away() {
             self.make_room();
         }
         CONNECTIONS.store(self.clients.len(), Relaxed);
         let bodies: usize = self.clients.iter().map(Client::body_bytes).sum();
+        let parts_of_bodies = match bodies {
+            0 => 0,
+            _ => self.parts_of_bodies().count(),
+        };
         let waiting = self.clients.iter().filter_map(Client::waits_with);
         self.turns.call(now, waiting);
         let around = Surroundings {
@@ -184,6 +219,8 @@ impl Server {
             body_room: Cell::new(self.body_room.saturating_sub(bodies)),
             all_body_room: self.body_room,
             turns: &self.turns,
+            parts_of_bodies,
+            wants_body_room: Cell::new(false),
         };
         let mut next = None;
         let mut index = 0;
@@ -206,6 +243,9 @@ impl Server {
             }
         }
         CONNECTIONS.store(self.clients.len(), Relaxed);
+        if around.wants_body_room.get() {
+            next = earlier(next, Some(self.give_up_slowest_body(now)));
+        }
         let call_at = self.turns.next_call();
         if self
             .clients
@@ -217,12 +257,45 @@ impl Server {
         earlier(next, self.stack.send_packets(now))
     }
 
-    /// Has the connection that has been idle for longest closed, for a client that found no socket.
-    fn make_room(&mut self) {
-        let idle = self
+    /// Gives the client up that has been slow for longest, if one is.
+    fn give_up_slowest(&mut self, now: Instant) {
+        let slow = self
             .clients
             .iter_mut()
-            .filter_map(|client| client.idle_until().map(|at| (at, client)));
+            .filter_map(|client| client.time_left_ns(now).map(|left| (left, client)));
+        if let Some((_, client)) = slow.min_by_key(|(left_ns, _)| *left_ns) {
+            client.give_up();
+        }
+    }
+
+    /// Who has sent a part of a body.
+    fn parts_of_bodies(&mut self) -> impl Iterator<Item = &mut Client> {
+        let clients = self.clients.iter_mut();
+        clients.filter(|client| client.has_part_of_body())
+    }
+
+    /// Gives up who has been slow with a body for longest, for the room that it takes. Says when to look again.
+    fn give_up_slowest_body(&mut self, now: Instant) -> Instant {
+        let parts = self.parts_of_bodies();
+        let slow = parts.filter_map(|client| client.time_left_ns(now).map(|left| (left, client)));
+        match slow.min_by_key(|(left_ns, _)| *left_ns) {
+            Some((_, client)) => {
+                client.give_up();
+                now
+            }
+            // All of them may still turn out to be fast.
+            None => now.plus_ns(ROOM_RETRY_NS),
+        }
+    }
+
+    /// Has the connection that has been idle for longest closed, for a client that found no socket. One whose request has
+    /// been acknowledged by TCP and waits to be read is not idle.
+    fn make_room(&mut self) {
+        let Self { clients, stack, .. } = self;
+        let idle = clients.iter_mut().filter_map(|client| {
+            let until = client.idle_until()?;
+            (!client.has_unread(stack)).then_some((until, client))
+        });
         if let Some((_, client)) = idle.min_by_key(|(until, _)| *until) {
             client.close_when_idle();
         }

@@ -163,6 +163,16 @@ impl Stack {
         self.pool.accept()
     }
 
+    /// How many connections there can be at once.
+    pub fn connections(&self) -> usize {
+        self.pool.connections()
+    }
+
+    /// How many sockets nobody has.
+    pub fn spare(&self) -> usize {
+        self.pool.spare()
+    }
+
     /// Whether a client was left without an answer since the last call, for want of a socket.
     pub fn take_turned_away(&mut self) -> bool {
         self.card.take_turned_away()

@@ -90,6 +90,10 @@ impl Pool {
         self.connections
     }
 
+    pub(super) fn spare(&self) -> usize {
+        self.shelf.len()
+    }
+
     pub(super) fn sockets(&mut self) -> &mut SocketSet<'static> {
         &mut self.sockets
     }

@@ -70,6 +70,10 @@ enum State {
     Head {
         scanner: Scanner,
         partial: Vec<u8>,
+        /// Empty lines that have come.
+        blank_lines: u32,
+        /// Whether a byte of anything else has come.
+        has_begun: bool,
     },
     Decide {
         content: Content,
@@ -105,6 +109,8 @@ impl State {
         Self::Head {
             scanner: Scanner::default(),
             partial: Vec::new(),
+            blank_lines: 0,
+            has_begun: false,
         }
     }
 }
@@ -238,6 +244,28 @@ impl Connection {
         matches!(&self.state, State::Head { partial, .. } if partial.is_empty())
     }
 
+    /// How long what is under way, a head or a body, may still take if no more of it comes, in nanoseconds; none if nothing
+    /// is, or if it has not been slow for [`Limits::NOT_SLOW_YET_NS`]. Who has least is the first to be given up when there is need of
+    /// room.
+    pub fn time_left_ns(&self, now_ns: u64) -> Option<u64> {
+        let all_ns = match &self.state {
+            State::Head { has_begun, .. } if *has_begun => self.limits.head_time_ns,
+            State::Body { .. } => self.limits.body_pause_ns,
+            _ => return None,
+        };
+        let left_ns = self.deadline_ns?.saturating_sub(now_ns);
+        (left_ns.saturating_add(Limits::NOT_SLOW_YET_NS) <= all_ns).then_some(left_ns)
+    }
+
+    /// Gives what is under way up, since there is need of room. What to tell the client.
+    pub fn give_up(&mut self) -> Refusal {
+        self.close();
+        Refusal::new(
+            Status::RequestTimeout,
+            "it came slowly, and others had need of its place",
+        )
+    }
+
     /// Whether the client has run out of time. Says so once.
     pub fn expire(&mut self, now_ns: u64) -> Option<Expired> {
         self.deadline_ns
@@ -257,7 +285,13 @@ impl Connection {
     }
 
     fn receive_head(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received, Refusal> {
-        let State::Head { scanner, partial } = &mut self.state else {
+        let State::Head {
+            scanner,
+            partial,
+            blank_lines,
+            has_begun,
+        } = &mut self.state
+        else {
             return Ok(Received {
                 taken: 0,
                 event: None,
@@ -265,6 +299,11 @@ impl Connection {
         };
         match scanner.scan(bytes, &self.limits)? {
             Scan::Blank(end) => {
+                // Its time is not given back: else a client could stay for ever by ending what it begins.
+                *blank_lines += 1;
+                if *blank_lines > Limits::BLANK_LINES {
+                    return Err(Refusal::malformed("too many empty lines before a request"));
+                }
                 *scanner = Scanner::default();
                 partial.clear();
                 Ok(Received {
@@ -273,7 +312,8 @@ impl Connection {
                 })
             }
             Scan::More => {
-                if partial.is_empty() && !bytes.is_empty() {
+                if !*has_begun && !bytes.is_empty() {
+                    *has_begun = true;
                     self.deadline_ns = Some(now_ns.saturating_add(self.limits.head_time_ns));
                 }
                 append(partial, bytes, UNKNOWN)?;
@@ -324,8 +364,9 @@ impl Connection {
                 event: None,
             });
         };
-        if !bytes.is_empty() {
-            self.deadline_ns = Some(now_ns.saturating_add(self.limits.body_pause_ns));
+        if let Some(deadline_ns) = &mut self.deadline_ns {
+            let bytes = bytes.len();
+            *deadline_ns = self.limits.body_deadline_ns(*deadline_ns, bytes, now_ns);
         }
         let progress = match rest {
             Rest::Bytes(left) => take_bytes(bytes, left, body)?,

@@ -206,18 +206,124 @@ fn a_head_that_drips_is_timed_from_its_first_byte() {
     assert_expired(&mut server, 15 * SECOND_NS, 408);
 }
 
+/// A rate at which [`BODY_LIMIT`] takes some time.
+const RATE: u64 = 10;
+
+fn posting(bytes: u64) -> Server {
+    let mut server = Server::new();
+    let limits = Limits {
+        body_rate: RATE,
+        ..Limits::default()
+    };
+    server.connection = Connection::new(limits, 0);
+    let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {bytes}\r\n\r\n");
+    server.receive(head.as_bytes(), 0);
+    server
+}
+
 #[test]
 fn a_body_may_take_long_but_not_pause_long() {
-    let mut server = Server::new();
-    server.receive(
-        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n",
-        0,
-    );
+    let mut server = posting(BODY_LIMIT);
+    let piece = [b'x'; 29 * RATE as usize];
     for second in [29, 58, 87] {
+        assert_eq!(server.connection.expire(second * SECOND_NS), None);
+        server.receive(&piece, second * SECOND_NS);
+    }
+    assert_expired(&mut server, 117 * SECOND_NS, 408);
+}
+
+#[test]
+fn a_body_that_drips_is_given_up_at_the_least_rate() {
+    let mut server = posting(9);
+    for second in [5, 10, 15, 20, 25] {
         assert_eq!(server.connection.expire(second * SECOND_NS), None);
         server.receive(b"x", second * SECOND_NS);
     }
-    assert_expired(&mut server, 117 * SECOND_NS, 408);
+    assert_expired(&mut server, 30 * SECOND_NS + SECOND_NS / 2, 408);
+}
+
+#[test]
+fn a_body_has_an_end_in_time_however_it_comes() {
+    let mut server = posting(BODY_LIMIT);
+    let end_s = 30 + BODY_LIMIT / RATE;
+    let (mut second, mut sent) = (0, 0);
+    while server.connection.expire(second * SECOND_NS).is_none() {
+        assert!(
+            second <= end_s,
+            "it goes on after {second} s, with {sent} bytes"
+        );
+        // Just as much as the rate asks for, and never all of it.
+        let bytes = RATE.min(BODY_LIMIT - 1 - sent);
+        server.receive(&vec![b'x'; bytes as usize], second * SECOND_NS);
+        sent += bytes;
+        second += 1;
+    }
+    assert_eq!(sent, BODY_LIMIT - 1);
+}
+
+#[test]
+fn empty_lines_before_a_request_have_an_end_in_number_and_in_time() {
+    assert_eq!(refused(&"\r\n".repeat(9)), 400);
+    let mut server = Server::new();
+    server.receive(b"\r", SECOND_NS);
+    // Neither an idle connection nor a head that has just begun.
+    for second in [4, 7, 10] {
+        assert_eq!(server.connection.expire(second * SECOND_NS), None);
+        server.receive(b"\n\r", second * SECOND_NS);
+    }
+    assert_expired(&mut server, 11 * SECOND_NS, 408);
+}
+
+#[test]
+fn an_empty_line_after_a_body_leaves_the_connection_idle() {
+    let mut server = Server::new();
+    server.receive(b"\r\n", 0);
+    assert!(server.connection.is_idle());
+    assert_eq!(server.connection.deadline_ns(), Some(60 * SECOND_NS));
+}
+
+#[test]
+fn a_burst_earns_no_more_than_a_pause() {
+    let mut server = posting(BODY_LIMIT);
+    server.receive(&[b'x'; 900], SECOND_NS);
+    server.receive(b"x", 20 * SECOND_NS);
+    assert_expired(&mut server, 31 * SECOND_NS + SECOND_NS / 5, 408);
+}
+
+#[test]
+fn who_has_been_slow_for_longest_has_least_time_left() {
+    let mut server = posting(BODY_LIMIT);
+    assert_eq!(
+        server.connection.time_left_ns(SECOND_NS / 4 - 1),
+        None,
+        "so far it is not slow"
+    );
+    assert_eq!(
+        server.connection.time_left_ns(3 * SECOND_NS),
+        Some(27 * SECOND_NS)
+    );
+    server.receive(&[b'x'; RATE as usize], 3 * SECOND_NS);
+    assert_eq!(
+        server.connection.time_left_ns(3 * SECOND_NS),
+        Some(28 * SECOND_NS)
+    );
+    let mut server = Server::new();
+    assert_eq!(
+        server.connection.time_left_ns(9 * SECOND_NS),
+        None,
+        "nothing has come"
+    );
+    server.receive(b"GET ", 9 * SECOND_NS);
+    assert_eq!(
+        server.connection.time_left_ns(11 * SECOND_NS),
+        Some(8 * SECOND_NS)
+    );
+    assert_eq!(server.connection.give_up().status.code(), 408);
+    assert_eq!(
+        server.connection.time_left_ns(12 * SECOND_NS),
+        None,
+        "it is over"
+    );
 }
 
 #[test]
