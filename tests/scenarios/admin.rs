@@ -197,6 +197,14 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
             "/speaker: import section, offset 0x13: it imports \"\\u{1}\\u{1}",
         ),
         (
+            // The validator quotes a name as it is.
+            with(&format!(
+                r#"{memory} (func (export "_start")) (export "\1b[2J" (memory 0)) (export "\1b[2J" (memory 0))"#
+            )),
+            422,
+            "/speaker: export section, offset 0x33: duplicate export name `\\u{1b}[2J` already defined",
+        ),
+        (
             with(memory),
             422,
             "/speaker: export section, offset 0xf: not a WASI command: it does not export a function \"_start\"",

@@ -20,6 +20,10 @@ scenarios![
     sixty_four_connections_are_served_at_once,
     the_host_answers_for_its_health_and_lists_its_routes,
     a_response_says_how_long_it_waited_and_ran,
+    no_answer_to_head_has_a_body_whoever_it_is_from,
+    a_load_balancer_that_asks_for_options_finds_the_machine,
+    pages_of_the_host_have_no_other_spelling,
+    a_browser_that_knows_the_machine_by_a_strange_name_gets_no_page_of_the_operators,
 ];
 
 const MEBIBYTE: usize = 1 << 20;
@@ -209,5 +213,115 @@ fn a_response_says_how_long_it_waited_and_ran(lab: &Lab) -> Result<()> {
         timing.contains("queue;dur=") && timing.contains("run;dur="),
         "Server-Timing: {timing}"
     );
+    Ok(())
+}
+
+/// Each answer would garble the next if it had one.
+fn no_answer_to_head_has_a_body_whoever_it_is_from(lab: &Lab) -> Result<()> {
+    let disk = Disk::Modules(lab.workshop().guests()?.join("examples"));
+    let token = "a-token-of-the-scenarios";
+    let boot = Boot::new(Kernel::Product).disk(disk);
+    let machine = lab.serve(&boot.append(&format!("admin_token={token}")))?;
+    let mut raw = Raw::connect(machine.port())?;
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    for (path, fields, status) in [
+        ("/empty", "", 200),
+        ("/healthz", "", 200),
+        ("/metrics", "", 200),
+        ("/records?x", "", 400),
+        ("/nowhere", "", 404),
+        ("/admin/functions", "", 401),
+        ("/admin/functions", &*bearer, 200),
+        ("/admin/functions/x", &*bearer, 405),
+    ] {
+        raw.send(format!(
+            "HEAD {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{fields}\r\n"
+        ))?;
+        let head = raw.read_head()?;
+        ensure!(status_of(&head)? == status, "{path}: {head}");
+    }
+    raw.send("GET /fib?n=10 HTTP/1.1\r\nhost: luge\r\nconnection: close\r\n\r\n")?;
+    let answer = raw.read_to_end()?;
+    ensure!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    ensure!(answer.ends_with("\r\n\r\n55\n"), "{answer}");
+    Ok(())
+}
+
+/// HAProxy's `option httpchk` asks so by itself, and takes every 2xx and 3xx for a good answer.
+fn a_load_balancer_that_asks_for_options_finds_the_machine(lab: &Lab) -> Result<()> {
+    let machine = examples(lab)?;
+    for (line, status) in [
+        ("OPTIONS / HTTP/1.0", 200),
+        ("OPTIONS * HTTP/1.0", 200),
+        ("OPTIONS /fib HTTP/1.0", 200),
+        ("OPTIONS /nowhere HTTP/1.0", 404),
+        ("TRACE / HTTP/1.0", 405),
+    ] {
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send(format!("{line}\r\n\r\n"))?;
+        let answer = raw.read_to_end()?;
+        ensure!(status_of(&answer)? == status, "{line}: {answer}");
+        ensure!(
+            status == 404 || answer.contains("\r\nAllow: GET, HEAD"),
+            "{line}: {answer}"
+        );
+    }
+    Ok(())
+}
+
+/// A proxy that lets nobody ask for `/logs` has not seen it in `/%6cogs`.
+fn pages_of_the_host_have_no_other_spelling(lab: &Lab) -> Result<()> {
+    let disk = Disk::Modules(lab.workshop().guests()?.join("examples"));
+    let boot = Boot::new(Kernel::Product).disk(disk);
+    let machine = lab.serve(&boot.append("admin_token=a-token-of-the-scenarios"))?;
+    for (target, status) in [
+        ("/logs", 200),
+        ("/%6cogs", 404),
+        ("/%6Detrics", 404),
+        ("/admin/functions", 401),
+        ("/%61dmin/functions", 404),
+        ("/admin%2Ffunctions", 404),
+        // Functions may be asked for as the standard allows.
+        ("/%66ib?10", 200),
+    ] {
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send(format!("GET {target} HTTP/1.0\r\n\r\n"))?;
+        let answer = raw.read_to_end()?;
+        ensure!(status_of(&answer)? == status, "{target}: {answer}");
+    }
+    Ok(())
+}
+
+/// Whoever owns a name says where it leads: a site may lead its own to this machine, and is the same origin then.
+fn a_browser_that_knows_the_machine_by_a_strange_name_gets_no_page_of_the_operators(
+    lab: &Lab,
+) -> Result<()> {
+    let disk = Disk::Modules(lab.workshop().guests()?.join("examples"));
+    let boot = Boot::new(Kernel::Product).disk(disk);
+    let machine = lab.serve(&boot.append("operator_hosts=luge.example,other.example"))?;
+    let expect = |host: &str, path: &str, status: u16| {
+        let mut raw = Raw::connect(machine.port())?;
+        raw.send(format!(
+            "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        ))?;
+        let answer = raw.read_to_end()?;
+        ensure!(status_of(&answer)? == status, "{path} of {host}: {answer}");
+        anyhow::Ok(answer)
+    };
+    for path in ["/logs", "/records", "/faults", "/trace", "/metrics", "/"] {
+        let answer = expect("evil.example", path, 421)?;
+        ensure!(answer.contains("operator_hosts=evil.example"), "{answer}");
+        for host in [
+            "luge.example:8080",
+            "OTHER.example",
+            "localhost",
+            "127.0.0.1:80",
+        ] {
+            expect(host, path, 200)?;
+        }
+    }
+    for path in ["/healthz", "/readyz", "/fib?10"] {
+        expect("evil.example", path, 200)?;
+    }
     Ok(())
 }

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use luge_journal::Harmless;
 use luge_spec::command_line::DEFAULT_PORT;
 
 use build::{Build, Strictness};
@@ -164,7 +165,7 @@ fn main() -> ExitCode {
     match run(CommandLine::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("luge-image: {error:#}");
+            eprintln!("luge-image: {}", plain(&format!("{error:#}")));
             ExitCode::from(
                 if error.is::<MissingTool>() || error.is::<MissingCompiler>() {
                     WRONG_USE
@@ -296,7 +297,7 @@ fn build(arguments: BuildArguments) -> Result<ExitCode> {
             )?
         }
         Err(error) if strictness == Strictness::Keep && error.is::<SpecRefused>() => {
-            eprintln!("warning: {error:#}");
+            eprintln!("warning: {}", plain(&format!("{error:#}")));
             Build::of_everything(&arguments.folder)?
         }
         Err(error) => return Err(error),
@@ -342,9 +343,17 @@ fn verify(input: &Input) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A text in which names of a module's may be, as one that harms no terminal.
+fn plain(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| Harmless(line.as_bytes()).to_string());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn report_warnings(deployment: &Deployment) {
     for warning in &deployment.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", plain(&warning.to_string()));
     }
 }
 
@@ -356,11 +365,14 @@ fn report_invalid(deployment: &Deployment, strictness: Strictness) -> usize {
     };
     let invalid: Vec<_> = deployment.invalid().collect();
     for (path, why) in &invalid {
-        eprintln!("{level}: {path}: {fate}{why}");
+        eprintln!("{level}: {path}: {fate}{}", plain(&why.to_string()));
     }
     let unusable: Vec<_> = deployment.unusable().collect();
     for (route, path, why) in &unusable {
-        eprintln!("{level}: route {route}: {fate}folder {path}: {why}");
+        eprintln!(
+            "{level}: route {route}: {fate}folder {path}: {}",
+            plain(&why.to_string())
+        );
     }
     invalid.len() + unusable.len()
 }

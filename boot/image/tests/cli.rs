@@ -570,3 +570,19 @@ fn nothing_is_left_beside_the_image() {
     assert_eq!(build(place.join("no/disk.img")), 1);
     assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
 }
+
+#[test]
+fn no_name_in_a_module_reaches_the_terminal_as_it_is() {
+    let folder = Folder::new("escape");
+    let exports = r#"(export "\1b[2J" (func 0)) (export "\1b[2J" (func 0))"#;
+    folder.module(
+        "a.wasm",
+        &format!("(module (func (export \"_start\")) {exports})"),
+    );
+    for command in ["verify {dir}", "build {dir} -o {img}"] {
+        let said = folder.run(command);
+        assert_eq!(said.code, 1);
+        assert!(said.error.contains("\\u{1b}[2J"), "{}", said.error);
+        assert!(!said.error.contains('\x1b'), "{:?}", said.error);
+    }
+}

@@ -26,6 +26,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use luge_journal::Harmless;
 use luge_memory::layout::ARENA_SLOTS;
 use luge_sched::{RouteId, RouteTerms, TenantId, Ticket};
 use luge_spec::command_line::Options;
@@ -380,9 +381,9 @@ fn place(port: u16, route: &str) -> impl fmt::Display {
     fmt::from_fn(move |f| write!(f, "route :{port}{route}"))
 }
 
-/// What an engine says in several lines, in one.
+/// What an engine says in several lines, in one, with the names of a module as harmless text.
 fn one_line(why: &impl ToString) -> String {
     let text = why.to_string();
     let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ")
+    Harmless(words.join(" ").as_bytes()).to_string()
 }

@@ -11,8 +11,6 @@
 
 mod answers;
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
@@ -46,9 +44,9 @@ const NO_BODY_ROOM: Refusal = Refusal::new(
     "there is no room for the body beside those of other requests",
 );
 /// Methods of functions.
-const FUNCTION_METHODS: &str = "GET, HEAD, POST, PUT";
+const FUNCTION_METHODS: &str = "GET, HEAD, POST, PUT, OPTIONS";
 /// Methods of the host's own pages.
-const PAGE_METHODS: &str = "GET, HEAD";
+const PAGE_METHODS: &str = "GET, HEAD, OPTIONS";
 
 enum Phase {
     Reading,
@@ -73,6 +71,8 @@ pub(super) struct Client {
     leaves_at: Option<Instant>,
     /// Its place is wanted.
     is_given_up: bool,
+    /// Its request is a HEAD: answers have no body, whoever they are from.
+    is_head: bool,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -89,6 +89,7 @@ impl Client {
             stalls_at: None,
             leaves_at: None,
             is_given_up: false,
+            is_head: false,
         }
     }
 
@@ -244,12 +245,14 @@ impl Client {
 
     /// A head is complete: whose is it?
     fn decide(&mut self, head: Head, around: &Surroundings<'_>) -> Moved {
+        self.is_head = head.method == Method::Head;
         let is_page_method = matches!(head.method, Method::Get | Method::Head);
-        if let Method::Other(_) = head.method {
-            return self.not_allowed(FUNCTION_METHODS, around);
+        match head.method {
+            Method::Other(_) => return self.not_allowed(FUNCTION_METHODS, around),
+            Method::Options => return self.options(&head, around),
+            _ => {}
         }
-        let operator_port = (self.port == around.operator_port).then_some(self.port);
-        if let Some(found) = pages::find(&head, around.table, operator_port) {
+        if let Some(found) = pages::find(&head, self.port, around) {
             if !is_page_method {
                 return self.not_allowed(PAGE_METHODS, around);
             }
@@ -265,9 +268,7 @@ impl Client {
             return self.not_allowed(FUNCTION_METHODS, around);
         }
         let Some(function) = around.table.lookup(self.port, &head.path) else {
-            self.persistence = self.connection.decline();
-            let text = format!("there is no function at {:.200}\n", head.path);
-            return self.answer(Status::NotFound, text, head.method == Method::Head, around);
+            return self.nothing_there(&head, around);
         };
         let call = Call::new(function.clone(), head);
         self.receive(Purpose::Call(call), around)
@@ -289,7 +290,6 @@ impl Client {
     /// Everything that the function needs is here.
     fn start(&mut self, purpose: Purpose, body: Vec<u8>, around: &Surroundings<'_>) -> Moved {
         self.persistence = purpose.persistence();
-        let is_head = purpose.is_head();
         match purpose.start(body, around) {
             Ok(work) => {
                 self.phase = Phase::Running(work);
@@ -300,8 +300,7 @@ impl Client {
                     retry_after_s: refused.retry_after_s,
                     ..self.host_response(refused.status, &refused.text, around)
                 };
-                let text = if is_head { String::new() } else { refused.text };
-                self.send(response, text)
+                self.send(response, refused.text)
             }
         }
     }
@@ -331,6 +330,7 @@ impl Client {
             Persistence::Close => Moved::Out(Fate::Close),
             Persistence::KeepAlive => {
                 self.connection.finish(now.as_ns());
+                self.is_head = false;
                 self.phase = Phase::Reading;
                 Moved::On
             }

@@ -50,6 +50,8 @@ struct Server {
     clock: Clock,
     /// Where the pages are that tell of all tenants.
     operator_port: u16,
+    /// Under which names a browser may ask for these.
+    operator_hosts: Vec<String>,
     /// How many bytes of request bodies may be in memory at once.
     body_room: usize,
     /// Who of those who wait for a part of a page gets one.
@@ -101,6 +103,7 @@ struct Surroundings<'a> {
     admin_token: Option<&'a str>,
     /// Where the pages are that tell of all tenants.
     operator_port: u16,
+    operator_hosts: &'a [String],
     /// How many bytes of request bodies may still be taken in, for all clients together.
     body_room: Cell<usize>,
     /// How many those are while there are none.
@@ -113,6 +116,12 @@ struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    /// Whether a browser that knows the machine by this name may have the operator's pages.
+    fn is_operators_host(&self, name: &str) -> bool {
+        let mut names = self.operator_hosts.iter();
+        names.any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(name))
+    }
+
     /// Whether there will be more room for bodies, since one that another client sends will have come or be given up.
     /// `has_part` says whether who asks is one of these clients.
     fn waits_for_body_room(&self, has_part: bool) -> bool {
@@ -161,6 +170,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
         clients,
         clock,
         operator_port,
+        operator_hosts: options.operator_hosts.clone(),
         body_room,
         turns: Turns::new(now),
         polled_at: now,
@@ -216,6 +226,7 @@ impl Server {
             date: self.clock.date(),
             admin_token: self.admin_token.as_deref(),
             operator_port: self.operator_port,
+            operator_hosts: &self.operator_hosts,
             body_room: Cell::new(self.body_room.saturating_sub(bodies)),
             all_body_room: self.body_room,
             turns: &self.turns,

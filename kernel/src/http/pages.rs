@@ -11,6 +11,7 @@ use luge_http::{Head, Status, Wants};
 use luge_journal::Format;
 use luge_metrics::CONTENT_TYPE;
 
+use super::Surroundings;
 use crate::functions::{Function, State, Table, loading};
 use crate::observe::faults::{self, Faults};
 use crate::observe::lists::{Routes, Sandboxes};
@@ -53,19 +54,40 @@ const STATUS_PAGE: Found = Found::Document {
     policy: luge_page::POLICY,
 };
 
-/// The page that a request asks for, if there is one of the host's. `operator_port` is the port that it came to, if
-/// that is the operator's.
-pub(super) fn find(head: &Head, table: &Table, operator_port: Option<u16>) -> Option<Found> {
+/// The page that a request to `port` asks for, if there is one of the host's. A path that is percent-encoded names none: a
+/// proxy that keeps these pages from others has not seen them in it.
+pub(super) fn find(head: &Head, port: u16, around: &Surroundings<'_>) -> Option<Found> {
+    if !head.path_is_literal {
+        return None;
+    }
+    let table = around.table;
+    let is_operators = port == around.operator_port;
     let found = match &*head.path {
         "/healthz" => page(Status::Ok, "ok\n"),
-        "/readyz" if !loading::is_done() => not_ready(table, operator_port.is_some()),
+        "/readyz" if !loading::is_done() => not_ready(table, is_operators),
         "/readyz" if table.is_empty() => {
             page(Status::ServiceUnavailable, "no function is loaded\n")
         }
         "/readyz" => page(Status::Ok, "ready\n"),
-        _ => return of_operator(head, table, operator_port?),
+        _ if !is_operators => return None,
+        _ => {
+            let found = of_operator(head, table, port)?;
+            match &head.host_name {
+                Some(name) if !around.is_operators_host(name) => misdirected(name),
+                _ => found,
+            }
+        }
     };
     Some(found)
+}
+
+/// A site whose name its owner has lead to this machine is the same origin to a browser, which would let it read all.
+fn misdirected(name: &str) -> Found {
+    let text = format!(
+        "these pages are not for browsers that know this machine as {name:.200}: \
+         operator_hosts={name:.200} on the kernel's command line would allow it\n"
+    );
+    page(Status::MisdirectedRequest, &text)
 }
 
 /// How many modules are still to be made; for the operator, also which. Those who balance load send nothing here before all

@@ -39,13 +39,6 @@ impl Purpose {
         }
     }
 
-    pub(super) fn is_head(&self) -> bool {
-        match self {
-            Self::Call(call) => call.is_head(),
-            Self::Upload(_) => false,
-        }
-    }
-
     /// The body is here.
     ///
     /// # Errors

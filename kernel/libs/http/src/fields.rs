@@ -19,6 +19,8 @@ pub(crate) struct Fields<'h> {
     pub(crate) authorization: Option<&'h [u8]>,
     pub(crate) route_settings: Option<&'h [u8]>,
     pub(crate) wants: Wants,
+    /// The host, if it is neither an address nor `localhost`.
+    pub(crate) host_name: Option<&'h str>,
 }
 
 /// Sums of what was seen while going through the fields.
@@ -33,6 +35,7 @@ struct Seen<'h> {
     authorization: Option<&'h [u8]>,
     route_settings: Option<&'h [u8]>,
     wants: Wants,
+    host_name: Option<&'h str>,
 }
 
 /// Reads the fields of a request of this version.
@@ -56,6 +59,7 @@ pub(crate) fn read<'h>(headers: &[Header<'h>], version: Version) -> Result<Field
         authorization: seen.authorization,
         route_settings: seen.route_settings,
         wants: seen.wants,
+        host_name: seen.host_name,
     })
 }
 
@@ -89,7 +93,7 @@ impl<'h> Seen<'h> {
         }
     }
 
-    fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
+    fn host(&mut self, value: &'h [u8]) -> Result<(), Refusal> {
         self.hosts += 1;
         let allowed =
             |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte);
@@ -99,6 +103,7 @@ impl<'h> Seen<'h> {
         if !value.iter().all(allowed) {
             return Err(Refusal::malformed("a Host that cannot be one"));
         }
+        self.host_name = host_name(value);
         Ok(())
     }
 
@@ -183,6 +188,22 @@ impl<'h> Seen<'h> {
             (_, None) => Ok(Content::Chunked),
         }
     }
+}
+
+/// The name in a `Host`, which has a port behind it or not, if it is neither an address nor `localhost` or below that (RFC
+/// 6761, "Domain Name Reservation Considerations for localhost" (6.3)): any name of the network may lead here, since
+/// whoever owns it says where.
+fn host_name(value: &[u8]) -> Option<&str> {
+    let name = core::str::from_utf8(value).ok()?;
+    if name.starts_with('[') {
+        return None;
+    }
+    let name = name.split(':').next()?;
+    let is_address = name
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let top = name.rsplit('.').next()?;
+    (!is_address && !top.eq_ignore_ascii_case("localhost")).then_some(name)
 }
 
 /// `q=0`, `q=0.000`: not this type. RFC 9110, "Quality Values" (12.4.2).

@@ -23,6 +23,7 @@ pub enum Method {
     Post,
     Put,
     Delete,
+    Options,
     /// Any other token, known to the standard or not; nothing here serves it.
     Other(String),
 }
@@ -72,8 +73,14 @@ pub struct Head {
     /// The method.
     pub method: Method,
     /// The path, percent-decoded; begins with `/`, except for methods that nothing serves, which
-    /// may have other targets and get an empty path. Dots and repeated slashes are left as they are.
+    /// may have other targets and get an empty path, and for `OPTIONS *`, which gets `*`. Dots and repeated slashes are
+    /// left as they are.
     pub path: String,
+    /// Whether the path came as it is, with nothing percent-encoded: a proxy's rules have seen the same.
+    pub path_is_literal: bool,
+    /// The name in `Host` without its port, if it is one that names of the network can lead anywhere with: neither an
+    /// address nor `localhost`.
+    pub host_name: Option<String>,
     /// The query's values in order, percent- and plus-decoded; a key without `=` is a value.
     pub arguments: Vec<String>,
     /// The version of the client.
@@ -118,11 +125,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         Version::Http11
     };
     let fields = fields::read(request.headers, version)?;
-    let Target { path, arguments } = match method {
-        Method::Other(_) => Target {
-            path: String::new(),
-            arguments: Vec::new(),
-        },
+    let Target {
+        path,
+        path_is_literal,
+        arguments,
+    } = match method {
+        Method::Other(_) => Target::of_path(""),
+        Method::Options if target == "*" => Target::of_path("*"),
         _ => target::parse(target)?,
     };
     let fields::Fields {
@@ -132,10 +141,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         authorization,
         route_settings,
         wants,
+        host_name,
     } = fields;
     let head = Head {
         method,
         path,
+        path_is_literal,
+        host_name: host_name.map(String::from),
         arguments,
         version,
         persistence,
@@ -158,6 +170,7 @@ impl Method {
             "POST" => Self::Post,
             "PUT" => Self::Put,
             "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
             other => Self::Other(String::from(other)),
         }
     }

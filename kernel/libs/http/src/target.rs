@@ -2,7 +2,7 @@
 //!
 //! RFC 9112, "Request Target" (3.2), knows four forms. Origin form (`/fib?n=30`) is what clients
 //! send; absolute form (`http://host/fib?n=30`) must be understood too. Authority form and `*` belong
-//! to CONNECT and OPTIONS, which this server answers without looking at the target.
+//! to CONNECT, which this server answers without looking at the target, and to OPTIONS, which asks about all of it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,6 +19,8 @@ const NOT_TEXT: Refusal = Refusal::malformed("the request target does not decode
 pub(crate) struct Target {
     /// The path, percent-decoded; begins with `/`.
     pub(crate) path: String,
+    /// Whether nothing in it was encoded.
+    pub(crate) path_is_literal: bool,
     /// The values of the query, decoded, in order; a key without `=` counts as a value.
     pub(crate) arguments: Vec<String>,
 }
@@ -33,8 +35,20 @@ pub(crate) fn parse(target: &str) -> Result<Target, Refusal> {
     let path = if path.is_empty() { "/" } else { path };
     Ok(Target {
         path: decode(path, Plus::IsPlus)?,
+        path_is_literal: !path.contains('%'),
         arguments: arguments(query)?,
     })
+}
+
+impl Target {
+    /// One that is this path, as it is.
+    pub(crate) fn of_path(path: &str) -> Self {
+        Self {
+            path: path.into(),
+            path_is_literal: true,
+            arguments: Vec::new(),
+        }
+    }
 }
 
 /// The values of a query. Each costs many times its letters, so their number has a limit of its own.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Seen, Server, only_body, serve, with_headers};
-use luge_http::{Content, Method, Persistence, Version, Wants};
+use luge_http::{Content, Head, Method, Persistence, Version, Wants};
 
 const CONVERSATION: &str = "GET /fib?n=30 HTTP/1.1\r\nHost: luge\r\nAccept: */*\r\n\r\n\
     POST /echo HTTP/1.1\r\nhost: luge:8080\r\nContent-Length: 5\r\n\r\nhello\
@@ -203,5 +203,55 @@ fn html_is_wanted_where_accept_names_it_and_nowhere_else() {
             panic!("{seen:?}");
         };
         assert_eq!(head.wants, wants, "{accept}");
+    }
+}
+
+/// The head of the only request in `wire`.
+fn head_of(wire: &str) -> Head {
+    match &serve(wire.as_bytes())[..] {
+        [Seen::Request(head, _)] => head.clone(),
+        seen => panic!("{seen:?}"),
+    }
+}
+
+#[test]
+fn a_path_tells_whether_a_proxy_has_seen_the_same() {
+    for (target, path, is_literal) in [
+        ("/logs", "/logs", true),
+        ("/%6cogs", "/logs", false),
+        ("/admin%2Ffunctions", "/admin/functions", false),
+        ("/logs?%6c", "/logs", true),
+    ] {
+        let head = head_of(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert_eq!((&*head.path, head.path_is_literal), (path, is_literal));
+    }
+}
+
+#[test]
+fn a_host_that_anybody_may_lead_here_is_told_from_others() {
+    for (host, name) in [
+        ("evil.example", Some("evil.example")),
+        ("evil.example:8080", Some("evil.example")),
+        ("luge", Some("luge")),
+        ("127.0.0.1.evil.example", Some("127.0.0.1.evil.example")),
+        ("localhost.evil.example", Some("localhost.evil.example")),
+        ("localhost", None),
+        ("LocalHost:8080", None),
+        ("luge.localhost", None),
+        ("127.0.0.1:8080", None),
+        ("10.0.2.15", None),
+        ("[::1]:8080", None),
+        ("", None),
+    ] {
+        let head = head_of(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(head.host_name.as_deref(), name, "{host}");
+    }
+}
+
+#[test]
+fn options_may_ask_about_a_path_or_about_all() {
+    for (target, path) in [("/fib", "/fib"), ("*", "*")] {
+        let head = head_of(&format!("OPTIONS {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert_eq!((head.method, &*head.path), (Method::Options, path));
     }
 }

@@ -10,18 +10,31 @@ pub struct Harmless<'a>(pub &'a [u8]);
 impl Display for Harmless<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if is_harmless(character) {
-                    f.write_char(character)?;
-                } else {
-                    write!(f, "{}", character.escape_unicode())?;
-                }
-            }
+            HarmlessWriter(f).write_str(chunk.valid())?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }
         }
         Ok(())
+    }
+}
+
+/// Writes text on as [`Harmless`] does, for whatever is formatted.
+pub struct HarmlessWriter<'a>(pub &'a mut dyn Write);
+
+impl Write for HarmlessWriter<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(|character| !is_harmless(character)) {
+            let (before, from) = rest.split_at(at);
+            self.0.write_str(before)?;
+            let mut letters = from.chars();
+            for character in letters.next().into_iter().flat_map(char::escape_unicode) {
+                self.0.write_char(character)?;
+            }
+            rest = letters.as_str();
+        }
+        self.0.write_str(rest)
     }
 }
 

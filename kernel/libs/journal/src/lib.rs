@@ -23,7 +23,7 @@ mod records;
 mod short;
 
 pub use fault::{Exception, Fault};
-pub use harmless::Harmless;
+pub use harmless::{Harmless, HarmlessWriter};
 pub use json::{Escaping, Text};
 pub use levels::Levels;
 pub use linear_stack::LinearStack;

@@ -4,6 +4,7 @@ use core::fmt::{self, Arguments, Display, Formatter, Write};
 
 use log::Level;
 
+use crate::harmless::HarmlessWriter;
 use crate::short::Short;
 use crate::{Escaping, Text};
 
@@ -73,7 +74,8 @@ impl Line<'_> {
         if let Some(Guest { name, sandbox }) = self.guest {
             write!(out, "{name} #{sandbox}: ")?;
         }
-        out.write_fmt(text)
+        // Names in it may be a module's or a client's choice.
+        HarmlessWriter(out).write_fmt(text)
     }
 
     fn write_json(&self, out: &mut dyn Write) -> fmt::Result {

@@ -204,3 +204,19 @@ fn of_several_levels_for_a_module_the_last_counts() {
     assert!(!levels.allow("net", Level::Info));
     assert!(levels.allow("net::card", Level::Debug));
 }
+
+#[test]
+fn no_text_of_a_line_moves_a_cursor_or_begins_another_line() {
+    let line = Line {
+        at_ns: 0,
+        cpu: 0,
+        level: Level::Info,
+        module: "functions",
+        guest: None,
+        text: format_args!("an export \x1b[2J{}\u{202e}", "of a\nmodule's"),
+    };
+    let mut text = String::new();
+    line.write(&mut text, Format::Text).unwrap();
+    let end = "an export \\u{1b}[2Jof a\\u{a}module's\\u{202e}";
+    assert!(text.ends_with(end), "{text}");
+}

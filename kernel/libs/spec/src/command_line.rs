@@ -13,6 +13,7 @@
 //! | `gateway` | address of the router | `10.0.2.2` |
 //! | `port` | TCP port of the only tenant, where the disk has no spec | 8080 |
 //! | `operator_port` | TCP port of the pages that tell of all tenants: `/metrics`, `/trace`, ... | that of the first tenant |
+//! | `operator_hosts` | names, separated by commas, under which a browser may ask for these pages; `*` is any. Addresses and `localhost` always may | none |
 //! | `sched` | `edf`, `fifo`, `sjf` or `rr`: which sandbox gets the CPU | `edf` |
 //! | `preempt` | none, or `on`, `off`: whether the CPU is taken from one sandbox for another | `on` |
 //! | `quantum_us` | longest time that a sandbox runs while another is ready | 1000 |
@@ -47,7 +48,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "log",
     "log_format",
     "log_all_ends",
@@ -59,6 +60,7 @@ const KEYS: [&str; 20] = [
     "gateway",
     "port",
     "operator_port",
+    "operator_hosts",
     "sched",
     "preempt",
     "quantum_us",
@@ -109,6 +111,8 @@ pub struct Options {
     pub port: u16,
     /// TCP port of the pages that tell of all tenants; without it, they are at the first tenant's.
     pub operator_port: Option<u16>,
+    /// Names under which these pages may be asked for, beside addresses and `localhost`.
+    pub operator_hosts: Vec<String>,
     /// Which sandbox gets the CPU.
     pub sched: Policy,
     /// Whether the CPU is taken from one sandbox for another.
@@ -145,6 +149,7 @@ impl Default for Options {
             gateway: Ipv4Addr::new(10, 0, 2, 2),
             port: DEFAULT_PORT,
             operator_port: None,
+            operator_hosts: Vec::new(),
             sched: Policy::default(),
             preempt: true,
             quantum_us: 1000,
@@ -255,6 +260,10 @@ impl Options {
             "port" => self.port = number(value, 1..=65535, "a port, 1 to 65535")?,
             "operator_port" => {
                 self.operator_port = Some(number(value, 1..=65535, "a port, 1 to 65535")?);
+            }
+            "operator_hosts" => {
+                let names = value.split(',').filter(|name| !name.is_empty());
+                self.operator_hosts = names.map(String::from).collect();
             }
             "sched" => {
                 self.sched = Policy::from_name(value).ok_or("edf, fifo, sjf or rr")?;

@@ -3,19 +3,20 @@
 use alloc::format;
 use alloc::string::String;
 
-use luge_http::{Head, Method, Persistence, Refusal, Response, Status};
+use luge_http::{Head, Persistence, Refusal, Response, Status};
+use luge_journal::Harmless;
 
 use super::super::pages::{Found, Page};
 use super::super::writing::{Part, Writing};
 use super::super::{Surroundings, count_host_answer};
-use super::{Client, Fate, Moved, Phase};
+use super::{Client, FUNCTION_METHODS, Fate, Moved, PAGE_METHODS, Phase};
 
 impl Client {
     /// One of the host's own pages.
     pub(super) fn page(&mut self, found: Found, head: &Head, around: &Surroundings<'_>) -> Moved {
         self.persistence = self.connection.decline();
         match found {
-            Found::Page(page) => self.short_page(page, head.method == Method::Head, around),
+            Found::Page(page) => self.short_page(page, around),
             Found::Text(kind, text) => {
                 let writing = Writing::new(text, kind, head, self.persistence, around.turns);
                 self.phase = Phase::Writing(writing);
@@ -29,7 +30,7 @@ impl Client {
                 };
                 count_host_answer(Status::Ok);
                 self.outgoing.push(response.encode(0));
-                if head.method != Method::Head {
+                if !self.is_head {
                     self.outgoing.push_fixed(html.as_bytes());
                 }
                 self.phase = Phase::Sending;
@@ -38,13 +39,13 @@ impl Client {
         }
     }
 
-    fn short_page(&mut self, page: Page, is_head: bool, around: &Surroundings<'_>) -> Moved {
+    fn short_page(&mut self, page: Page, around: &Surroundings<'_>) -> Moved {
         count_host_answer(page.status);
         let response = Response {
             content_type: page.content_type,
             ..self.host_response(page.status, &page.text, around)
         };
-        self.send(response, if is_head { String::new() } else { page.text })
+        self.send(response, page.text)
     }
 
     /// Writes a part of a page, if it is its turn.
@@ -65,7 +66,7 @@ impl Client {
             }
             Part::NoMemory => {
                 let text = String::from("there is no memory for the page now\n");
-                self.answer(Status::ServiceUnavailable, text, false, around)
+                self.answer(Status::ServiceUnavailable, text, around)
             }
             Part::Broken => Moved::Out(Fate::Abort),
         }
@@ -84,10 +85,39 @@ impl Client {
         self.send(response, text)
     }
 
+    /// What can be asked of a path, or of all of the server. Load balancers look with this whether the machine is there.
+    pub(super) fn options(&mut self, head: &Head, around: &Surroundings<'_>) -> Moved {
+        let is_function = around.table.lookup(self.port, &head.path).is_some();
+        if !is_function && !matches!(&*head.path, "/" | "*" | "/healthz" | "/readyz") {
+            return self.nothing_there(head, around);
+        }
+        let allow = if is_function {
+            FUNCTION_METHODS
+        } else {
+            PAGE_METHODS
+        };
+        self.persistence = self.connection.decline();
+        count_host_answer(Status::Ok);
+        let response = Response {
+            allow: Some(allow),
+            ..self.host_response(Status::Ok, "", around)
+        };
+        self.send(response, String::new())
+    }
+
+    pub(super) fn nothing_there(&mut self, head: &Head, around: &Surroundings<'_>) -> Moved {
+        self.persistence = self.connection.decline();
+        let text = format!(
+            "there is no function at {:.200}\n",
+            Harmless(head.path.as_bytes())
+        );
+        self.answer(Status::NotFound, text, around)
+    }
+
     pub(super) fn refuse(&mut self, refusal: Refusal, around: &Surroundings<'_>) -> Moved {
         self.persistence = Persistence::Close;
         let text = format!("{refusal}\n");
-        self.answer(refusal.status, text, false, around)
+        self.answer(refusal.status, text, around)
     }
 
     /// Answers with a text of the host's.
@@ -95,12 +125,11 @@ impl Client {
         &mut self,
         status: Status,
         text: String,
-        is_head: bool,
         around: &Surroundings<'_>,
     ) -> Moved {
         count_host_answer(status);
         let response = self.host_response(status, &text, around);
-        self.send(response, if is_head { String::new() } else { text })
+        self.send(response, text)
     }
 
     pub(super) fn host_response(
@@ -120,7 +149,9 @@ impl Client {
     pub(super) fn send(&mut self, response: Response<'_>, text: String) -> Moved {
         self.persistence = response.persistence;
         self.outgoing.push(response.encode(0));
-        self.outgoing.push(text.into_bytes());
+        if !self.is_head {
+            self.outgoing.push(text.into_bytes());
+        }
         self.phase = Phase::Sending;
         Moved::On
     }
