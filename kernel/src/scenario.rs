@@ -16,7 +16,7 @@ use x86_64::structures::idt::InterruptDescriptorTable;
 
 pub use crate::arch::stand_in::{avx, divide, fill_stack_by, wild_write};
 use crate::arch::time::Instant;
-use crate::arch::{interrupts, paging, per_cpu, stand_in, traps};
+use crate::arch::{apic, interrupts, paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::mm::arena::parked;
 pub use crate::mm::heap::scenario::refuse_bulk;
@@ -45,6 +45,7 @@ pub fn at_boot(name: &str) -> bool {
         "mapped-guards" => mm::stacks::scenario::map_guards(u64::MAX),
         "narrow-guards" => mm::stacks::scenario::map_guards(16 << 10),
         "preempted-once-noted" => traps::scenario::preempt_once_noted(),
+        "fast-timer" => apic::scenario::run_fast(),
         "starved" => starved::all(),
         "registers" => registers::all(),
         "warm" => warm::all(),

@@ -20,6 +20,7 @@ scenarios![
     who_may_go_on_after_a_deadline_does_and_is_counted,
     what_becomes_of_a_route_is_counted,
     who_is_late_beside_one_that_is_not_preempted_goes_on_and_so_does_that_one,
+    a_timer_that_fires_early_ends_a_sandbox_at_its_deadline_all_the_same,
 ];
 
 const BUDGET_US: u64 = 20_000;
@@ -109,6 +110,20 @@ fn past_its_deadline_a_sandbox_that_waits_to_write_its_response_is_ended(lab: &L
         machine.client().get("/fib?n=10")?.expect("55\n")?;
         wait_for_all_tickets(&machine)?;
     }
+    Ok(())
+}
+
+/// The timer and the clock are calibrated apart, so either may be the faster one. Nobody else runs, and no packet comes.
+fn a_timer_that_fires_early_ends_a_sandbox_at_its_deadline_all_the_same(lab: &Lab) -> Result<()> {
+    let deadline = json!({ "relative-deadline-us": SECOND_US / 4 });
+    let boot = Guests::new(lab, Engine::Wasmtime)?.text_with("loop", LOOP, deadline)?;
+    let boot = boot.boot(lab)?.append("scenario=fast-timer");
+    let machine = lab.serve(&boot.switch("--icount-served"))?;
+    machine.client().get("/loop")?.expect_status(504)?;
+    let records = records(&machine.client(), "")?;
+    let took_ns = number(records.last().context("a record")?, "actual")?;
+    ensure!(took_ns >= 250_000_000, "it was ended after {took_ns} ns");
+    ensure!(took_ns < 300_000_000, "it was ended after {took_ns} ns");
     Ok(())
 }
 
