@@ -76,8 +76,8 @@ check_port() { check_number "$1" "$2" 65535 "a port"; }
 # check_memory SIZE
 check_memory() {
     [[ $1 =~ ^[1-9][0-9]{0,6}[MG]$ ]] || die 2 "--memory: '$1' is not a size such as 512M" "./qemu-run.sh --memory 512M"
-    # Below, firmware, loader and kernel do not fit side by side.
-    [[ $1 =~ G$ ]] || [ "${1%M}" -ge 32 ] || die 2 "--memory: $1 is too little; at least 32M"
+    # Below, firmware, loader, the kernel's file and what it takes do not fit side by side. A scenario boots with as much.
+    [[ $1 =~ G$ ]] || [ "${1%M}" -ge 40 ] || die 2 "--memory: $1 is too little; at least 40M"
 }
 
 # set_option NAME VALUE — takes an option that has a value.

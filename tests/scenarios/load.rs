@@ -17,6 +17,7 @@ scenarios![
     a_quantum_of_50_us_beside_an_endless_loop_changes_no_answer,
     an_idle_machine_leaves_the_hosts_processor_alone,
     clients_that_take_all_memory_are_refused_and_the_machine_goes_on,
+    the_least_memory_that_may_be_asked_for_serves,
 ];
 
 const REQUESTS: u64 = 2_000;
@@ -339,4 +340,14 @@ fn clients_that_take_all_memory_are_refused_and_the_machine_goes_on(lab: &Lab) -
     drop(open);
     wait_until(|| Ok(machine.client().get("/small?0")?.status == 200))
         .context("the memory does not come back")
+}
+
+fn the_least_memory_that_may_be_asked_for_serves(lab: &Lab) -> Result<()> {
+    let disk = Disk::Modules(lab.workshop().guests()?.join("examples"));
+    let boot = Boot::new(Kernel::Product).disk(disk);
+    let machine = lab.serve(&boot.switch("--memory").switch("40M"))?;
+    for _ in 0..100 {
+        machine.client().get("/fib?n=10")?.expect("55\n")?;
+    }
+    Ok(())
 }

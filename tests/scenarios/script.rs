@@ -138,7 +138,7 @@ fn a_value_that_makes_no_sense_is_refused(lab: &Lab) -> Result<()> {
     refuses(lab, &["--port", "66000"], &["66000", "port"])?;
     refuses(lab, &["--port"], &["--port needs a value"])?;
     refuses(lab, &["--memory", "much"], &["much", "512M"])?;
-    refuses(lab, &["--memory", "8M"], &["8M", "32M"])?;
+    refuses(lab, &["--memory", "39M"], &["39M", "40M"])?;
     refuses(lab, &["--engine", "v8"], &["v8"])?;
     refuses(lab, &["--accel", "warp"], &["warp"])?;
     refuses(lab, &["--smp", "none"], &["none"])?;

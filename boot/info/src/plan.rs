@@ -6,7 +6,7 @@
 //! `BootInfo` and jumps.
 //!
 //! - Segments that the kernel only reads or executes stay where the module is, and the mapping of
-//!   physical memory shows the module read-only: no page is writable and executable, not even
+//!   physical memory shows that part of the module read-only: no page is writable and executable, not even
 //!   under two addresses. Other segments are copied to fresh frames.
 //! - Physical memory is mapped as far as it is memory. Firmware tables (ACPI's, the BIOS area, what
 //!   is reserved next to memory) are there read-only; devices are not: the kernel maps them itself.
@@ -98,6 +98,9 @@ impl fmt::Display for PlanError {
     }
 }
 
+/// The place of what stays of the module in [`Plan::taken`].
+const MODULE: usize = 3;
+
 /// What a plan is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -187,19 +190,29 @@ impl Plan {
             frames,
             taken: [first_frame, facts.loader[0], facts.loader[1], module],
         };
+        let mut kept = PhysRange::between(module.start(), module.start());
         for segment in &facts.kernel.segments {
-            plan.load(segment, facts.module)?;
+            if let Some(in_place) = plan.load(segment, facts.module)? {
+                kept = PhysRange::between(kept.start(), kept.end().max(in_place.end()));
+            }
         }
+        plan.taken[MODULE] = kept;
         for area in [stack, boot_info, command_line] {
             plan.map(area.virt.start(), area.frames, Access::ReadWrite)?;
         }
         if let Some(offset) = plan.physical_memory_offset {
-            plan.map_physical_memory(offset, facts.map, module)?;
+            plan.map_physical_memory(offset, facts.map, kept)?;
         }
         Ok(plan)
     }
 
-    /// What is no longer free: frame 0, the loader, the module, and the frames handed out so far.
+    /// What stays of the kernel's file, from its beginning on: as much as has segments that lie where they are.
+    #[must_use]
+    pub fn kept(&self) -> PhysRange {
+        self.taken[MODULE]
+    }
+
+    /// What is no longer free: frame 0, the loader, what stays of the module, and the frames handed out so far.
     #[must_use]
     pub fn taken(&self) -> Vec<PhysRange, MAX_TAKEN> {
         self.taken.into_iter().chain([self.frames.used()]).collect()
@@ -226,7 +239,12 @@ impl Plan {
             .map_err(|_| too_many)
     }
 
-    fn load(&mut self, segment: &Segment, module: PhysRange) -> Result<(), PlanError> {
+    /// Says where the segment is, if it stays in the module.
+    fn load(
+        &mut self,
+        segment: &Segment,
+        module: PhysRange,
+    ) -> Result<Option<PhysRange>, PlanError> {
         let offset = segment.memory.start() - segment.pages.start();
         let whole = segment.file.len() as u64 == segment.memory.len();
         let in_place =
@@ -246,14 +264,15 @@ impl Plan {
             })?;
             frames
         };
-        self.map(segment.pages.start(), frames, segment.access)
+        self.map(segment.pages.start(), frames, segment.access)?;
+        Ok(in_place.then_some(frames))
     }
 
     fn map_physical_memory(
         &mut self,
         offset: u64,
         map: &MemoryMap,
-        module: PhysRange,
+        kept: PhysRange,
     ) -> Result<(), PlanError> {
         let mut result = Ok(());
         let mut add = |range: PhysRange, access| {
@@ -262,9 +281,11 @@ impl Plan {
             }
         };
         for_each_firmware_table(map, &mut |range| add(range, Access::ReadOnly));
-        add(module, Access::ReadOnly);
+        if !kept.is_empty() {
+            add(kept, Access::ReadOnly);
+        }
         for memory in map.memory() {
-            for_each_hole(memory.pages_inside(), &[module], &mut |range| {
+            for_each_hole(memory.pages_inside(), &[kept], &mut |range| {
                 add(range, Access::ReadWrite);
             });
         }

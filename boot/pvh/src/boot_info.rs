@@ -41,7 +41,8 @@ pub unsafe fn write(plan: &Plan, kernel: &Kernel<'_>, found: &Found) {
         .then_some(plan.command_line.virt.start())
         .into();
     info.kernel_addr = found.module.start();
-    info.kernel_len = found.module.len();
+    // What lies behind it, debugging information for the most part, is free memory now.
+    info.kernel_len = plan.kept().len();
     info.kernel_image_offset = kernel.image().start();
     info.kernel_stack_bottom = plan.stack.virt.start();
     info.kernel_stack_len = plan.stack.virt.len();

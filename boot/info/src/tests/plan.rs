@@ -73,7 +73,7 @@ fn with(change: impl FnOnce(&mut BootloaderConfig)) -> BootloaderConfig {
 #[test]
 fn every_segment_is_where_it_is_linked_with_its_own_rights() {
     let (mut tables, root) = tables(&sample_plan());
-    let rights = |tables: &mut TestTables, address| {
+    let rights = |tables: &mut sample::TestTables, address| {
         tables
             .leaf(root, address)
             .map(|leaf| (leaf.is_writable(), leaf.is_executable()))
@@ -103,6 +103,39 @@ fn code_stays_in_the_module_and_data_is_copied() {
     let mapped = tables.leaf(root, BASE + 0x2000).expect("mapped");
     assert_eq!(mapped.phys, data.frames.start());
     assert!(!data.frames.overlaps(&module));
+}
+
+/// Debugging information is several times as long as what runs.
+#[test]
+fn what_no_segment_needs_of_the_module_is_free_for_the_kernel() {
+    let mut file = sample::kernel();
+    let segments = file.len();
+    file.resize(segments + 0x10_0000, 0xdb);
+    let module = sample::module(file.len());
+    let plan = plan_of(&file, module, COMMAND_LINE);
+    let kept = plan.kept();
+    assert_eq!(kept.start(), module.start());
+    assert!(kept.end() <= module.start() + segments.next_multiple_of(0x1000) as u64);
+    let (mut tables, root) = tables(&plan);
+    let code = tables.leaf(root, BASE + 0x1000).expect("mapped");
+    assert!(kept.overlaps(&code.frames()), "what runs is not free");
+    let offset = plan.physical_memory_offset.expect("asked for");
+    let is_writable = |tables: &mut sample::TestTables, address: u64| {
+        let leaf = tables
+            .leaf(root, offset + address)
+            .expect("memory is mapped");
+        leaf.is_writable()
+    };
+    assert!(!is_writable(&mut tables, kept.end() - 1));
+    assert!(is_writable(&mut tables, kept.end()));
+    assert!(is_writable(&mut tables, module.end() - 1));
+    let taken = plan.taken();
+    assert!(taken.contains(&kept));
+    assert!(
+        taken
+            .iter()
+            .all(|range| !range.overlaps(&PhysRange::between(kept.end(), module.end())))
+    );
 }
 
 #[test]
