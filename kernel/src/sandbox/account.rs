@@ -139,10 +139,7 @@ impl Sandbox {
             Some(Outcome::Exit(_) | Outcome::Trap(_) | Outcome::NoResponseFile) => {
                 Measured::Took(charged_ns)
             }
-            // As long as it may. A deadline, on the other hand, comes to who had no time and to who would
-            // never have had enough.
-            Some(Outcome::OverBudget) => Measured::Took(charged_ns),
-            _ => Measured::Nothing,
+            _ => Measured::AtLeast(charged_ns),
         };
         admission::give_back(ticket, measured);
     }

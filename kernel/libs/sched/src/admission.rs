@@ -18,11 +18,10 @@ use crate::terms::{Counts, Refusal, RouteId, RouteTerms, TenantId, TenantTerms};
 use crate::ticket::{Measured, Ticket};
 use crate::{CAPACITY_PPM, EXTENDED_PPM, part_of};
 
-/// Of a route's deadline, the part that is booked for its first request at most: one in so many.
-const CAUTIOUS_PART: u64 = 4;
-/// The longest that is booked for a route of which nothing is known, in nanoseconds. What runs longer
-/// falls behind, so little depends on it.
-const CAUTIOUS_NS: u64 = 100_000_000;
+/// Of a route's deadline, the part that is booked for a request while nothing is known of the route: one in so many.
+const FIRST_PART: u64 = 256;
+/// The longest that is booked then, in nanoseconds. What runs longer falls behind, so little depends on it.
+const FIRST_NS: u64 = 5_000_000;
 /// What is booked beyond the estimate: one part in so many, and so many nanoseconds. Estimates are never
 /// exact, and a request that runs over its booking has no promise any more.
 const MARGIN_PART: u64 = 32;
@@ -30,6 +29,10 @@ const MARGIN_NS: u64 = 20_000;
 /// By how much a short booking may be made longer, in nanoseconds: a machine under a hypervisor stands
 /// still for a while now and then, and that is charged to whoever runs.
 const EXTENSION_NS: u64 = 20_000_000;
+/// While a route's estimate is unsettled, bookings are not extended if so many of its requests exceed theirs, or if
+/// more than this is promised with it, in millionths of the time.
+const FEW_OVER: u32 = 6;
+const UNSETTLED_PPM: u64 = CAPACITY_PPM / 2;
 /// The longest that a client is told to wait, in seconds.
 const LONGEST_RETRY_S: u32 = 60;
 
@@ -60,6 +63,8 @@ struct Route {
     terms: RouteTerms,
     estimate: Estimate,
     at_once: u32,
+    /// How many of those run over their bookings.
+    over: u32,
     waiting: u32,
     counts: Counts,
     /// How often its program was changed.
@@ -107,6 +112,7 @@ impl Admission {
             terms,
             estimate: first_estimate(&terms),
             at_once: 0,
+            over: 0,
             waiting: 0,
             counts: Counts::default(),
             version: 0,
@@ -114,15 +120,21 @@ impl Admission {
         RouteId(self.routes.len() - 1)
     }
 
-    /// From now on other terms hold for a route, of the same tenant, and another program runs: what was
-    /// measured is forgotten. Requests that were let in before stay what they were, and count as the route's.
+    /// From now on other terms hold for a route, of the same tenant, and another program runs. What was measured of
+    /// the old one holds until enough is known of the new one, unless another estimate is given. Requests that were
+    /// let in before stay what they were, and count as the route's.
     ///
     /// # Panics
     /// If the route would go to another tenant.
     pub fn change_route(&mut self, route: RouteId, terms: RouteTerms) {
         let route = &mut self.routes[route.0];
         assert_eq!(route.terms.tenant, terms.tenant, "a route stays a tenant's");
-        route.estimate = first_estimate(&terms);
+        let first = first_estimate(&terms);
+        if terms.given_estimate_ns == route.terms.given_estimate_ns {
+            route.estimate.change(first);
+        } else {
+            route.estimate = first;
+        }
         route.terms = terms;
         route.version = route.version.wrapping_add(1);
     }
@@ -132,6 +144,7 @@ impl Admission {
     /// # Errors
     /// The [`Refusal`]; nothing has changed then but its count.
     pub fn admit(&mut self, route: RouteId, now_ns: u64, ready: &Ready) -> Result<Ticket, Refusal> {
+        self.routes[route.0].estimate.refresh();
         let admitted = self
             .check_limits(route)
             .and_then(|()| self.find_time(route, now_ns, ready));
@@ -163,27 +176,60 @@ impl Admission {
         if ticket.booked_ns.is_some() {
             self.book(ticket.group).charge(ticket.entry, ran_ns);
         }
+        let route = &mut self.routes[ticket.route.0];
+        if let Some(mark) = ticket.exceeded
+            && ticket.version == route.version
+        {
+            route.estimate.ran_on(mark, ran_ns);
+        }
     }
 
     /// The request has used up what was booked for it. Books as much again, or a quarter of that, if no
     /// promise is broken by it; until it has twice what was booked at first, or some milliseconds. How much
-    /// is booked now, in nanoseconds.
+    /// is booked now, in nanoseconds. Otherwise its route's estimate learns that it runs over its booking.
     pub fn extend(&mut self, ticket: &mut Ticket, now_ns: u64, ready: &Ready) -> Option<u64> {
         let booked_ns = ticket.booked_ns?;
+        if let Some(more_ns) = self.find_more(ticket, booked_ns, now_ns, ready) {
+            self.book(ticket.group).enter(ticket.entry, more_ns);
+            ticket.extended_ns += more_ns;
+            return Some(more_ns);
+        }
+        let route = &mut self.routes[ticket.route.0];
+        if ticket.exceeded.is_none() && ticket.version == route.version {
+            let had_ns = booked_ns.saturating_add(ticket.extended_ns);
+            ticket.exceeded = Some(route.estimate.exceeded(had_ns));
+            route.over += 1;
+        }
+        None
+    }
+
+    /// What can be booked beyond `booked_ns`. Nothing for the many that exceed their bookings while the estimate is
+    /// unsettled: together they would take all the time in which some of them could be done.
+    fn find_more(
+        &self,
+        ticket: &Ticket,
+        booked_ns: u64,
+        now_ns: u64,
+        ready: &Ready,
+    ) -> Option<u64> {
         let left_ns = booked_ns.max(EXTENSION_NS) - ticket.extended_ns;
         let again_ns = booked_ns.saturating_add(ticket.extended_ns).min(left_ns);
-        if again_ns == 0 {
+        let route = &self.routes[ticket.route.0];
+        let is_unsettled = route.estimate.is_unsettled();
+        if again_ns == 0 || (is_unsettled && route.over >= FEW_OVER) {
             return None;
         }
+        let capacity_ppm = if is_unsettled {
+            UNSETTLED_PPM
+        } else {
+            EXTENDED_PPM
+        };
         let (group, deadline_ns) = (ticket.group, ticket.entry.0);
-        let supply = |within_ns| ready.supply_ns(group, now_ns, within_ns, EXTENDED_PPM);
-        let book = self.book(group);
-        let more_ns = [again_ns, again_ns / 4]
+        let supply = |within_ns| ready.supply_ns(group, now_ns, within_ns, capacity_ppm);
+        let book = self.book_of(group);
+        [again_ns, again_ns / 4]
             .into_iter()
-            .find(|&more_ns| book.test(now_ns, (deadline_ns, more_ns), supply).is_ok())?;
-        book.enter(ticket.entry, more_ns);
-        ticket.extended_ns += more_ns;
-        Some(more_ns)
+            .find(|&more_ns| book.test(now_ns, (deadline_ns, more_ns), supply).is_ok())
     }
 
     /// The request was not done at its deadline.
@@ -211,13 +257,20 @@ impl Admission {
         }
         let route = &mut self.routes[ticket.route.0];
         route.at_once -= 1;
+        if ticket.exceeded.is_some() {
+            route.over -= 1;
+        }
         let tenant = &mut self.tenants[route.terms.tenant.0];
         tenant.at_once -= 1;
         tenant.memory -= ticket.memory;
-        if let Measured::Took(ns) = measured
-            && ticket.version == route.version
-        {
-            route.estimate.measured(ns);
+        if ticket.version == route.version {
+            match (measured, ticket.exceeded) {
+                (Measured::Took(ns), Some(mark)) => route.estimate.done(mark, ns),
+                (Measured::Took(ns), None) => route.estimate.measured(ns),
+                (Measured::AtLeast(ns), Some(mark)) => route.estimate.ended(mark, ns),
+                // It did not even have what was booked for it.
+                (Measured::AtLeast(_), None) | (Measured::Nothing, _) => {}
+            }
         }
     }
 
@@ -296,6 +349,7 @@ impl Admission {
         if !self.tests_demand {
             return Ok((own, None));
         }
+        self.check_demand(route, own, now_ns, ready)?;
         let cost_ns = with_margin(estimate.ns());
         let wanted = (now_ns.saturating_add(terms.relative_deadline_ns), cost_ns);
         let test = |group| {
@@ -313,6 +367,34 @@ impl Admission {
             Err(lacking_ns) => Err(Refusal::NoTime {
                 retry_after_s: retry_after_s(lacking_ns, ready),
             }),
+        }
+    }
+
+    /// While a route's estimate is unsettled, bookings say too little. So of its requests only as many are let in as
+    /// can be done in time if they take as long as the last ones, and one in any case.
+    fn check_demand(
+        &self,
+        route: RouteId,
+        group: Group,
+        now_ns: u64,
+        ready: &Ready,
+    ) -> Result<(), Refusal> {
+        let route = &self.routes[route.0];
+        let within = route.at_once - route.over + 1;
+        let Some(demand_ns) = route.estimate.demand_ns(route.over, within) else {
+            return Ok(());
+        };
+        let within_ns = route.terms.relative_deadline_ns;
+        let supply_ns = |group| ready.supply_ns(group, now_ns, within_ns, CAPACITY_PPM);
+        let supply_ns = match group {
+            SHARED => supply_ns(SHARED),
+            group => supply_ns(group).saturating_add(supply_ns(SHARED)),
+        };
+        match demand_ns.checked_sub(supply_ns) {
+            Some(lacking_ns @ 1..) if route.at_once > 0 => Err(Refusal::NoTime {
+                retry_after_s: retry_after_s(lacking_ns, ready),
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -351,6 +433,7 @@ impl Admission {
             estimate_ns: estimate.ns(),
             booked_ns,
             extended_ns: 0,
+            exceeded: None,
             memory: terms.memory,
             version: *version,
             has_begun: false,
@@ -375,9 +458,9 @@ impl Admission {
 
 /// What is reckoned with for a route of which nothing was measured.
 fn first_estimate(terms: &RouteTerms) -> Estimate {
-    let most = terms.budget_ns.unwrap_or(CAUTIOUS_NS).min(CAUTIOUS_NS);
-    let cautious_ns = (terms.relative_deadline_ns / CAUTIOUS_PART).min(most);
-    Estimate::new(terms.percentile, terms.given_estimate_ns, cautious_ns)
+    let hoped_ns = (terms.relative_deadline_ns / FIRST_PART).min(FIRST_NS);
+    Estimate::new(terms.percentile, terms.given_estimate_ns, hoped_ns)
+        .with_budget(terms.budget_ns.unwrap_or(u64::MAX))
 }
 
 const fn with_margin(estimate_ns: u64) -> u64 {

@@ -19,6 +19,7 @@ mod bell;
 mod book;
 mod countdown;
 mod estimate;
+mod outlook;
 mod policy;
 mod queue;
 mod ready;

@@ -197,14 +197,18 @@ impl Queue {
         Some(task)
     }
 
+    /// Whether this task is queued.
+    pub(crate) fn has(&self, task: TaskId, place: Place) -> bool {
+        self.tasks.get(place.0 as usize) == Some(&task) && self.is_taken(place.0)
+    }
+
     /// Takes a task out of the queue, wherever it stands. Whether it was there.
     pub fn remove(&mut self, task: TaskId, place: Place) -> bool {
-        let holder = self.tasks.get(place.0 as usize);
-        if holder != Some(&task) || !self.is_taken(place.0) {
-            return false;
+        let was_there = self.has(task, place);
+        if was_there {
+            self.take_out(place.0);
         }
-        self.take_out(place.0);
-        true
+        was_there
     }
 
     /// Empties a slot, and plays the matches above it again.

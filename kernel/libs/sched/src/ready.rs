@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 use crate::policy::{Policy, Settings};
-use crate::queue::{Queue, Rank, TaskId};
+use crate::queue::{Place, Queue, Rank, TaskId};
 use crate::server::{Reservation, Server};
 use crate::standing::{Standing, UNPROMISED};
 use crate::{KERNEL_PPM, MOST_KERNEL_PPM, part_of};
@@ -29,6 +29,12 @@ const REST: Group = Group(1);
 /// little over its booking would wait for as long as there is promised work.
 const REST_BUDGET_NS: u64 = 100_000;
 const REST_PERIOD_NS: u64 = 5_000_000;
+
+/// For how long a task beyond its booking keeps the time that nobody was promised before the next has it: until it has
+/// had so much beyond its booking, in nanoseconds, or so many times what it had at first, if that is more. If they all
+/// shared it, all that need the same would be done at the end, which may be past their deadlines.
+const TENURE_NS: u64 = 100_000_000;
+const TENURE_GROWTH: u64 = 4;
 
 /// How a task comes into the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +61,33 @@ pub struct Ready {
 
 struct Member {
     queue: Queue,
+    /// The task beyond its booking that has the time which nobody was promised.
+    holder: Option<Tenure>,
     server: Option<Server>,
+    /// Whether it is [`REST`].
+    is_rest: bool,
     /// Whether a task of it has the CPU. It is not in the queue then, and the group is not idle.
     is_running: bool,
+}
+
+/// A task that has the time which nobody was promised, for a while.
+#[derive(Clone, Copy)]
+struct Tenure {
+    task: TaskId,
+    place: Place,
+    /// Until it has had so much beyond its booking, in nanoseconds.
+    until_ns: u64,
 }
 
 impl Ready {
     /// Nothing ready, and nothing reserved.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let rest = Reservation::new(REST_BUDGET_NS, REST_PERIOD_NS);
+        let mut rest = Member::new(Reservation::new(REST_BUDGET_NS, REST_PERIOD_NS));
+        rest.is_rest = true;
         Self {
             settings,
-            groups: alloc::vec![Member::new(None), Member::new(rest)],
+            groups: alloc::vec![Member::new(None), rest],
             held: None,
             queued: 0,
             turns: 0,
@@ -168,6 +188,12 @@ impl Ready {
         }
         self.queued += 1;
         standing.place = group.queue.insert(task, key, standing.arrival());
+        if by_deadline
+            && comeback == Comeback::Preempted
+            && let Some(over_ns) = standing.over_ns()
+        {
+            group.keep(task, standing.place, over_ns);
+        }
     }
 
     /// Takes the task that runs next out of the queue.
@@ -184,7 +210,7 @@ impl Ready {
             }
         }
         let group = its?;
-        let task = group.queue.take_first_task()?;
+        let task = group.take(first)?;
         group.is_running = true;
         self.queued -= 1;
         Some(task)
@@ -266,7 +292,9 @@ impl Ready {
 impl Member {
     fn new(reservation: Option<Reservation>) -> Self {
         Self {
+            is_rest: false,
             queue: Queue::new(),
+            holder: None,
             server: reservation.map(Server::new),
             is_running: false,
         }
@@ -274,6 +302,35 @@ impl Member {
 
     fn is_idle(&self) -> bool {
         self.queue.is_empty() && !self.is_running
+    }
+
+    /// A task beyond its booking by `over_ns` comes back into the queue.
+    fn keep(&mut self, task: TaskId, place: Place, over_ns: u64) {
+        let until_ns = match self.holder {
+            Some(tenure) if tenure.task == task => tenure.until_ns,
+            Some(tenure) if self.queue.has(tenure.task, tenure.place) => return,
+            _ => over_ns.saturating_mul(TENURE_GROWTH).max(TENURE_NS),
+        };
+        self.holder = (over_ns < until_ns).then_some(Tenure {
+            task,
+            place,
+            until_ns,
+        });
+    }
+
+    /// Takes its first task, where `rank` is the group's.
+    fn take(&mut self, rank: Rank) -> Option<TaskId> {
+        let is_promised = self.queue.first_rank().key() < UNPROMISED;
+        // What is reserved for those beyond their bookings is for who is least beyond.
+        let is_for_least = self.is_rest && rank.key() < UNPROMISED;
+        match self.holder {
+            Some(Tenure { task, place, .. })
+                if !is_promised && !is_for_least && self.queue.remove(task, place) =>
+            {
+                Some(task)
+            }
+            _ => self.queue.take_first_task(),
+        }
     }
 
     fn wake(&mut self, now_ns: u64) {

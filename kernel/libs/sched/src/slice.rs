@@ -103,6 +103,14 @@ impl Slice {
         beyond.since_ns.saturating_add(moved_ns)
     }
 
+    /// CPU time that the task has had beyond its booking, in nanoseconds, if it is there.
+    pub(crate) const fn over_ns(&self) -> Option<u64> {
+        match self.beyond {
+            Some(Beyond { over_ns, .. }) => Some(over_ns),
+            None => None,
+        }
+    }
+
     /// CPU time after which the task's place changes, in nanoseconds.
     #[must_use]
     pub const fn left_ns(&self) -> u64 {

@@ -122,6 +122,11 @@ impl Standing {
         self.turn_used_ns = 0;
     }
 
+    /// CPU time that it has had beyond its booking, in nanoseconds, if it is there.
+    pub(crate) const fn over_ns(&self) -> Option<u64> {
+        self.slice.over_ns()
+    }
+
     /// Whether its turn is used up.
     pub(crate) const fn turn_is_over(&self, settings: &Settings) -> bool {
         self.turn_used_ns >= settings.quantum_ns

@@ -1,15 +1,18 @@
 //! Tickets: a promise as a value, which cannot be copied and must not be lost.
 
 use crate::book::Entry;
+use crate::estimate::Mark;
 use crate::ready::Group;
 use crate::terms::RouteId;
 
 /// What became of a request that was let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measured {
-    /// It took so much CPU time in all, in nanoseconds, or was ended after as much.
+    /// It took so much CPU time in all, in nanoseconds.
     Took(u64),
-    /// Its end says nothing about how long it takes: its client left, or it was never begun.
+    /// It was ended after so much CPU time, by the host or because its client left.
+    AtLeast(u64),
+    /// Its end says nothing about how long it takes: it was never begun.
     Nothing,
 }
 
@@ -24,6 +27,8 @@ pub struct Ticket {
     pub(crate) booked_ns: Option<u64>,
     /// By how much the booking was made longer.
     pub(crate) extended_ns: u64,
+    /// What its route's estimate knows of it since it has run over its booking.
+    pub(crate) exceeded: Option<Mark>,
     /// What it may take of memory by the limits that it was let in with, in bytes.
     pub(crate) memory: u64,
     /// Which of the programs that its route has had will run.

@@ -1,6 +1,6 @@
 //! Who comes first of what is ready, and for how long, case by case.
 
-use luge_sched::{Comeback, Policy, Ready, SHARED, Settings, Standing, TaskId};
+use luge_sched::{Comeback, Policy, Ready, Reservation, SHARED, Settings, Standing, TaskId};
 
 fn two(policy: Policy, is_preemptive: bool) -> (Ready, Standing, Standing) {
     let settings = Settings {
@@ -122,4 +122,27 @@ fn of_what_has_no_promise_the_earliest_deadline_has_that_little() {
     }
     let order = std::iter::from_fn(|| ready.take_first(0)).map(|task| task.0);
     assert_eq!(order.collect::<Vec<_>>(), [1, 2, 0]);
+}
+
+#[test]
+fn the_time_that_nobody_was_promised_goes_to_one_task_until_it_is_far_beyond_its_booking() {
+    const MS: u64 = 1_000_000;
+    let mut ready = Ready::new(Settings::default());
+    let share = Reservation::new(500 * MS, 1_000 * MS).expect("neither is zero");
+    let group = ready.reserve_share(share);
+    let mut tasks = [0, 1].map(|arrival| Standing::new(arrival, 1_000 * MS, Some(100), 100));
+    for (id, task) in (0..).zip(&mut tasks) {
+        task.charge(100);
+        ready.insert(TaskId(id), group, task, Comeback::Preempted, 0);
+    }
+    let order = (0..20).map(|turn| {
+        let id = ready.take_first(turn).expect("two are there");
+        let task = &mut tasks[id.0 as usize];
+        task.charge(10 * MS);
+        ready.stopped(task, 10 * MS);
+        ready.insert(id, group, task, Comeback::Preempted, turn);
+        id.0
+    });
+    let order: Vec<_> = order.collect();
+    assert_eq!(order, [[0; 10], [1; 10]].concat());
 }
