@@ -54,6 +54,7 @@ mod deadlines;
 mod debugger;
 mod deployments;
 mod disks;
+mod estimates;
 mod examples;
 mod exceptions;
 mod faults;
@@ -122,6 +123,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("operators", operators::SCENARIOS),
     ("deadlines", deadlines::SCENARIOS),
     ("promises", promises::SCENARIOS),
+    ("estimates", estimates::SCENARIOS),
     ("tickets", tickets::SCENARIOS),
     ("schedules", schedules::SCENARIOS),
     ("admin", admin::SCENARIOS),

@@ -64,7 +64,7 @@ fn mixed_load(lab: &Lab, percent: u64) -> Result<Replay> {
 }
 
 /// What a request takes that is not the first.
-fn cpu_us(lab: &Lab, target: &str) -> Result<u64> {
+pub fn cpu_us(lab: &Lab, target: &str) -> Result<u64> {
     let (route, _) = target.split_once(' ').context("an argument")?;
     let routes = [fib(route.trim_start_matches('/'), 1_000_000, 100_000)];
     let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
