@@ -71,6 +71,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     stages::ended("devices");
     start_functions(&options);
     stages::ended("functions");
+    dropped::start();
     play_scenario(&options);
     let poll = start_serving(&options);
     if options.bench {

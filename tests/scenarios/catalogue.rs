@@ -89,6 +89,15 @@ fn two_faults_back_to_back_end_two_sandboxes(lab: &Lab) -> Result<()> {
             response.expect_outcome(&format!("trap {}", end.trap))?;
         }
         neighbour.finish()?;
+        // The log may come later than the answers.
+        let both_ended = |lines: &[String]| {
+            let lines = lines[start..].iter();
+            lines.filter(|line| line.contains(" ended: trap ")).count() == 2
+        };
+        ensure!(
+            catalogue.machine.serial.wait_until(both_ended),
+            "the machine has ended"
+        );
         let lines = catalogue.machine.serial.lines();
         let faults = lines[start..]
             .iter()

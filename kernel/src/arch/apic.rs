@@ -124,6 +124,13 @@ pub fn arm_timer_in(ns: u64) {
     }
 }
 
+/// Has the timer fire `ns` nanoseconds from now, unless it will before.
+pub fn hurry_timer(ns: u64) {
+    if time::Instant::now().plus_ns(ns).as_ns() < DUE_NS.load(Relaxed) {
+        arm_timer_in(ns);
+    }
+}
+
 /// Stops the timer.
 pub fn disarm_timer() {
     if uses_tsc_deadline() {

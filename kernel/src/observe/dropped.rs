@@ -31,6 +31,11 @@ static SAID_OF_PORT: AtomicU64 = AtomicU64::new(0);
 static DUE_NS: AtomicU64 = AtomicU64::new(NEVER);
 const NEVER: u64 = u64::MAX;
 
+/// Takes the memory that it needs, for the functions that there are.
+pub fn start() {
+    let _ = name_some(&table());
+}
+
 /// Says what there is to say, when it is time. Returns when it is.
 pub fn poll(now: Instant) -> Option<Instant> {
     let due_ns = DUE_NS.load(Relaxed);

@@ -40,6 +40,9 @@ const LOG_STEP_NS: u64 = 50_000;
 /// after 1.4 ms.
 const LOG_RETRY_NS: u64 = 1_000_000;
 
+/// How long a turn may be, so that what waits of the log is sent.
+static LOG_TURN_NS: AtomicU64 = AtomicU64::new(u64::MAX);
+
 static READY: Once<Lock<Ready>> = Once::new();
 static SLEEPERS: Lock<BTreeSet<(Instant, u64)>> = Lock::new(BTreeSet::new());
 /// When the turn of the running task must end at the latest, in nanoseconds since boot.
@@ -140,6 +143,12 @@ pub fn run_forever(hooks: Hooks) -> ! {
             poll_at = next.unwrap_or(now.plus_ns(LONGEST_SLEEP_NS));
         }
         let log = serial::send_some(LOG_STEP_NS);
+        let turn_ns = if log == Sent::All {
+            u64::MAX
+        } else {
+            LOG_RETRY_NS
+        };
+        LOG_TURN_NS.store(turn_ns, Relaxed);
         if !run_until(poll_at, hooks.run) && log != Sent::Some {
             idle(poll_at, hooks.idle);
         }
@@ -206,6 +215,7 @@ pub fn arm_turn(standing: &Standing, budget_ns: u64) {
     let due = Instant::from_ns(TURN_ENDS_NS.load(Relaxed));
     let turn_ns = ready().turn_ns(standing);
     let most_ns = due.since(now).min(turn_ns).min(budget_ns);
+    let most_ns = most_ns.min(LOG_TURN_NS.load(Relaxed));
     apic::arm_timer_in(most_ns.clamp(SHORTEST_TURN_NS, LONGEST_SLEEP_NS));
 }
 
