@@ -67,8 +67,9 @@ static UNDER_WAY: AtomicBool = AtomicBool::new(false);
 pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Demand {
     let below = head.path.strip_prefix(ADMIN_PAGE);
     let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
-    // As with other pages of the host's.
-    let below = below.filter(|_| head.path_is_literal);
+    // As with other pages of the host's. What comes behind is the function's name, which may need to be encoded.
+    let is_literal = head.literal_bytes > ADMIN_PAGE.len() || head.path_is_literal();
+    let below = below.filter(|_| is_literal);
     let (Some(path), Some(token)) = (below, around.admin_token) else {
         return Demand::None;
     };

@@ -57,7 +57,7 @@ const STATUS_PAGE: Found = Found::Document {
 /// The page that a request to `port` asks for, if there is one of the host's. A path that is percent-encoded names none: a
 /// proxy that keeps these pages from others has not seen them in it.
 pub(super) fn find(head: &Head, port: u16, around: &Surroundings<'_>) -> Option<Found> {
-    if !head.path_is_literal {
+    if !head.path_is_literal() {
         return None;
     }
     let table = around.table;

@@ -76,8 +76,9 @@ pub struct Head {
     /// may have other targets and get an empty path, and for `OPTIONS *`, which gets `*`. Dots and repeated slashes are
     /// left as they are.
     pub path: String,
-    /// Whether the path came as it is, with nothing percent-encoded: a proxy's rules have seen the same.
-    pub path_is_literal: bool,
+    /// How many bytes of the path came as they are, before the first that was percent-encoded: so far a proxy's rules have
+    /// seen the same.
+    pub literal_bytes: usize,
     /// The name in `Host` without its port, if it is one that names of the network can lead anywhere with: neither an
     /// address nor `localhost`.
     pub host_name: Option<String>,
@@ -127,7 +128,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
     let fields = fields::read(request.headers, version)?;
     let Target {
         path,
-        path_is_literal,
+        literal_bytes,
         arguments,
     } = match method {
         Method::Other(_) => Target::of_path(""),
@@ -146,7 +147,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
     let head = Head {
         method,
         path,
-        path_is_literal,
+        literal_bytes,
         host_name: host_name.map(String::from),
         arguments,
         version,
@@ -160,6 +161,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, Refusal> {
         head,
         expects_continue,
     })
+}
+
+impl Head {
+    /// Whether nothing of the path was percent-encoded.
+    pub fn path_is_literal(&self) -> bool {
+        self.literal_bytes == self.path.len()
+    }
 }
 
 impl Method {

@@ -19,8 +19,8 @@ const NOT_TEXT: Refusal = Refusal::malformed("the request target does not decode
 pub(crate) struct Target {
     /// The path, percent-decoded; begins with `/`.
     pub(crate) path: String,
-    /// Whether nothing in it was encoded.
-    pub(crate) path_is_literal: bool,
+    /// How much of it came as it is, in bytes.
+    pub(crate) literal_bytes: usize,
     /// The values of the query, decoded, in order; a key without `=` counts as a value.
     pub(crate) arguments: Vec<String>,
 }
@@ -35,7 +35,7 @@ pub(crate) fn parse(target: &str) -> Result<Target, Refusal> {
     let path = if path.is_empty() { "/" } else { path };
     Ok(Target {
         path: decode(path, Plus::IsPlus)?,
-        path_is_literal: !path.contains('%'),
+        literal_bytes: path.find('%').unwrap_or(path.len()),
         arguments: arguments(query)?,
     })
 }
@@ -45,7 +45,7 @@ impl Target {
     pub(crate) fn of_path(path: &str) -> Self {
         Self {
             path: path.into(),
-            path_is_literal: true,
+            literal_bytes: path.len(),
             arguments: Vec::new(),
         }
     }

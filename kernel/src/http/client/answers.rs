@@ -11,6 +11,9 @@ use super::super::writing::{Part, Writing};
 use super::super::{Surroundings, count_host_answer};
 use super::{Client, FUNCTION_METHODS, Fate, Moved, PAGE_METHODS, Phase};
 
+/// How much of a path is repeated to whoever has asked for it, in bytes.
+const MOST_SHOWN: usize = 200;
+
 impl Client {
     /// One of the host's own pages.
     pub(super) fn page(&mut self, found: Found, head: &Head, around: &Surroundings<'_>) -> Moved {
@@ -107,10 +110,9 @@ impl Client {
 
     pub(super) fn nothing_there(&mut self, head: &Head, around: &Surroundings<'_>) -> Moved {
         self.persistence = self.connection.decline();
-        let text = format!(
-            "there is no function at {:.200}\n",
-            Harmless(head.path.as_bytes())
-        );
+        let path = head.path.as_bytes();
+        let shown = Harmless(&path[..path.len().min(MOST_SHOWN)]);
+        let text = format!("there is no function at {shown}\n");
         self.answer(Status::NotFound, text, around)
     }
 
