@@ -224,9 +224,9 @@ fn bad_uploads() -> Vec<(Vec<u8>, u16, &'static str)> {
         ),
         (
             // This machine has 256 MiB.
-            vec![0; 63 << 20],
+            vec![0; 64 << 20],
             503,
-            "63 MiB, and bodies may take 55 MiB here: give the machine more, --memory 512M\n",
+            "64 MiB, and bodies may take 62 MiB here: give the machine more, --memory 512M\n",
         ),
     ]
 }
