@@ -111,7 +111,7 @@ fn a_client_of_http_1_0_gets_a_long_page_up_to_the_end_of_its_connection(lab: &L
 fn whoever_asks_for_the_head_of_a_long_page_gets_that_alone(lab: &Lab) -> Result<()> {
     let machine = machine(lab)?;
     let mut raw = Raw::connect(machine.port())?;
-    raw.send("HEAD /metrics HTTP/1.1\r\nhost: luge\r\n\r\nGET /healthz HTTP/1.1\r\nhost: luge\r\nconnection: close\r\n\r\n")?;
+    raw.send("HEAD /metrics HTTP/1.1\r\nhost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nhost: luge\r\nconnection: close\r\n\r\n")?;
     let head = raw.read_head()?.to_ascii_lowercase();
     ensure!(status_of(&head.to_ascii_uppercase())? == 200, "{head}");
     ensure!(head.contains("transfer-encoding: chunked"), "{head}");
@@ -146,7 +146,7 @@ fn a_hundred_clients_that_do_not_read_their_pages_cost_neither_memory_nor_others
         let mut raw = Raw::connect(machine.port())?;
         let is_insatiable = number + INSATIABLE >= SILENT;
         for _ in 0..if is_insatiable { PAGES } else { 1 } {
-            raw.send("GET /metrics HTTP/1.1\r\nhost: luge\r\n\r\n")?;
+            raw.send("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
         }
         silent.push(raw);
         let path = format!("/{}", name(number));

@@ -1,7 +1,7 @@
 //! The first serial port, where the kernel's log goes.
 //!
 //! Nobody waits for whoever reads it. [`line()`] puts a whole line into a queue; what does not fit is counted, see
-//! [`DROPPED`]. Until [`defer`] is called, the line is sent at once, as far as the port takes it without a long pause;
+//! [`DROPPED`]; but while the port takes any, the kernel's own lines, which no sandbox waits for, make themselves room. Until [`defer`] is called, the line is sent at once, as far as the port takes it without a long pause;
 //! from then on the dispatcher sends a little at a time, by [`send_some`], and all of it before it halts.
 //!
 //! [`write()`] is for those whose output is what the machine was started for, and waits. [`last_words`] sends what is
@@ -27,6 +27,8 @@ pub const QUEUE_BYTES: usize = 64 << 10;
 /// How often a port is looked at that takes nothing before it is given up, each look being about a microsecond: at
 /// 9,600 baud its FIFO is empty after 17 ms.
 const PATIENCE: u32 = 200_000;
+/// What is free in the queue when the kernel goes on that has had more to say than fitted, in bytes.
+const ROOM: usize = 4 << 10;
 /// How soon the dispatcher gets to what a running sandbox has logged, in nanoseconds.
 const SOON_NS: u64 = 1_000_000;
 /// How many bytes are sent between two looks at the clock: what fits into the port's FIFO.
@@ -78,19 +80,23 @@ pub fn defer() {
 
 /// Queues the line that `text` writes. A line that is logged while this formats another on the same CPU is left out:
 /// whatever it is, formatting has said it before.
-pub fn line(text: impl FnOnce(&mut dyn Write) -> fmt::Result) {
+pub fn line(text: impl Fn(&mut dyn Write) -> fmt::Result) {
     let Some(mut serial) = PORT.try_lock() else {
         return;
     };
-    let mut draft = serial.queue.draft();
-    // Writing to a queue cannot fail.
-    let _ = text(&mut draft);
-    if !draft.finish() {
+    let is_sandbox = per_cpu::this().running.load(Relaxed);
+    let mut fits = serial.queue(&text);
+    if !fits && !is_sandbox {
+        // The kernel itself has much to say, as of many routes, and may take its time as long as the port takes any.
+        serial.make_room();
+        fits = serial.queue(&text);
+    }
+    if !fits {
         DROPPED.count();
     }
     if !IS_DEFERRED.load(Relaxed) {
         serial.send_all();
-    } else if per_cpu::this().running.load(Relaxed) {
+    } else if is_sandbox {
         // Who runs alone would not be interrupted before it ends.
         apic::hurry_timer(SOON_NS);
     }
@@ -165,6 +171,19 @@ pub unsafe fn seize() {
 }
 
 impl Serial {
+    /// Puts a line into the queue. False if it does not fit.
+    fn queue(&mut self, text: &impl Fn(&mut dyn Write) -> fmt::Result) -> bool {
+        let mut draft = self.queue.draft();
+        // Writing to a queue cannot fail.
+        let _ = text(&mut draft);
+        draft.finish()
+    }
+
+    /// Sends until there is room for some lines, or the port takes nothing now.
+    fn make_room(&mut self) {
+        while self.queue.waiting() > QUEUE_BYTES - ROOM && self.send() > 0 {}
+    }
+
     /// Sends the first bytes that wait, if the port takes any now. Says how many.
     fn send(&mut self) -> usize {
         let Some(port) = self.port.as_mut() else {
