@@ -31,8 +31,10 @@ const PATIENCE: u32 = 200_000;
 const ROOM: usize = 4 << 10;
 /// How soon the dispatcher gets to what a running sandbox has logged, in nanoseconds.
 const SOON_NS: u64 = 1_000_000;
-/// How many bytes are sent between two looks at the clock: what fits into the port's FIFO.
+/// How many bytes are sent at once: what fits into the port's FIFO.
 const AT_ONCE: usize = 16;
+/// How often that is done between two looks at the clock.
+const BETWEEN_LOOKS: usize = 4;
 
 static PORT: Lock<Serial> = Lock::new(Serial {
     port: None,
@@ -116,11 +118,13 @@ pub fn send_some(most_ns: u64) -> Sent {
     }
     let end = Instant::now().plus_ns(most_ns);
     loop {
-        if serial.send() == 0 {
-            return Sent::Busy;
-        }
-        if serial.queue.waiting() == 0 {
-            return Sent::All;
+        for _ in 0..BETWEEN_LOOKS {
+            if serial.send() == 0 {
+                return Sent::Busy;
+            }
+            if serial.queue.waiting() == 0 {
+                return Sent::All;
+            }
         }
         if Instant::now() >= end {
             return Sent::Some;
