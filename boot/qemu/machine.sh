@@ -62,7 +62,7 @@ describe_machine() {
         qemu+=(-cpu "$cpu" -d cpu_reset -D "$run/resets.log")
     fi
     if [ "$icount" != no ]; then
-        qemu+=(-icount "shift=0,sleep=$icount" -rtc "base=2026-01-01,clock=vm")
+        qemu+=(-icount "shift=${icount_shift:-0},sleep=$icount" -rtc "base=2026-01-01,clock=vm")
     fi
     if [ "$gdb" = yes ]; then
         qemu+=(-S -gdb "tcp:127.0.0.1:$gdb_port")

@@ -47,6 +47,8 @@ For tests:
   --icount            count time in instructions: 1 ns of the machine's time is one instruction
   --icount-served     as --icount, but a machine with nothing to do waits in the host's time, so that
                       time-outs of connections mean something
+  --icount-shift N    with either of them, an instruction takes 2 to the power of N ns (0 to 10; default 0): minutes
+                      of the machine's time pass on the host in seconds
   --cpu NAME          the processor that QEMU plays (default: max); see qemu-system-x86_64 -cpu help
   --gdb-port N        the port on which --gdb waits (default: 1234)
   --no-build          build nothing; what is missing is an error
@@ -60,10 +62,10 @@ END
 
 modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' cpu_timeout='' append='' core=''
 kernel='' loader='' gdb_port=1234 cpu=max
-batch=no gdb=no icount=no build=yes allow_invalid=no
+batch=no gdb=no icount=no icount_shift='' build=yes allow_invalid=no
 
 valued=(--modules --image --port --engine --smp --memory --accel --timeout --append --core --kernel --loader
-    --gdb-port --cpu --cpu-timeout)
+    --gdb-port --cpu --cpu-timeout --icount-shift)
 plain_options=(--allow-invalid --batch --gdb --icount --icount-served --no-build --help)
 
 # check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
@@ -113,6 +115,10 @@ set_option() {
     --cpu-timeout)
         check_number "$1" "$2" 9999999 "a number of seconds"
         cpu_timeout=$2
+        ;;
+    --icount-shift)
+        [[ $2 =~ ^([0-9]|10)$ ]] || die 2 "$1: '$2' is not a power of two of nanoseconds" "a whole number from 0 to 10"
+        icount_shift=$2
         ;;
     --append) append+=" $2" ;;
     --core) core=$2 ;;
@@ -235,6 +241,9 @@ choose_accelerator() {
         if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo && ! grep -qw hypervisor /proc/cpuinfo; then
             accel=kvm
         fi
+    fi
+    if [ -n "$icount_shift" ] && [ "$icount" = no ]; then
+        die 2 "--icount-shift needs --icount or --icount-served" "without them time is the host's"
     fi
     if [ "$accel" = kvm ] && [ "$icount" != no ]; then die 2 "--icount needs --accel tcg"; fi
     if [ "$accel" = kvm ] && [ "$cpu" != max ]; then die 2 "--cpu needs --accel tcg"; fi
