@@ -1,8 +1,9 @@
 //! The first serial port, where the kernel's log goes.
 //!
-//! Nobody waits for whoever reads it. [`line()`] puts a whole line into a queue; what does not fit is counted, see
-//! [`DROPPED`]; but while the port takes any, the kernel's own lines, which no sandbox waits for, make themselves room. Until [`defer`] is called, the line is sent at once, as far as the port takes it without a long pause;
-//! from then on the dispatcher sends a little at a time, by [`send_some`], and all of it before it halts.
+//! The log never waits for its reader. [`line()`] puts a whole line into a queue and counts what does not fit
+//! ([`DROPPED`]). The kernel's own lines, which no sandbox waits for, make themselves room as long as the port takes
+//! bytes. Until [`defer`] is called, a line is sent at once, as far as the port takes it without a long pause. From then
+//! on the dispatcher sends a little at a time with [`send_some`], and everything before it halts.
 //!
 //! [`write()`] is for those whose output is what the machine was started for, and waits. [`last_words`] sends what is
 //! queued and its own text after that, unless the port takes nothing any more.
