@@ -6,7 +6,7 @@ pub mod thrown;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use luge_harness::disk::Folder;
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use serde_json::{Value, json};
@@ -117,4 +117,22 @@ impl Guests {
     pub fn serve(self, lab: &Lab) -> Result<Machine> {
         lab.serve(&self.boot(lab)?)
     }
+}
+
+/// Holds the reports of a kernel with `scenario=failing-allocations` against the outcome of each function once all of its
+/// allocations have failed, one after the other.
+///
+/// # Errors
+/// A failed allocation had another outcome than out of memory, or none failed.
+pub fn every_allocation_fails_in_turn(machine: &Machine, outcomes: &[(&str, &str)]) -> Result<()> {
+    for (function, outcome) in outcomes {
+        let line = machine.line("the report of the scenario", |line| {
+            line.contains(&format!("failing allocations: {function}:"))
+        })?;
+        ensure!(line.ends_with(&format!("then {outcome}")), "{line}");
+        ensure!(!line.contains(": 0 points"), "nothing failed: {line}");
+    }
+    let odd = machine.serial.text().contains(" failed: ");
+    ensure!(!odd, "a failure had another end than out of memory");
+    Ok(())
 }
