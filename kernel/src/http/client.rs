@@ -78,9 +78,9 @@ pub(super) struct Client {
 const SECOND_NS: u64 = 1_000_000_000;
 
 impl Client {
-    pub(super) fn new(port: u16, link: Link, now: Instant) -> Self {
+    pub(super) fn new(link: Link, now: Instant) -> Self {
         Self {
-            port,
+            port: link.port(),
             link,
             connection: Connection::new(Limits::default(), now.as_ns()),
             outgoing: Outgoing::new(),

@@ -198,8 +198,8 @@ pub fn poll(now: Instant, table: &Table) -> Option<Instant> {
 impl Server {
     fn poll(&mut self, now: Instant, table: &Table) -> Option<Instant> {
         self.stack.receive_packets(now);
-        while let Some((port, link)) = self.stack.accept() {
-            self.clients.push(Client::new(port, link, now));
+        while let Some(link) = self.stack.accept() {
+            self.clients.push(Client::new(link, now));
         }
         let wanted = self
             .stack

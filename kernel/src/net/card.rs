@@ -1,11 +1,9 @@
 //! The network card as smoltcp wants it.
 
-use alloc::vec::Vec;
-
+use luge_handshake::{Flow, Handshakes, Opening, Visit};
 use luge_metrics::Traffic;
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, TcpPacket};
 
 use crate::virtio::{FRAME_BYTES, Network, Transmitter};
 
@@ -14,32 +12,31 @@ pub static RECEIVED: Traffic = Traffic::new();
 /// Frames that were sent.
 pub static SENT: Traffic = Traffic::new();
 
-/// The card, and the ports whose clients have to wait.
+/// The card, and the handshakes that are led before smoltcp sees a frame.
 pub(super) struct Card {
     network: Network,
-    /// Ports where nobody listens for want of a socket: requests for a connection are dropped
-    /// before smoltcp would answer them with a reset.
-    deaf_ports: Vec<u16>,
-    turned_away: bool,
+    handshakes: Option<Handshakes>,
+    /// What the frame that arrived last completes.
+    opening: Option<Opening>,
 }
 
 impl Card {
+    /// A card that lets nobody connect until it is told with whom to shake hands.
     pub(super) fn new(network: Network) -> Self {
         Self {
             network,
-            deaf_ports: Vec::new(),
-            turned_away: false,
+            handshakes: None,
+            opening: None,
         }
+    }
+
+    /// Lets peers connect.
+    pub(super) fn lead(&mut self, handshakes: Handshakes) {
+        self.handshakes = Some(handshakes);
     }
 
     pub(super) fn hardware_address(&self) -> [u8; 6] {
         self.network.hardware_address()
-    }
-
-    /// Sets the ports whose connection requests are dropped.
-    pub(super) fn refuse_connections_to(&mut self, ports: impl Iterator<Item = u16>) {
-        self.deaf_ports.clear();
-        self.deaf_ports.extend(ports);
     }
 
     /// Tells the card what was queued for it.
@@ -52,9 +49,24 @@ impl Card {
         self.network.hush();
     }
 
-    /// Whether a connection request was dropped since the last call.
-    pub(super) fn take_turned_away(&mut self) -> bool {
-        core::mem::take(&mut self.turned_away)
+    /// The connection that the frame which arrived last opens, and that frame, if it does. Says so once.
+    pub(super) fn take_opening(&mut self) -> Option<(Opening, &[u8])> {
+        let opening = self.opening.take()?;
+        Some((opening, self.network.last_frame()?))
+    }
+
+    /// smoltcp has this connection from now on.
+    pub(super) fn opened(&mut self, flow: Flow) {
+        if let Some(handshakes) = &mut self.handshakes {
+            handshakes.opened(flow);
+        }
+    }
+
+    /// smoltcp does not have it any more.
+    pub(super) fn closed(&mut self, flow: Flow) {
+        if let Some(handshakes) = &mut self.handshakes {
+            handshakes.closed(flow);
+        }
     }
 }
 
@@ -62,19 +74,26 @@ impl Device for Card {
     type RxToken<'a> = Frame<'a>;
     type TxToken<'a> = Room<'a>;
 
-    fn receive(&mut self, _: Instant) -> Option<(Frame<'_>, Room<'_>)> {
+    fn receive(&mut self, now: Instant) -> Option<(Frame<'_>, Room<'_>)> {
         let (frame, transmitter) = self.network.receive()?;
         RECEIVED.passed(frame.len());
-        let refused = !self.deaf_ports.is_empty()
-            && connection_request(frame).is_some_and(|port| self.deaf_ports.contains(&port));
-        self.turned_away |= refused;
+        let visit = match &mut self.handshakes {
+            Some(handshakes) => handshakes.look_at(frame, now.secs().cast_unsigned()),
+            None => Visit::Other,
+        };
+        match visit {
+            Visit::Other => return Some((Frame(frame), Room(Some(transmitter)))),
+            Visit::Early => {}
+            Visit::Opening(opening) => self.opening = Some(opening),
+            Visit::Request(answer) => send(transmitter, answer.frame()),
+        }
         // smoltcp passes over an empty frame.
-        let frame = if refused { &mut [] } else { frame };
-        Some((Frame(frame), Room(transmitter)))
+        Some((Frame(&mut []), Room(None)))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
-        self.network.transmitter().map(Room)
+        let room = self.network.transmitter()?;
+        Some(Room(Some(room)))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -85,18 +104,9 @@ impl Device for Card {
     }
 }
 
-/// The port that this frame asks for a connection to, if that is what it does.
-fn connection_request(frame: &[u8]) -> Option<u16> {
-    let frame = EthernetFrame::new_checked(frame).ok()?;
-    if frame.ethertype() != EthernetProtocol::Ipv4 {
-        return None;
-    }
-    let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
-    if packet.next_header() != IpProtocol::Tcp {
-        return None;
-    }
-    let segment = TcpPacket::new_checked(packet.payload()).ok()?;
-    (segment.syn() && !segment.ack()).then(|| segment.dst_port())
+fn send(transmitter: Transmitter<'_>, frame: &[u8]) {
+    SENT.passed(frame.len());
+    transmitter.transmit(frame.len(), |bytes| bytes.copy_from_slice(frame));
 }
 
 /// A received frame.
@@ -108,12 +118,13 @@ impl phy::RxToken for Frame<'_> {
     }
 }
 
-/// Room for a frame to send.
-pub(super) struct Room<'a>(Transmitter<'a>);
+/// Room for a frame to send; none with a frame that is not answered.
+pub(super) struct Room<'a>(Option<Transmitter<'a>>);
 
 impl phy::TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, fill: F) -> R {
+        let transmitter = self.0.expect("nobody answers an empty frame");
         SENT.passed(bytes);
-        self.0.transmit(bytes, fill)
+        transmitter.transmit(bytes, fill)
     }
 }

@@ -5,13 +5,12 @@
 //! when the stack wants to be called again. Between those calls nothing happens: the card's
 //! interrupt only asks the dispatcher for attention.
 //!
-//! Sockets and their buffers are allocated once, at boot. smoltcp has no backlog and looks at every
-//! socket for every packet, so just one socket listens per port; it is replaced the moment it is
-//! taken. When no socket is left, a connection request is not answered, as by a full backlog, and
-//! the client tries again.
+//! Sockets and their buffers are allocated once, at boot. None listens: handshakes are led in front of smoltcp
+//! (`luge_handshake`), and a socket is taken when one is complete. When none is left, the segment that completes a
+//! handshake is not acknowledged, and the client sends it again with its request.
 //!
-//! Invariant: every socket is in one place: on the shelf, listening, opening, with the server as a
-//! [`Link`], or closing.
+//! Invariant: every socket is in one place: on the shelf, with the server as a [`Link`] (or about to be accepted), or
+//! closing.
 
 #![deny(unsafe_code)]
 
@@ -21,6 +20,7 @@ mod pool;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use luge_handshake::{Handshakes, KEY_BYTES, Server};
 use luge_spec::command_line::Options;
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult};
 use smoltcp::socket::tcp::State;
@@ -33,7 +33,7 @@ use crate::arch::{interrupts, random};
 use crate::sched;
 use crate::virtio::{self, Network};
 use card::Card;
-use pool::Pool;
+use pool::{Opened, Pool, RECEIVE_BYTES};
 
 pub use card::{RECEIVED, SENT};
 pub use pool::Link;
@@ -94,8 +94,8 @@ impl Stack {
         let (transport, gsi) = virtio::take(DeviceType::Network).ok_or(NoNetwork::NoCard)?;
         let mut card = Card::new(Network::start(transport).map_err(NoNetwork::Card)?);
         let interface = start_interface(&mut card, options, now);
-        let mut pool = Pool::new(usize::from(options.max_connections), ports);
-        pool.replenish();
+        let pool = Pool::new(usize::from(options.max_connections));
+        card.lead(start_handshakes(&card, options, ports, pool.connections()));
         INTERRUPT.store(gsi, Relaxed);
         interrupts::register(gsi, on_interrupt).map_err(|_| NoNetwork::NoInterrupt)?;
         log::info!(
@@ -118,7 +118,6 @@ impl Stack {
         let stack_now = stack_time(now);
         self.more_has_arrived = true;
         for _ in 0..PACKETS_AT_ONCE {
-            self.card.refuse_connections_to(self.pool.deaf_ports());
             let sockets = self.pool.sockets();
             let result = self
                 .interface
@@ -127,16 +126,18 @@ impl Stack {
                 self.more_has_arrived = false;
                 break;
             }
-            // A burst may hold several connection requests: each takes the listening socket.
-            self.pool.notice_opening(now);
+            if let Some((opening, frame)) = self.card.take_opening()
+                && let Opened::Yes = self.pool.open(&opening, frame, stack_now)
+            {
+                self.card.opened(opening.flow());
+            }
         }
-        self.pool.notice_established(now);
     }
 
     /// Sends what is due, and says when to call both again at the latest.
     pub fn send_packets(&mut self, now: Instant) -> Option<Instant> {
         let stack_now = stack_time(now);
-        let close_at = self.pool.tidy(now);
+        let close_at = self.pool.tidy(now, |flow| self.card.closed(flow));
         let sockets = self.pool.sockets();
         while self
             .interface
@@ -144,7 +145,6 @@ impl Stack {
             != PollResult::None
         {}
         self.card.tell();
-        self.pool.replenish();
         let stack_at = self.interface.poll_at(stack_now, self.pool.sockets());
         let stack_at =
             stack_at.map(|at| Instant::from_ns(at.total_micros().cast_unsigned() * 1_000));
@@ -158,8 +158,8 @@ impl Stack {
         self.card.hush();
     }
 
-    /// The next connection that has come about, and the port it came to.
-    pub fn accept(&mut self) -> Option<(u16, Link)> {
+    /// The next connection that has come about.
+    pub fn accept(&mut self) -> Option<Link> {
         self.pool.accept()
     }
 
@@ -175,7 +175,7 @@ impl Stack {
 
     /// Whether a client was left without an answer since the last call, for want of a socket.
     pub fn take_turned_away(&mut self) -> bool {
-        self.card.take_turned_away()
+        self.pool.take_turned_away()
     }
 
     /// What the peer is doing.
@@ -224,13 +224,28 @@ impl Stack {
     }
 }
 
+fn start_handshakes(
+    card: &Card,
+    options: &Options,
+    ports: &[u16],
+    connections: usize,
+) -> Handshakes {
+    let mut key = [0; KEY_BYTES];
+    random::fill(&mut key);
+    let server = Server {
+        hardware: EthernetAddress(card.hardware_address()),
+        address: options.ip,
+        ports,
+        window: RECEIVE_BYTES,
+        connections,
+    };
+    Handshakes::new(&server, &key)
+}
+
 fn start_interface(card: &mut Card, options: &Options, now: Instant) -> Interface {
     let address = EthernetAddress(card.hardware_address());
-    let mut config = Config::new(address.into());
-    let mut seed = [0; 8];
-    random::fill(&mut seed);
-    // Initial sequence numbers come from this: they must not be guessed.
-    config.random_seed = u64::from_le_bytes(seed);
+    // It draws no numbers that matter: sequence numbers are those of the handshakes.
+    let config = Config::new(address.into());
     let mut interface = Interface::new(config, card, stack_time(now));
     interface.update_ip_addrs(|addresses| {
         let address = IpCidr::new(options.ip.into(), options.prefix);

@@ -3,23 +3,22 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use luge_handshake::{Flow, Opening, establish};
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::Socket as AnySocket;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
-use smoltcp::time::Duration;
+use smoltcp::time::{Duration, Instant as StackInstant};
 
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::Instant;
 use crate::mm;
 
 /// What arrives faster than it is read, at most, in bytes.
-const RECEIVE_BYTES: usize = 16 * 1024;
+pub(super) const RECEIVE_BYTES: u16 = 16 * 1024;
 /// What is sent and not yet acknowledged, at most, in bytes.
 const SEND_BYTES: usize = 32 * 1024;
 /// Of the memory that is free at boot, one part in so many is for sockets at most.
 const MEMORY_SHARE: usize = 4;
-/// How long the three-way handshake may take.
-const OPENING_NS: u64 = 10_000_000_000;
 /// How long a client may take to read the rest of an answer and to close its side.
 const CLOSING_NS: u64 = 10_000_000_000;
 
@@ -35,54 +34,64 @@ const ACKNOWLEDGE_MS: u64 = 10;
 /// A connection in the server's hands. Given back with `Stack::close` or `Stack::abort`.
 #[derive(Debug)]
 #[must_use = "a link that is dropped is a socket lost"]
-pub struct Link(SocketHandle);
-
-/// A port, and the socket that listens there, if one is left for it.
-struct Port {
-    number: u16,
-    listener: Option<SocketHandle>,
+pub struct Link {
+    handle: SocketHandle,
+    flow: Flow,
 }
 
-/// A connection that is coming about or going away, until a moment at the latest.
-struct Passing {
-    handle: SocketHandle,
-    port: u16,
+impl Link {
+    /// Our port.
+    pub fn port(&self) -> u16 {
+        self.flow.port()
+    }
+}
+
+/// A connection that is going away, until a moment at the latest.
+struct Closing {
+    link: Link,
     until: Instant,
+}
+
+/// What came of the end of a handshake.
+#[must_use]
+pub(super) enum Opened {
+    /// The connection is there.
+    Yes,
+    /// There is no socket for it. The client asks again when it sends something.
+    NoSocket,
+    /// The segment was not in order.
+    No,
 }
 
 /// All sockets.
 pub(super) struct Pool {
     sockets: SocketSet<'static>,
+    /// Where a socket enters its connection.
+    stage: SocketSet<'static>,
     shelf: Vec<Socket<'static>>,
-    ports: Vec<Port>,
-    opening: Vec<Passing>,
-    established: VecDeque<(u16, Link)>,
-    closing: Vec<Passing>,
+    established: VecDeque<Link>,
+    closing: Vec<Closing>,
     connections: usize,
+    turned_away: bool,
 }
 
 impl Pool {
-    /// Sockets for this many connections, and one more for each port to listen with; fewer if
-    /// memory is short.
-    pub(super) fn new(connections: usize, ports: &[u16]) -> Self {
-        let wanted = connections + ports.len();
+    /// Sockets for this many connections; fewer if memory is short.
+    pub(super) fn new(wanted: usize) -> Self {
         let total = wanted.min(affordable());
         let shelf: Vec<_> = (0..total).map_while(|_| new_socket()).collect();
         if shelf.len() < wanted {
             log::warn!("memory for {} of {wanted} sockets only", shelf.len());
         }
-        let ports = ports.iter().map(|number| Port {
-            number: *number,
-            listener: None,
-        });
+        let storage = |sockets| Vec::<SocketStorage<'static>>::with_capacity(sockets);
         Self {
-            sockets: SocketSet::new(Vec::<SocketStorage<'static>>::with_capacity(total)),
-            connections: shelf.len().saturating_sub(ports.len()),
+            sockets: SocketSet::new(storage(total)),
+            stage: SocketSet::new(storage(1)),
+            connections: shelf.len(),
             shelf,
-            ports: ports.collect(),
-            opening: Vec::with_capacity(total),
             established: VecDeque::with_capacity(total),
             closing: Vec::with_capacity(total),
+            turned_away: false,
         }
     }
 
@@ -99,79 +108,34 @@ impl Pool {
     }
 
     pub(super) fn socket(&mut self, link: &Link) -> &mut Socket<'static> {
-        self.sockets.get_mut(link.0)
+        self.sockets.get_mut(link.handle)
     }
 
-    /// Ports where nobody listens.
-    pub(super) fn deaf_ports(&self) -> impl Iterator<Item = u16> {
-        self.ports
-            .iter()
-            .filter(|port| port.listener.is_none())
-            .map(|port| port.number)
-    }
-
-    /// Has a socket listen on every port, as far as there are sockets.
-    pub(super) fn replenish(&mut self) {
-        for port in self.ports.iter_mut().filter(|port| port.listener.is_none()) {
-            let Some(mut socket) = self.shelf.pop() else {
-                return;
-            };
-            socket.set_ack_delay(Some(Duration::from_millis(ACKNOWLEDGE_MS)));
-            socket
-                .listen(port.number)
-                .expect("a socket from the shelf is closed");
-            port.listener = Some(self.sockets.add(socket));
+    /// Takes a socket for a handshake that the segment in `frame` has completed.
+    pub(super) fn open(&mut self, opening: &Opening, frame: &[u8], now: StackInstant) -> Opened {
+        let Some(mut socket) = self.shelf.pop() else {
+            self.turned_away = true;
+            return Opened::NoSocket;
+        };
+        socket.set_ack_delay(Some(Duration::from_millis(ACKNOWLEDGE_MS)));
+        let socket = establish(&mut self.stage, socket, opening, frame, now);
+        if !socket.is_open() {
+            self.shelf.push(socket);
+            return Opened::No;
         }
-    }
-
-    /// Finds listening sockets that a client has taken, and puts others in their place.
-    pub(super) fn notice_opening(&mut self, now: Instant) {
-        for port in &mut self.ports {
-            let Some(handle) = port.listener else {
-                continue;
-            };
-            if self.sockets.get::<Socket>(handle).state() != State::Listen {
-                let until = now.plus_ns(OPENING_NS);
-                self.opening.push(Passing {
-                    handle,
-                    port: port.number,
-                    until,
-                });
-                port.listener = None;
-            }
-        }
-        self.replenish();
-    }
-
-    /// Finds connections that have come about, and those that never will.
-    pub(super) fn notice_established(&mut self, now: Instant) {
-        let Self {
-            sockets,
-            opening,
-            established,
-            closing,
-            ..
-        } = self;
-        opening.retain(|passing| {
-            let socket = sockets.get_mut::<Socket>(passing.handle);
-            match socket.state() {
-                State::SynReceived if now < passing.until => return true,
-                State::Established | State::CloseWait => {
-                    established.push_back((passing.port, Link(passing.handle)));
-                }
-                _ => {
-                    socket.abort();
-                    closing.push(Passing {
-                        until: now.plus_ns(CLOSING_NS),
-                        ..*passing
-                    });
-                }
-            }
-            false
+        self.established.push_back(Link {
+            handle: self.sockets.add(socket),
+            flow: opening.flow(),
         });
+        Opened::Yes
     }
 
-    pub(super) fn accept(&mut self) -> Option<(u16, Link)> {
+    /// Whether a client was left without a socket since the last call.
+    pub(super) fn take_turned_away(&mut self) -> bool {
+        core::mem::take(&mut self.turned_away)
+    }
+
+    pub(super) fn accept(&mut self) -> Option<Link> {
         self.established.pop_front()
     }
 
@@ -190,16 +154,12 @@ impl Pool {
 
     fn pass(&mut self, link: Link, now: Instant) {
         let until = now.plus_ns(CLOSING_NS);
-        self.closing.push(Passing {
-            handle: link.0,
-            port: 0,
-            until,
-        });
+        self.closing.push(Closing { link, until });
     }
 
-    /// Puts sockets whose connection is over back on the shelf, and says when the next one's time is
-    /// up.
-    pub(super) fn tidy(&mut self, now: Instant) -> Option<Instant> {
+    /// Puts sockets whose connection is over back on the shelf and tells `closed` of each, and says when the next one's
+    /// time is up.
+    pub(super) fn tidy(&mut self, now: Instant, mut closed: impl FnMut(Flow)) -> Option<Instant> {
         let Self {
             sockets,
             shelf,
@@ -208,14 +168,14 @@ impl Pool {
         } = self;
         // With the shelf empty, clients that only have to close their side cannot be waited for.
         let hurry = shelf.is_empty();
-        closing.retain_mut(|passing| {
-            let socket = sockets.get_mut::<Socket>(passing.handle);
+        closing.retain_mut(|closing| {
+            let socket = sockets.get_mut::<Socket>(closing.link.handle);
             // Nobody reads this any more.
             while socket.can_recv() && socket.recv(|bytes| (bytes.len(), ())).is_ok() {}
-            let time_is_up = now >= passing.until;
+            let time_is_up = now >= closing.until;
             match socket.state() {
                 State::TimeWait if !time_is_up => {
-                    passing.until = passing.until.min(now.plus_ns(TIME_WAIT_NS));
+                    closing.until = closing.until.min(now.plus_ns(TIME_WAIT_NS));
                     return true;
                 }
                 // The peer is forgotten once it has been sent the reset.
@@ -224,18 +184,16 @@ impl Pool {
                 state => {
                     if time_is_up || (hurry && state == State::FinWait2) {
                         socket.abort();
-                        passing.until = now.plus_ns(RESET_NS);
+                        closing.until = now.plus_ns(RESET_NS);
                     }
                     return true;
                 }
             }
-            shelve(sockets, shelf, passing.handle);
+            closed(closing.link.flow);
+            shelve(sockets, shelf, closing.link.handle);
             false
         });
-        let closing = closing.iter().map(|passing| passing.until);
-        closing
-            .chain(self.opening.iter().map(|passing| passing.until))
-            .min()
+        closing.iter().map(|closing| closing.until).min()
     }
 }
 
@@ -252,7 +210,7 @@ fn shelve(
 
 /// A closed socket, if there is memory for its buffers.
 fn new_socket() -> Option<Socket<'static>> {
-    let mut socket = Socket::new(buffer(RECEIVE_BYTES)?, buffer(SEND_BYTES)?);
+    let mut socket = Socket::new(buffer(RECEIVE_BYTES.into())?, buffer(SEND_BYTES)?);
     // Answers are written whole; what is left of them is not to wait for an acknowledgement.
     socket.set_nagle_enabled(false);
     Some(socket)
@@ -268,5 +226,5 @@ fn buffer(bytes: usize) -> Option<SocketBuffer<'static>> {
 /// How many sockets fit in the part of the free memory that the network may take.
 fn affordable() -> usize {
     let free_bytes = mm::statistics().frames_free * PAGE_BYTES as usize;
-    free_bytes / MEMORY_SHARE / (RECEIVE_BYTES + SEND_BYTES)
+    free_bytes / MEMORY_SHARE / (usize::from(RECEIVE_BYTES) + SEND_BYTES)
 }

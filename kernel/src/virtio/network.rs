@@ -53,8 +53,8 @@ pub struct Network {
     hardware_address: [u8; 6],
     incoming: Ring,
     outgoing: Ring,
-    /// The slot of the frame that was handed out last.
-    reading: Option<usize>,
+    /// Slot and length of the frame that was handed out last.
+    reading: Option<(usize, usize)>,
     broken: bool,
 }
 
@@ -99,7 +99,7 @@ impl Network {
     /// After `None`, the card will interrupt when there is one, or when there is room again. Whoever
     /// stops before has to come back by itself.
     pub fn receive(&mut self) -> Option<(&mut [u8], Transmitter<'_>)> {
-        if let Some(slot) = self.reading.take() {
+        if let Some((slot, _)) = self.reading.take() {
             let given = self.incoming.give(slot, SLOT_BYTES);
             self.check(given);
         }
@@ -107,7 +107,7 @@ impl Network {
             return None;
         }
         let (slot, frame_bytes) = self.next_frame()?;
-        self.reading = Some(slot);
+        self.reading = Some((slot, frame_bytes));
         let frame = &mut self.incoming.bytes(slot)[HEADER_BYTES..HEADER_BYTES + frame_bytes];
         Some((
             frame,
@@ -115,6 +115,12 @@ impl Network {
                 ring: &mut self.outgoing,
             },
         ))
+    }
+
+    /// The frame that was handed out last, once more.
+    pub fn last_frame(&mut self) -> Option<&[u8]> {
+        let (slot, frame_bytes) = self.reading?;
+        Some(&self.incoming.bytes(slot)[HEADER_BYTES..HEADER_BYTES + frame_bytes])
     }
 
     /// Room to send a frame, if the card has not fallen behind.
