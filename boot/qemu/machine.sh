@@ -72,8 +72,12 @@ describe_machine() {
         qemu+=(-drive "if=none,id=disk,format=raw,readonly=on,file=${image//,/,,}")
         attach virtio-blk-device,drive=disk
     fi
-    forward_ports
-    qemu+=(-netdev "user,id=net,ipv6=off$forwards")
+    if [ -n "$wire" ]; then
+        qemu+=(-netdev "dgram,id=net,local.type=unix,local.path=$wire/machine,remote.type=unix,remote.path=$wire/wire")
+    else
+        forward_ports
+        qemu+=(-netdev "user,id=net,ipv6=off$forwards")
+    fi
     attach virtio-net-device,netdev=net
     if [ "$batch" = yes ]; then append+=" batch"; fi
     qemu+=(-kernel "$loader" -initrd "$kernel" -append "${append# }")

@@ -50,6 +50,8 @@ For tests:
   --icount-shift N    with either of them, an instruction takes 2 to the power of N ns (0 to 10; default 0): minutes
                       of the machine's time pass on the host in seconds
   --cpu NAME          the processor that QEMU plays (default: max); see qemu-system-x86_64 -cpu help
+  --wire DIR          put the network card on a wire of Ethernet frames, each a datagram: the machine's socket is
+                      DIR/machine, and it sends to DIR/wire (default: QEMU's user network)
   --gdb-port N        the port on which --gdb waits (default: 1234)
   --no-build          build nothing; what is missing is an error
 
@@ -61,11 +63,11 @@ END
 }
 
 modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' cpu_timeout='' append='' core=''
-kernel='' loader='' gdb_port=1234 cpu=max
+kernel='' loader='' wire='' gdb_port=1234 cpu=max
 batch=no gdb=no icount=no icount_shift='' build=yes allow_invalid=no
 
 valued=(--modules --image --port --engine --smp --memory --accel --timeout --append --core --kernel --loader
-    --gdb-port --cpu --cpu-timeout --icount-shift)
+    --wire --gdb-port --cpu --cpu-timeout --icount-shift)
 plain_options=(--allow-invalid --batch --gdb --icount --icount-served --no-build --help)
 
 # check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
@@ -129,6 +131,7 @@ set_option() {
         ;;
     --kernel) kernel=$2 ;;
     --loader) loader=$2 ;;
+    --wire) wire=$2 ;;
     --gdb-port)
         check_port "$1" "$2"
         gdb_port=$2
@@ -221,6 +224,7 @@ check_options() {
     [ -z "$modules" ] || [ -d "$modules" ] || die 2 "--modules: there is no directory '$modules'"
     [ -z "$image" ] || [ "$image" = none ] || [ -f "$image" ] || die 2 "--image: there is no file '$image'" \
         "make one of a folder of modules: cargo run -q -p luge-image -- build FOLDER $image"
+    [ -z "$wire" ] || [ -d "$wire" ] || die 2 "--wire: there is no directory '$wire'"
     [ -z "$kernel" ] || [ -f "$kernel" ] || die 2 "--kernel: there is no file '$kernel'"
     [ -z "$loader" ] || [ -f "$loader" ] || die 2 "--loader: there is no file '$loader'"
     if [ -n "$core" ]; then

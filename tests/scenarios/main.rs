@@ -92,6 +92,7 @@ mod throws;
 mod tickets;
 mod walk;
 mod wasi;
+mod wire;
 
 /// All scenarios, by the file that they are in.
 const GROUPS: &[(&str, &[Scenario])] = &[
@@ -101,6 +102,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("script", script::SCENARIOS),
     ("setup", setup::SCENARIOS),
     ("slow", slow::SCENARIOS),
+    ("wire", wire::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),

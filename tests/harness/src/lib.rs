@@ -25,9 +25,11 @@ pub mod process;
 pub mod replay;
 pub mod stub;
 pub mod transcript;
+pub mod wire;
 
 pub use boot::{Boot, Disk, Kernel};
 pub use browser::Browser;
 pub use gdb::Gdb;
 pub use lab::Lab;
 pub use machine::{End, Machine};
+pub use wire::Wire;

@@ -72,6 +72,12 @@ impl Transcript {
         self.changed.notify_all();
     }
 
+    /// Whether the stream has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// All lines so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
