@@ -20,6 +20,7 @@ use crate::arch::lock::Lock;
 use crate::arch::power;
 use crate::arch::time::Instant;
 use crate::functions::{Function, loading, table};
+use crate::mm::bodies::Body;
 use crate::observe::dropped;
 use crate::observe::logger::Port;
 use crate::sandbox::{self, Request, Sandbox};
@@ -119,7 +120,7 @@ impl Batch {
 pub fn request(function: &Function) -> Request {
     let program = function.module.program();
     let program = program.expect("all modules are made before the first request");
-    function.request(program.clone(), Vec::new(), Vec::new(), None)
+    function.request(program.clone(), Vec::new(), Body::default(), None)
 }
 
 /// A line without time and level: these lines are for scripts to read.

@@ -23,6 +23,7 @@ use crate::arch::stand_in;
 use crate::arch::time::{Instant, ticks};
 use crate::disk;
 use crate::functions::{Function, loading, table};
+use crate::mm::bodies::Body;
 use crate::observe::logger::line;
 use crate::observe::metrics::Metrics;
 use crate::observe::text::{Rest, Text};
@@ -308,7 +309,7 @@ fn request(workload: Arc<dyn Workload>, arguments: &[&str]) -> Request {
         files: None,
         arguments: arguments.iter().map(|word| (*word).into()).collect(),
         environment: Arc::default(),
-        body: vec![],
+        body: Body::default(),
         relative_deadline_ns: 10_000_000_000,
         on_miss: OnMiss::Kill,
         budget_ns: None,

@@ -26,6 +26,7 @@ use crate::arch::lock::Lock;
 use crate::arch::power;
 use crate::arch::time::{self, Instant};
 use crate::functions::{Function, loading, table};
+use crate::mm::bodies::Body;
 use crate::observe::logger::line;
 use crate::sandbox::{self, Sandbox};
 use crate::sched::{self, admission};
@@ -241,7 +242,7 @@ fn begin(client: &Client) -> Option<Arc<Sandbox>> {
     let arguments = client.arguments.clone();
     let request = client
         .function
-        .request(program, arguments, Vec::new(), Some(ticket));
+        .request(program, arguments, Body::default(), Some(ticket));
     sandbox::submit(request, client.at).ok()
 }
 

@@ -19,6 +19,7 @@ use crate::arch::time::Instant;
 use crate::arch::{apic, interrupts, paging, per_cpu, stand_in, traps};
 use crate::mm::allocator::failing;
 use crate::mm::arena::parked;
+use crate::mm::bodies::Body;
 pub use crate::mm::heap::scenario::refuse_bulk;
 use crate::{conformance, functions, mm, sandbox};
 
@@ -238,7 +239,7 @@ pub fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sa
         files: None,
         arguments: Vec::new(),
         environment: Arc::default(),
-        body: Vec::new(),
+        body: Body::default(),
         relative_deadline_ns: 10_000_000_000,
         on_miss: luge_spec::OnMiss::Kill,
         budget_ns: None,

@@ -178,6 +178,11 @@ fn last_report(machine: &Machine) -> Result<String> {
         .context("the kernel did not report its memory")
 }
 
+/// How far the kernel's heap is mapped, in bytes, by its last report.
+pub fn heap_mapped(machine: &Machine) -> Result<u64> {
+    number(&last_report(machine)?, "heap_mapped=")
+}
+
 /// The number behind `key` in a line.
 fn number(line: &str, key: &str) -> Result<u64> {
     let (_, rest) = line

@@ -25,7 +25,7 @@ const FUNCTION_BYTES: usize = 4_000;
 
 /// A command of about so many bytes, all of them functions that are never called: there is work for a translator, and
 /// the answer is empty.
-fn module_of(bytes: usize) -> Vec<u8> {
+pub fn module_of(bytes: usize) -> Vec<u8> {
     // Its one local times 77, again and again.
     let mut body = vec![1, 1, 0x7f];
     for _ in 0..FUNCTION_BYTES / 8 {

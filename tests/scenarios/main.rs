@@ -45,6 +45,7 @@ macro_rules! scenarios {
 
 mod admin;
 mod answers;
+mod bodies;
 mod catalogue;
 mod conformance;
 mod controls;
@@ -108,6 +109,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("examples", examples::SCENARIOS),
     ("files", files::SCENARIOS),
     ("answers", answers::SCENARIOS),
+    ("bodies", bodies::SCENARIOS),
     ("programs", programs::SCENARIOS),
     ("templates", templates::SCENARIOS),
     ("disks", disks::SCENARIOS),

@@ -18,6 +18,7 @@ use super::native::{Modules, Native};
 use super::{Subject, print};
 use crate::engine::kept::Number;
 use crate::engine::wasmi::{translate, translate_with_every_store_replaced};
+use crate::mm::bodies::Body;
 use crate::sandbox::{Current, Request, Workload, gate};
 use crate::scenario;
 
@@ -124,7 +125,7 @@ fn run_in_sandbox(run: Arc<Run>) -> Outcome {
         arguments: vec![],
         environment: Arc::default(),
         files: None,
-        body: vec![],
+        body: Body::default(),
         relative_deadline_ns: DEADLINE_NS,
         on_miss: OnMiss::Kill,
         budget_ns: None,

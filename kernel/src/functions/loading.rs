@@ -27,7 +27,7 @@ use crate::arch::time::Instant;
 use crate::disk::Store;
 use crate::engine::NATIVE;
 use crate::sandbox;
-use crate::sandbox::making::{Making, OF_DISK, Terms, Unmade};
+use crate::sandbox::making::{Making, OF_DISK, Terms, UPLOADED, Unmade};
 
 /// How long a module may take to be made, in nanoseconds, with all that is served meanwhile.
 const LONGEST_NS: u64 = 3_600_000_000_000;
@@ -210,11 +210,14 @@ impl Loading {
 
     /// There is no room for it, `why`. False if it is to be tried again.
     fn lacks_room(&mut self, mut job: Job, why: String, now: Instant) -> bool {
-        if job.tries >= MOST_TRIES || !others_live() {
-            self.failed(job, why);
-            return true;
+        // What another module may need while it is made is soon free again.
+        if !UPLOADED.is_making() {
+            if job.tries >= MOST_TRIES || !others_live() {
+                self.failed(job, why);
+                return true;
+            }
+            job.tries += 1;
         }
-        job.tries += 1;
         self.waiting.push_back(job);
         self.again_at = Some(now.plus_ns(AGAIN_NS));
         false
@@ -298,13 +301,15 @@ fn begin_one(store: &Arc<Store>, job: &mut Job) -> Result<(Arc<Sources>, Making)
     }
     let sources = Sources::find(store, &job.path, job.engine, job.known).map_err(refused)?;
     job.bytes = sources.bytes();
-    let memory_bytes = sources.memory().map_err(refused)?;
+    let (memory_bytes, promised) = sources.memory().map_err(refused)?;
     if job.bytes >= LARGE {
         info!(target: LOG, "{}: {} bytes are being made", job.path, job.bytes);
     }
     let terms = Terms {
         name: job.path.as_str().into(),
         memory_bytes,
+        promised,
+        input_bytes: 0,
         longest_ns: LONGEST_NS,
         share: &OF_DISK,
     };

@@ -39,6 +39,7 @@ pub use program::{memory_for_upload, of_upload};
 
 use crate::arch::lock::Lock;
 use crate::disk::Volume;
+use crate::mm::bodies::Body;
 use crate::sandbox::{Files, Request, Workload};
 use crate::sched::{self, admission};
 
@@ -129,7 +130,7 @@ impl Function {
         &self,
         program: Arc<dyn Workload>,
         arguments: Vec<String>,
-        body: Vec<u8>,
+        body: Body,
         ticket: Option<Ticket>,
     ) -> Request {
         let name = core::iter::once(String::from(&*self.name));

@@ -16,6 +16,7 @@ use crate::arch::paging::PAGE_BYTES;
 use crate::disk::{FileError, Store};
 use crate::engine::{CompileError, INTERPRETER, LARGEST_MODULE, NATIVE};
 use crate::mm;
+use crate::mm::promised::Promised;
 use crate::sandbox::making::{Maker, Product};
 use crate::sandbox::{self, Current, Workload, gate};
 
@@ -149,15 +150,16 @@ impl Sources {
         (self.module.bytes + native) as usize
     }
 
-    /// What may be taken of memory until what is read tells how much that is, in bytes.
+    /// What may be taken of memory until what is read tells how much that is, in bytes; and what is promised of that,
+    /// to read it.
     ///
     /// # Errors
     /// [`Refusal::NoMemory`] if there is not even enough to read it.
-    pub fn memory(&self) -> Result<u64, Refusal> {
+    pub fn memory(&self) -> Result<(u64, Promised), Refusal> {
         let bytes = self.bytes() as u64;
-        check_memory(bytes).map_err(Refusal::NoMemory)?;
+        let promised = promise(bytes).map_err(Refusal::NoMemory)?;
         let free = mm::statistics().frames_free as u64 * PAGE_BYTES;
-        Ok(bytes + free.min(luge_module::MOST_COST))
+        Ok((bytes + free.min(luge_module::MOST_COST), promised))
     }
 
     /// Whether it was refused for want of memory, which may be there later.
@@ -165,10 +167,15 @@ impl Sources {
         self.is_short.load(Relaxed)
     }
 
-    /// Has the running sandbox take no more memory than what was read and `bytes`, which must be there.
+    /// Has the running sandbox take no more memory than what was read and `bytes`, which are promised to it.
     fn limit_to(&self, bytes: u64) -> Result<(), Refusal> {
         sandbox::limit_memory(self.bytes() as u64 + bytes);
-        check_memory(bytes).map_err(|shortage| {
+        let is_there = check_unpromised(bytes);
+        let promised = is_there.and_then(|()| match sandbox::promise_memory(bytes) {
+            true => Ok(()),
+            false => Err(short_of(bytes)),
+        });
+        promised.map_err(|shortage| {
             self.is_short.store(true, Relaxed);
             Refusal::NoMemory(shortage)
         })
@@ -239,13 +246,42 @@ pub fn of_upload(wasm: &[u8]) -> Result<Arc<dyn Workload>, String> {
     made.map_err(|why| one_line(&refusal(why, wasm)))
 }
 
-/// Memory that making a program of an upload may take, in bytes.
+/// The memory that making a program of an upload may take.
 ///
 /// # Errors
-/// There is not so much.
-pub fn memory_for_upload(wasm: &[u8]) -> Result<u64, Shortage> {
-    let bytes = INTERPRETER.memory_to_load(wasm, &[]);
-    check_memory(bytes).map(|()| bytes)
+/// There is not so much that is not promised to somebody else.
+pub fn memory_for_upload(wasm: &[u8]) -> Result<Promised, Shortage> {
+    promise(INTERPRETER.memory_to_load(wasm, &[]))
+}
+
+fn promise(bytes: u64) -> Result<Promised, Shortage> {
+    // Before anything that waits to be used again makes way in vain.
+    check_unpromised(bytes)?;
+    Promised::for_bytes(bytes).ok_or_else(|| short_of(bytes))
+}
+
+/// What is there of `bytes` that nobody has or is promised.
+fn short_of(bytes: u64) -> Shortage {
+    let (free, total) = unpromised();
+    Shortage {
+        wanted: bytes,
+        free: free.min(bytes.saturating_sub(1)),
+        total,
+    }
+}
+
+/// A program that may take more memory than nobody has or is promised is not begun.
+fn check_unpromised(bytes: u64) -> Result<(), Shortage> {
+    let (free, total) = unpromised();
+    Shortage::check(bytes, free, total)
+}
+
+/// Memory that nobody has or is promised, and all memory, in bytes.
+fn unpromised() -> (u64, u64) {
+    let frames = mm::statistics();
+    let free = frames.frames_free.saturating_sub(mm::frames::kept_back());
+    let total = frames.frames_total;
+    (free as u64 * PAGE_BYTES, total as u64 * PAGE_BYTES)
 }
 
 /// Why an engine does not take a module; with the place, if it is about what commands take and give.
@@ -257,7 +293,7 @@ fn refusal(why: CompileError, wasm: &[u8]) -> Refusal {
     }
 }
 
-/// A program that may take more memory than is free is not begun.
+/// A program that may take more memory than is free is not made by the kernel.
 fn check_memory(bytes: u64) -> Result<(), Shortage> {
     let frames = mm::statistics();
     let (free, total) = (frames.frames_free as u64, frames.frames_total as u64);

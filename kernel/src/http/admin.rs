@@ -15,7 +15,6 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -31,6 +30,7 @@ use super::pages::{self, Found, TEXT};
 use super::{BODY_SHARE, Surroundings, count_host_answer};
 use crate::engine::LARGEST_MODULE;
 use crate::functions::{self, Change, Function, NotDeployed, State};
+use crate::mm::bodies::Body;
 use crate::observe::text::ByFunction;
 use crate::sandbox::making::{Making, Unmade};
 
@@ -184,11 +184,11 @@ impl Deployment {
     ///
     /// # Errors
     /// What to tell the client instead.
-    pub(super) fn start(upload: Upload, module: Vec<u8>) -> Result<Self, Refused> {
+    pub(super) fn start(upload: Upload, module: Body) -> Result<Self, Refused> {
         Self::begin(upload, module).inspect_err(|refused| count_host_answer(refused.status))
     }
 
-    fn begin(upload: Upload, module: Vec<u8>) -> Result<Self, Refused> {
+    fn begin(upload: Upload, module: Body) -> Result<Self, Refused> {
         if UNDER_WAY.swap(true, Relaxed) {
             return Err(Refused {
                 status: Status::ServiceUnavailable,
@@ -206,7 +206,7 @@ impl Deployment {
         })
     }
 
-    fn make(upload: &Upload, module: Vec<u8>) -> Result<Making, Refused> {
+    fn make(upload: &Upload, module: Body) -> Result<Making, Refused> {
         functions::check_room(upload.port, &upload.path).map_err(|why| Refused {
             status: status_of(why),
             text: format!("{why}\n"),

@@ -11,7 +11,6 @@
 
 mod answers;
 
-use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
 
@@ -28,6 +27,7 @@ use super::pages;
 use super::work::{Purpose, Work};
 use super::writing::Writing;
 use crate::arch::time::{Instant, earlier};
+use crate::mm::bodies::Body;
 use crate::net::{Link, Peer, Stack};
 
 /// A client that takes nothing of an answer for this long is given up.
@@ -60,7 +60,7 @@ enum Phase {
 pub(super) struct Client {
     port: u16,
     link: Link,
-    connection: Connection,
+    connection: Connection<Body>,
     outgoing: Outgoing,
     phase: Phase,
     /// What follows the answer.
@@ -224,7 +224,7 @@ impl Client {
         stack: &mut Stack,
         now_ns: u64,
         room: &Cell<usize>,
-    ) -> (Option<Event>, bool) {
+    ) -> (Option<Event<Body>>, bool) {
         let (connection, mut event, mut was_read) = (&mut self.connection, None, false);
         stack.read(&self.link, |bytes| {
             if event.is_some() {
@@ -278,7 +278,7 @@ impl Client {
     fn receive(&mut self, purpose: Purpose, around: &Surroundings<'_>) -> Moved {
         let limit = purpose.body_limit();
         match self.connection.accept(limit, around.now.as_ns()) {
-            Accepted::Complete => return self.start(purpose, Vec::new(), around),
+            Accepted::Complete => return self.start(purpose, Body::default(), around),
             Accepted::Body => {}
             Accepted::BodyAfterContinue => self.outgoing.push_fixed(continue_line()),
             Accepted::Refused(refusal) => return self.refuse(refusal, around),
@@ -288,7 +288,7 @@ impl Client {
     }
 
     /// Everything that the function needs is here.
-    fn start(&mut self, purpose: Purpose, body: Vec<u8>, around: &Surroundings<'_>) -> Moved {
+    fn start(&mut self, purpose: Purpose, body: Body, around: &Surroundings<'_>) -> Moved {
         self.persistence = purpose.persistence();
         match purpose.start(body, around) {
             Ok(work) => {

@@ -15,7 +15,8 @@ use alloc::vec::Vec;
 use core::mem;
 
 use luge_http::{
-    Date, Framing, Head, Method, Outgoing, Persistence, Response, ServerTiming, Status, Version,
+    Date, Framing, Head, Method, Outgoing, Persistence, Response, ServerTiming, Status, Storage,
+    Version,
 };
 use luge_sandbox::Outcome;
 use luge_sched::Refusal;
@@ -23,6 +24,7 @@ use luge_sched::Refusal;
 use super::{count_host_answer, words};
 use crate::arch::time::Instant;
 use crate::functions::{self, Function};
+use crate::mm::bodies::Body;
 use crate::sandbox::{self, Sandbox, Workload};
 use crate::sched::admission;
 
@@ -183,7 +185,7 @@ impl Exchange {
         call: Call,
         function: Arc<Function>,
         program: Arc<dyn Workload>,
-        body: Vec<u8>,
+        body: Body,
         date: Option<Date>,
     ) -> Result<Self, Refused> {
         let Call {
@@ -193,7 +195,7 @@ impl Exchange {
             persistence,
             ..
         } = call;
-        let body_bytes = body.capacity();
+        let body_bytes = body.memory_bytes();
         // What came before in this step has taken its time.
         let now = Instant::now();
         let sandbox = admission::admit(function.id, now)

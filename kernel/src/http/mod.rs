@@ -76,8 +76,7 @@ const MOST_SPARE: usize = 8;
 /// How soon it is looked again who is slow, while somebody waits for room for a body.
 const ROOM_RETRY_NS: u64 = 100_000_000;
 
-/// Of all memory, one part in so many is for request bodies at most. The kernel's heap does not shrink,
-/// so what bodies take once is lost for sandboxes.
+/// Of all memory, one part in so many is for request bodies at most: the rest is for sandboxes.
 const BODY_SHARE: usize = 4;
 
 /// Answers in which no function had a part, by status.

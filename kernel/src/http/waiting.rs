@@ -7,14 +7,14 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use luge_http::{Date, Outgoing, Response, Status};
+use luge_http::{Date, Outgoing, Response, Status, Storage};
 
 use super::exchange::{Call, Exchange, Progress, Refused, count};
 use super::work::Work;
 use crate::arch::time::Instant;
 use crate::functions::{Function, loading};
+use crate::mm::bodies::Body;
 use crate::sched::admission;
 
 /// How the answer of a request ends that has waited in vain.
@@ -25,7 +25,7 @@ const NOT_READY: usize = 7;
 /// A request that waits.
 pub(super) struct Waiting {
     call: Call,
-    body: Vec<u8>,
+    body: Body,
     until: Instant,
 }
 
@@ -44,7 +44,7 @@ impl Work {
     ///
     /// # Errors
     /// What to tell the client instead.
-    pub(super) fn call(call: Call, body: Vec<u8>, date: Option<Date>) -> Result<Self, Refused> {
+    pub(super) fn call(call: Call, body: Body, date: Option<Date>) -> Result<Self, Refused> {
         let function = call.function_now(&body)?;
         if let Some(program) = function.module.program().cloned() {
             return Exchange::start(call, function, program, body, date).map(Self::Exchange);
@@ -62,7 +62,7 @@ impl Waiting {
     }
 
     pub(super) fn body_bytes(&self) -> usize {
-        self.body.capacity()
+        self.body.memory_bytes()
     }
 
     /// Looks whether the function can run now. Not to be called again once it has an answer.

@@ -1,7 +1,5 @@
 //! What a request is for, and what is done for it: a function runs, once its module is ready, or a module is deployed.
 
-use alloc::vec::Vec;
-
 use luge_http::{Date, Outgoing, Persistence};
 
 use super::Surroundings;
@@ -9,6 +7,7 @@ use super::admin::{Deployment, Upload};
 use super::exchange::{Call, Exchange, Progress, Refused};
 use super::waiting::{Next, Waiting};
 use crate::arch::time::Instant;
+use crate::mm::bodies::Body;
 
 /// What the body that is being received is for.
 pub(super) enum Purpose {
@@ -43,7 +42,7 @@ impl Purpose {
     ///
     /// # Errors
     /// What to tell the client instead.
-    pub(super) fn start(self, body: Vec<u8>, around: &Surroundings<'_>) -> Result<Work, Refused> {
+    pub(super) fn start(self, body: Body, around: &Surroundings<'_>) -> Result<Work, Refused> {
         match self {
             Self::Call(call) => Work::call(call, body, around.date),
             Self::Upload(upload) => Deployment::start(upload, body).map(Work::Deployment),

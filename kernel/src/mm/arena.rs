@@ -27,6 +27,7 @@ use luge_memory::slots::SlotMap;
 
 use self::small::Small;
 use self::snapshot::Snapshot;
+use super::promised::Promised;
 use super::{frames, idle};
 use crate::arch::landmarks::Landmark;
 use crate::arch::lock::{Critical, Lock};
@@ -71,6 +72,10 @@ struct Inner {
     most_large_bytes: [u64; ARENA_LARGE_RANGES as usize],
     /// The sum of all that is mapped.
     mapped: u64,
+    /// Frames for what is still to be mapped, up to `covered` in all.
+    promised: Promised,
+    /// How much may be mapped without anybody being asked for a frame, in bytes.
+    covered: u64,
     /// Linear memories of native code. Their size is limited by the engine, not by the arena.
     memories: linear::Memories,
     /// Which program runs, so that it can have the memories that it had before. 0 is none.
@@ -127,6 +132,8 @@ impl Arena {
             large_bytes: [0; ARENA_LARGE_RANGES as usize],
             most_large_bytes: [0; ARENA_LARGE_RANGES as usize],
             mapped: heap_bytes,
+            promised: Promised::NONE,
+            covered: 0,
             memories: linear::NONE,
             program,
             snapshot: None,
@@ -155,6 +162,33 @@ impl Arena {
     /// It maps at most `bytes` from now on. What is mapped beyond that stays so.
     pub fn limit_to(&self, bytes: u64) {
         self.limit.store(bytes, Relaxed);
+    }
+
+    /// Has the frames that are `promised` be for what is mapped next.
+    pub fn cover_with(&self, promised: Promised) {
+        let _critical = Critical::enter();
+        // SAFETY: only the sandbox that runs on the arena calls, and the reference ends here.
+        let inner = unsafe { &mut *self.inner.get() };
+        inner.promised = promised;
+        inner.covered = inner.mapped + inner.promised.bytes();
+    }
+
+    /// Has frames for `bytes` more than are mapped promised. False if there are not so many.
+    #[must_use]
+    pub fn cover(&self, bytes: u64) -> bool {
+        let _critical = Critical::enter();
+        // SAFETY: only the sandbox that runs on the arena calls, and the reference ends here.
+        let inner = unsafe { &mut *self.inner.get() };
+        let is_promised = inner.promised.grow_to(bytes);
+        inner.covered = inner.mapped + inner.promised.bytes();
+        is_promised
+    }
+
+    /// Whatever was promised for what is not mapped is anybody's.
+    pub fn uncover(&mut self) {
+        let inner = self.inner.get_mut();
+        inner.covered = 0;
+        inner.promised = Promised::NONE;
     }
 
     /// Bytes that are mapped. To be asked when no sandbox runs on it any more.
@@ -376,6 +410,7 @@ impl Arena {
         let from = core::mem::replace(&mut inner.large_bytes[index as usize], to);
         unmap(range.start + to..range.start + from);
         inner.mapped -= from - to;
+        inner.cover_again();
     }
 
     fn allocate_small(&self, inner: &mut Inner, layout: Layout) -> Option<NonNull<u8>> {
@@ -402,18 +437,23 @@ impl Arena {
         if inner.mapped + bytes > self.limit() {
             return None;
         }
+        let promised = &mut inner.promised;
         // SAFETY: the range lies in this arena's slot and is not mapped.
         let result = unsafe {
             paging::map(
                 range.clone(),
                 Access::ReadWrite,
                 Caching::WriteBack,
-                &mut |_| idle::or_without(frames::allocate_for_guest),
+                &mut |_| {
+                    let frame = promised.take_frame();
+                    frame.or_else(|| idle::or_without(frames::allocate_for_guest))
+                },
                 &mut frames::allocate_table,
             )
         };
         if let Err(error) = result {
             unmap(range.start..error.mapped_to);
+            inner.cover_again();
             return None;
         }
         inner.mapped += bytes;
@@ -428,6 +468,13 @@ impl Arena {
             .checked_sub(1)
             .filter(|index| *index < ARENA_LARGE_RANGES)?;
         (layout::arena_large_range(self.slot, index).start == address).then_some(index)
+    }
+}
+
+impl Inner {
+    /// What was promised and has been unmapped again may still be mapped without anybody being asked.
+    fn cover_again(&mut self) {
+        self.promised.keep(self.covered.saturating_sub(self.mapped));
     }
 }
 

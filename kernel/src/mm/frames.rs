@@ -138,12 +138,26 @@ pub fn tables() -> usize {
 /// A zeroed frame for a guest, refused while the kernel's reserve is touched.
 #[must_use]
 pub fn allocate_for_guest() -> Option<u64> {
+    let frame = allocate_unwiped_for_guest()?;
+    zero(frame);
+    Some(frame)
+}
+
+/// A frame on behalf of a guest or a client, with anything in it, refused while the kernel's reserve is touched.
+#[must_use]
+pub fn allocate_unwiped_for_guest() -> Option<u64> {
     let frame = with(|frames| {
         let enough = frames.left_for_guests() > 0;
         enough.then(|| frames.bitmap.allocate()).flatten()
-    })? as u64
-        * PAGE_BYTES;
-    zero(frame);
+    });
+    frame.map(|frame| frame as u64 * PAGE_BYTES)
+}
+
+/// As [`allocate_table`], refused while the kernel's reserve is touched.
+#[must_use]
+pub fn allocate_table_for_guest() -> Option<u64> {
+    let frame = allocate_for_guest()?;
+    TABLES.fetch_add(1, Relaxed);
     Some(frame)
 }
 
@@ -174,6 +188,12 @@ pub fn allocate_promised(fill: impl FnOnce(&mut [u8; PAGE_BYTES as usize])) -> O
     // SAFETY: the frame was just handed out to us, is RAM, and is mapped writable there.
     fill(unsafe { &mut *physical_to_virtual(frame).cast() });
     Some(frame)
+}
+
+/// How many frames are neither free for guests nor handed out: the kernel's reserve, and what is promised.
+#[must_use]
+pub fn kept_back() -> usize {
+    with(|frames| frames.reserve() + frames.promises.open())
 }
 
 /// Whether a guest that needs `bytes` more can have them without touching the reserve.

@@ -1,14 +1,17 @@
 //! What waits, mapped, to be used again, and is given up before anybody is refused memory.
 //!
-//! Parked arenas go first, since they are the quickest to be made again, then linear memories that wait, then
+//! Pieces of bodies that go back in any case come first, then parked arenas, since they are the quickest to be made again, then linear memories that wait, then
 //! pooled stacks.
 
 use super::arena::parked;
-use super::{frames, memories, stacks};
+use super::{bodies, frames, memories, stacks};
 
 /// Gives up one of them. False if nothing waits.
 pub fn give_up_one() -> bool {
-    parked::give_up_one() || memories::give_up_one() || stacks::give_up_one()
+    bodies::give_back_some()
+        || parked::give_up_one()
+        || memories::give_up_one()
+        || stacks::give_up_one()
 }
 
 /// What `attempt` gives; what waits is given up one by one while it gives nothing.

@@ -5,17 +5,19 @@
 //! to the arena of the sandbox that is running.
 //!
 //! Invariant: every frame belongs to exactly one of: the loader's leavings, a page table, the
-//! kernel's heap, a stack, an arena, a linear memory or its image, native code, a device's memory, or
+//! kernel's heap, a body of a request, a stack, an arena, a linear memory or its image, native code, a device's memory, or
 //! the free list.
 
 pub mod allocator;
 pub mod arena;
+pub mod bodies;
 pub mod code;
 pub mod dma;
 pub mod frames;
 pub mod heap;
 pub mod idle;
 pub mod memories;
+pub mod promised;
 pub mod stacks;
 
 use luge_memory::layout::{self, Owner};
@@ -27,10 +29,10 @@ use crate::arch::paging;
 pub struct Statistics {
     /// Frames of RAM that the kernel manages.
     pub frames_total: usize,
-    /// Frames that nobody has, and those that wait for the next sandbox: in parked arenas, in heaps that their
-    /// slots keep, and in the page tables of `tables`.
+    /// Frames that nobody has, those of bodies that go back, and those that wait for the next sandbox: in parked
+    /// arenas, in heaps that their slots keep, and in the page tables of `tables`.
     pub frames_free: usize,
-    /// Page tables of stacks, arenas and linear memories. Those of a slot that was used stay, so there are
+    /// Page tables of bodies, stacks, arenas and linear memories. Those of a slot that was used stay, so there are
     /// more as long as there are slots that were not.
     pub tables: usize,
     /// Bytes handed out by the kernel's heap, but for parked arenas.
@@ -63,7 +65,11 @@ pub fn statistics() -> Statistics {
     let parked = arena::parked::idle();
     Statistics {
         frames_total,
-        frames_free: frames_free + parked.frames + arena::kept_frames() + frames::tables(),
+        frames_free: frames_free
+            + parked.frames
+            + arena::kept_frames()
+            + bodies::frames_going_back()
+            + frames::tables(),
         tables: frames::tables(),
         heap_bytes_in_use: heap::bytes_in_use() - parked.heap_bytes,
         heap_bytes_mapped: heap::bytes_mapped(),

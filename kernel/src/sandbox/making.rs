@@ -27,6 +27,8 @@ use crate::arch::lock::Lock;
 use crate::arch::time::Instant;
 use crate::mm::allocator;
 use crate::mm::arena::{Arena, parked};
+use crate::mm::bodies::Body;
+use crate::mm::promised::Promised;
 
 /// Makes a program of some bytes, or says why not. All that it allocates is the program's.
 pub type Make = fn(&[u8]) -> Result<Arc<dyn Workload>, String>;
@@ -58,6 +60,10 @@ pub struct Terms {
     pub name: Arc<str>,
     /// Memory that it may take, in bytes.
     pub memory_bytes: u64,
+    /// Memory that is there for it whatever others take.
+    pub promised: Promised,
+    /// Bytes that it is made of and that are held for it outside of its memory.
+    pub input_bytes: usize,
     /// How long it may take in all, in nanoseconds.
     pub longest_ns: u64,
     /// Among which programs it counts.
@@ -102,24 +108,21 @@ impl fmt::Display for Unmade {
 }
 
 impl Making {
-    /// Begins to make a program of `input`, which somebody has sent, and which may take `memory_bytes` of
-    /// memory.
+    /// Begins to make a program of `input`, which somebody has sent, and which may take as much memory as is
+    /// `promised`.
     ///
     /// # Errors
     /// [`Refused`], as for any sandbox.
-    pub fn begin(make: Make, input: Vec<u8>, memory_bytes: u64) -> Result<Making, Refused> {
-        let input_bytes = input.len();
+    pub fn begin(make: Make, input: Body, promised: Promised) -> Result<Making, Refused> {
         let terms = Terms {
             name: "deployment".into(),
-            memory_bytes,
+            memory_bytes: promised.bytes(),
+            promised,
+            input_bytes: input.len(),
             longest_ns: LONGEST_NS,
             share: &UPLOADED,
         };
-        let making = Self::begin_by(Arc::new(Sent { make, input }), terms)?;
-        Ok(Making {
-            input_bytes,
-            ..making
-        })
+        Self::begin_by(Arc::new(Sent { make, input }), terms)
     }
 
     /// Begins to have `maker` make a program.
@@ -129,6 +132,7 @@ impl Making {
     pub fn begin_by(maker: Arc<dyn Maker>, terms: Terms) -> Result<Making, Refused> {
         let work = Arc::new(Work {
             maker,
+            promised: Lock::new(Some(terms.promised)),
             made: Lock::new(None),
         });
         let request = Request {
@@ -143,25 +147,30 @@ impl Making {
             arguments: Vec::new(),
             environment: Arc::default(),
             files: None,
-            body: Vec::new(),
+            body: Body::default(),
             relative_deadline_ns: terms.longest_ns,
             on_miss: OnMiss::Kill,
             budget_ns: None,
             ticket: None,
         };
         let sandbox = submit(request, Instant::now())?;
+        terms.share.making.fetch_add(1, Relaxed);
         Ok(Making {
             sandbox,
             work,
             share: terms.share,
-            input_bytes: 0,
+            input_bytes: terms.input_bytes,
         })
     }
 
     /// What came of it, once it has ended. To be asked no more after that.
     pub fn end(&self) -> Option<Result<Arc<dyn Workload>, Unmade>> {
         let outcome = self.sandbox.outcome()?;
-        let memory = self.sandbox.made_in.lock().take();
+        let mut memory = self.sandbox.made_in.lock().take();
+        if let Some(memory) = &mut memory {
+            // Nothing more is allocated in it.
+            memory.uncover();
+        }
         let made = self.work.made.lock().take();
         if outcome != Outcome::Exit(0) {
             return Some(Err(Unmade::Ended(outcome)));
@@ -198,10 +207,16 @@ impl Making {
     }
 }
 
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.share.making.fetch_sub(1, Relaxed);
+    }
+}
+
 /// Makes a program of bytes that somebody has sent.
 struct Sent {
     make: Make,
-    input: Vec<u8>,
+    input: Body,
 }
 
 impl Maker for Sent {
@@ -212,6 +227,8 @@ impl Maker for Sent {
 
 struct Work {
     maker: Arc<dyn Maker>,
+    /// Frames for the sandbox's arena, until it runs.
+    promised: Lock<Option<Promised>>,
     made: Lock<Option<Result<Made, String>>>,
 }
 
@@ -251,8 +268,15 @@ impl Made {
 
 impl Workload for Work {
     fn run(&self, sandbox: Current) -> Outcome {
-        let made = self.maker.make(sandbox).map_err(shortened);
         let arena = allocator::current_arena();
+        let promised = match gate(|| self.promised.lock().take()) {
+            Ok(promised) => promised,
+            Err(EndNow(outcome)) => return outcome,
+        };
+        if let (Some(arena), Some(promised)) = (arena, promised) {
+            arena.cover_with(promised);
+        }
+        let made = self.maker.make(sandbox).map_err(shortened);
         if made.is_err() && arena.is_some_and(Arena::has_refused) {
             // Whatever the reason says, the input may be good.
             forget(made);
@@ -294,6 +318,7 @@ unsafe impl Sync for Housed {}
 
 /// Programs of one origin: how many of them live, and what they have of memory.
 pub struct Share {
+    making: AtomicUsize,
     programs: AtomicUsize,
     bytes: AtomicU64,
 }
@@ -315,9 +340,16 @@ pub static OF_DISK: Share = Share::new();
 impl Share {
     const fn new() -> Self {
         Self {
+            making: AtomicUsize::new(0),
             programs: AtomicUsize::new(0),
             bytes: AtomicU64::new(0),
         }
+    }
+
+    /// Whether one of them is being made.
+    #[must_use]
+    pub fn is_making(&self) -> bool {
+        self.making.load(Relaxed) > 0
     }
 
     /// What they have now.

@@ -41,6 +41,7 @@ use crate::arch::switch::Context;
 use crate::arch::time::Instant;
 use crate::arch::traps::TrapNotes;
 use crate::mm::arena::Arena;
+use crate::mm::bodies::Body;
 use crate::mm::{allocator, idle, stacks};
 use crate::sched::{self, admission, trace};
 
@@ -104,7 +105,7 @@ pub struct Request {
     /// The files that it can read, if there are any.
     pub files: Option<Arc<dyn Files>>,
     /// Standard input.
-    pub body: Vec<u8>,
+    pub body: Body,
     /// How long after its arrival it is to be done, in nanoseconds.
     pub relative_deadline_ns: u64,
     /// What happens if it is not.
@@ -277,6 +278,13 @@ pub fn limit_memory(bytes: u64) {
     if let Some(arena) = allocator::current_arena() {
         arena.limit_to(bytes.saturating_add(ENGINE_ALLOWANCE));
     }
+}
+
+/// Has frames for `bytes` more than the running sandbox has promised to it, in which a program is made. False if there
+/// are not so many. Called by the sandbox itself.
+#[must_use]
+pub fn promise_memory(bytes: u64) -> bool {
+    allocator::current_arena().is_some_and(|arena| arena.cover(bytes))
 }
 
 /// How many sandboxes of requests have ended since boot. Those that made programs do not count.

@@ -41,7 +41,7 @@ pub(super) fn with_failing_allocations() {
 
 fn make(module: Vec<u8>) -> Result<Arc<dyn Workload>, Unmade> {
     let memory = functions::memory_for_upload(&module).unwrap_or_else(|why| panic!("{why}"));
-    let making = Making::begin(functions::of_upload, module, memory);
+    let making = Making::begin(functions::of_upload, module.into(), memory);
     let making = making.expect("there is room for one sandbox");
     loop {
         if let Some(end) = making.end() {

@@ -27,6 +27,7 @@ use crate::arch::apic;
 use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::serial::{self, Sent};
 use crate::arch::time::{Instant, boot_ticks, ticks};
+use crate::mm::bodies;
 
 /// Every task that is entered gets at least this long, in nanoseconds.
 const SHORTEST_TURN_NS: u64 = 20_000;
@@ -149,7 +150,8 @@ pub fn run_forever(hooks: Hooks) -> ! {
             LOG_RETRY_NS
         };
         LOG_TURN_NS.store(turn_ns, Relaxed);
-        if !run_until(poll_at, hooks.run) && log != Sent::Some {
+        let gives_back = bodies::give_back_some();
+        if !run_until(poll_at, hooks.run) && log != Sent::Some && !gives_back {
             idle(poll_at, hooks.idle);
         }
     }

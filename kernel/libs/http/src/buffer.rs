@@ -1,25 +1,59 @@
-//! Buffers that grow with what arrives, and refuse instead of failing the whole server.
+//! Where the bytes of a body are put: memory that grows with what arrives, and is refused instead of failing the whole
+//! server.
 
 use alloc::vec::Vec;
 
 use crate::status::{Refusal, Status};
 
-/// The final length of a buffer, where nobody has said it.
+/// The final length of a body, where nobody has said it.
 pub(crate) const UNKNOWN: usize = usize::MAX;
 
-/// Appends to a buffer that will have `total` bytes in the end.
-///
-/// It doubles, as a `Vec` does, so that a promised length alone costs nothing; but never beyond
-/// `total`, so that in the end no byte is wasted.
-pub(crate) fn append(buffer: &mut Vec<u8>, bytes: &[u8], total: usize) -> Result<(), Refusal> {
-    let length = buffer.len() + bytes.len();
-    if length > buffer.capacity() {
-        let capacity = length.max(total.min(2 * buffer.len()));
-        if buffer.try_reserve_exact(capacity - buffer.len()).is_err() {
-            let detail = "there is no memory for the body";
-            return Err(Refusal::new(Status::ServiceUnavailable, detail));
+/// There is no memory for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMemory;
+
+/// Bytes one behind the other, empty at first.
+pub trait Storage: Default {
+    /// Puts `bytes` behind what is there. In the end it will be `total` bytes, or [`usize::MAX`] if nobody has said how
+    /// many: a promised length alone should cost nothing.
+    ///
+    /// # Errors
+    /// [`NoMemory`]; what was there is still there.
+    fn put(&mut self, bytes: &[u8], total: usize) -> Result<(), NoMemory>;
+
+    /// How many bytes were put there.
+    fn length(&self) -> usize;
+
+    /// How many bytes of memory it takes: at least its length.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// It doubles, but never beyond the total, so that in the end no byte is wasted. To double is to copy: this is for what
+/// stays short.
+impl Storage for Vec<u8> {
+    fn put(&mut self, bytes: &[u8], total: usize) -> Result<(), NoMemory> {
+        let length = self.len() + bytes.len();
+        if length > self.capacity() {
+            let capacity = length.max(total.min(2 * self.len()));
+            let more = capacity - self.len();
+            self.try_reserve_exact(more).map_err(|_| NoMemory)?;
         }
+        self.extend_from_slice(bytes);
+        Ok(())
     }
-    buffer.extend_from_slice(bytes);
-    Ok(())
+
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.capacity()
+    }
+}
+
+impl From<NoMemory> for Refusal {
+    fn from(_: NoMemory) -> Self {
+        let detail = "there is no memory for the request";
+        Refusal::new(Status::ServiceUnavailable, detail)
+    }
 }

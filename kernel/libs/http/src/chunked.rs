@@ -3,9 +3,7 @@
 //! RFC 9112, "Chunked Transfer Coding" (7.1). Extensions and trailers are read over, with limits:
 //! neither means anything to a function, and both can be used to keep a server busy.
 
-use alloc::vec::Vec;
-
-use crate::buffer::{UNKNOWN, append};
+use crate::buffer::{Storage, UNKNOWN};
 use crate::status::{Refusal, Status};
 use crate::target::hex_digit;
 
@@ -78,10 +76,10 @@ impl Chunked {
     }
 
     /// Takes bytes and appends the data among them to `body`, which must not outgrow `limit`.
-    pub(crate) fn receive(
+    pub(crate) fn receive<B: Storage>(
         &mut self,
         bytes: &[u8],
-        body: &mut Vec<u8>,
+        body: &mut B,
         limit: u64,
     ) -> Result<Progress, Refusal> {
         let mut taken = 0;
@@ -91,7 +89,7 @@ impl Chunked {
                 continue;
             }
             taken += 1;
-            match self.step(byte, body.len() as u64, limit)? {
+            match self.step(byte, body.length() as u64, limit)? {
                 Some(place) => self.place = place,
                 None => return Ok(Progress::End(taken)),
             }
@@ -100,9 +98,14 @@ impl Chunked {
     }
 
     /// Takes what there is of the current chunk's data.
-    fn data(&mut self, bytes: &[u8], left: u64, body: &mut Vec<u8>) -> Result<usize, Refusal> {
+    fn data<B: Storage>(
+        &mut self,
+        bytes: &[u8],
+        left: u64,
+        body: &mut B,
+    ) -> Result<usize, Refusal> {
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        append(body, &bytes[..count], UNKNOWN)?;
+        body.put(&bytes[..count], UNKNOWN)?;
         let left = left - count as u64;
         self.place = if left == 0 {
             Place::DataReturn

@@ -14,7 +14,7 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::buffer::{UNKNOWN, append};
+use crate::buffer::{Storage, UNKNOWN};
 use crate::chunked::{Chunked, Progress};
 use crate::head::{self, Content, Head, Parsed, Persistence};
 use crate::limits::Limits;
@@ -23,11 +23,11 @@ use crate::status::{Refusal, Status};
 
 /// What the bytes received amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Event<B = Vec<u8>> {
     /// A head is complete: answer with [`Connection::accept`] or [`Connection::decline`].
     Head(Head),
     /// The body of the accepted head is complete; the request can run.
-    Body(Vec<u8>),
+    Body(B),
     /// The request cannot be served. Send this and close; the connection takes no more.
     Refused(Refusal),
 }
@@ -35,11 +35,11 @@ pub enum Event {
 /// What [`Connection::receive`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "bytes that were not taken must be given again"]
-pub struct Received {
+pub struct Received<B = Vec<u8>> {
     /// How many of the bytes were taken. The others belong to a later request, or to a later call.
     pub taken: usize,
     /// What they amount to, if anything yet.
-    pub event: Option<Event>,
+    pub event: Option<Event<B>>,
 }
 
 /// What follows an accepted head.
@@ -66,7 +66,7 @@ pub enum Expired {
 }
 
 #[derive(Debug)]
-enum State {
+enum State<B> {
     Head {
         scanner: Scanner,
         partial: Vec<u8>,
@@ -81,7 +81,7 @@ enum State {
         expects_continue: bool,
     },
     Body {
-        body: Vec<u8>,
+        body: B,
         rest: Rest,
         limit: u64,
     },
@@ -96,15 +96,15 @@ enum Rest {
     Chunks(Chunked),
 }
 
-/// The reading half of an HTTP/1.1 server connection.
+/// The reading half of an HTTP/1.1 server connection, whose bodies are put into a `B`.
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<B = Vec<u8>> {
     limits: Limits,
-    state: State,
+    state: State<B>,
     deadline_ns: Option<u64>,
 }
 
-impl State {
+impl<B> State<B> {
     fn new_head() -> Self {
         Self::Head {
             scanner: Scanner::default(),
@@ -115,7 +115,7 @@ impl State {
     }
 }
 
-impl Connection {
+impl<B: Storage> Connection<B> {
     /// A connection that was opened now.
     pub fn new(limits: Limits, now_ns: u64) -> Self {
         let deadline_ns = Some(now_ns.saturating_add(limits.idle_time_ns));
@@ -129,7 +129,7 @@ impl Connection {
     /// Takes bytes, up to the first event.
     ///
     /// Call it again with what was not taken, after the event has been dealt with.
-    pub fn receive(&mut self, bytes: &[u8], now_ns: u64) -> Received {
+    pub fn receive(&mut self, bytes: &[u8], now_ns: u64) -> Received<B> {
         let result = match self.state {
             State::Head { .. } => self.receive_head(bytes, now_ns),
             State::Body { .. } => self.receive_body(bytes, now_ns),
@@ -173,8 +173,8 @@ impl Connection {
                 self.close();
                 return Accepted::Refused(Refusal::body_beyond(body_limit));
             }
-            Content::Length(bytes) => (Vec::new(), Rest::Bytes(bytes)),
-            Content::Chunked => (Vec::new(), Rest::Chunks(Chunked::new())),
+            Content::Length(bytes) => (B::default(), Rest::Bytes(bytes)),
+            Content::Chunked => (B::default(), Rest::Chunks(Chunked::new())),
         };
         self.state = State::Body {
             body,
@@ -226,7 +226,7 @@ impl Connection {
     /// Bytes of memory that the body takes so far: more than have come, since its buffer grows ahead.
     pub fn body_bytes(&self) -> usize {
         match &self.state {
-            State::Body { body, .. } => body.capacity(),
+            State::Body { body, .. } => body.memory_bytes(),
             _ => 0,
         }
     }
@@ -234,7 +234,7 @@ impl Connection {
     /// How many of those bytes are still to be filled: so much more of the body can come without more memory.
     pub fn body_spare_bytes(&self) -> usize {
         match &self.state {
-            State::Body { body, .. } => body.capacity() - body.len(),
+            State::Body { body, .. } => body.memory_bytes() - body.length(),
             _ => 0,
         }
     }
@@ -284,7 +284,7 @@ impl Connection {
         self.deadline_ns = None;
     }
 
-    fn receive_head(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received, Refusal> {
+    fn receive_head(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received<B>, Refusal> {
         let State::Head {
             scanner,
             partial,
@@ -316,7 +316,7 @@ impl Connection {
                     *has_begun = true;
                     self.deadline_ns = Some(now_ns.saturating_add(self.limits.head_time_ns));
                 }
-                append(partial, bytes, UNKNOWN)?;
+                partial.put(bytes, UNKNOWN)?;
                 Ok(Received {
                     taken: bytes.len(),
                     event: None,
@@ -327,7 +327,7 @@ impl Connection {
                 let parsed = if partial.is_empty() {
                     head::parse(&bytes[..end])?
                 } else {
-                    append(partial, &bytes[..end], UNKNOWN)?;
+                    partial.put(&bytes[..end], UNKNOWN)?;
                     head::parse(partial)?
                 };
                 Ok(Received {
@@ -338,7 +338,7 @@ impl Connection {
         }
     }
 
-    fn decide(&mut self, parsed: Parsed) -> Event {
+    fn decide(&mut self, parsed: Parsed) -> Event<B> {
         let Parsed {
             head,
             expects_continue,
@@ -357,7 +357,7 @@ impl Connection {
         Event::Head(head)
     }
 
-    fn receive_body(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received, Refusal> {
+    fn receive_body(&mut self, bytes: &[u8], now_ns: u64) -> Result<Received<B>, Refusal> {
         let State::Body { body, rest, limit } = &mut self.state else {
             return Ok(Received {
                 taken: 0,
@@ -393,10 +393,11 @@ fn timeout(detail: &'static str) -> Expired {
 }
 
 /// Moves what there is of a body of known length.
-fn take_bytes(bytes: &[u8], left: &mut u64, body: &mut Vec<u8>) -> Result<Progress, Refusal> {
+fn take_bytes<B: Storage>(bytes: &[u8], left: &mut u64, body: &mut B) -> Result<Progress, Refusal> {
     let to_come = usize::try_from(*left).unwrap_or(usize::MAX);
     let count = to_come.min(bytes.len());
-    append(body, &bytes[..count], body.len().saturating_add(to_come))?;
+    let total = body.length().saturating_add(to_come);
+    body.put(&bytes[..count], total)?;
     *left -= count as u64;
     Ok(if *left == 0 {
         Progress::End(count)

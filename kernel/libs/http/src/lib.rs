@@ -32,6 +32,7 @@ mod status;
 mod target;
 
 pub use bearer::is_bearer;
+pub use buffer::{NoMemory, Storage};
 pub use connection::{Accepted, Connection, Event, Expired, Received};
 pub use date::Date;
 pub use head::{Content, Head, Method, Persistence, Version, Wants};

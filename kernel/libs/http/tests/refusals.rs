@@ -187,7 +187,7 @@ fn declining_a_request_whose_body_is_to_come_closes_the_connection() {
         ("Content-Length: 3\r\n", Persistence::Close),
         ("Transfer-Encoding: chunked\r\n", Persistence::Close),
     ] {
-        let mut connection = Connection::new(Limits::default(), 0);
+        let mut connection = <Connection>::new(Limits::default(), 0);
         let wire = format!("POST /nowhere HTTP/1.1\r\nHost: h\r\n{framing}\r\n");
         assert!(matches!(
             connection.receive(wire.as_bytes(), 0).event,
@@ -215,7 +215,7 @@ fn posting(bytes: u64) -> Server {
         body_rate: RATE,
         ..Limits::default()
     };
-    server.connection = Connection::new(limits, 0);
+    server.connection = <Connection>::new(limits, 0);
     let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {bytes}\r\n\r\n");
     server.receive(head.as_bytes(), 0);
     server
@@ -341,7 +341,7 @@ fn an_idle_connection_is_closed_without_a_word() {
 
 #[test]
 fn a_request_that_is_being_served_does_not_expire() {
-    let mut connection = Connection::new(Limits::default(), 0);
+    let mut connection = <Connection>::new(Limits::default(), 0);
     let _ = connection.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 0);
     let _ = connection.accept(0, 0);
     assert_eq!(connection.expire(u64::MAX), None);

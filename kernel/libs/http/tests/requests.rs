@@ -126,7 +126,7 @@ fn a_connection_is_kept_or_closed_as_the_version_says() {
 
 #[test]
 fn bytes_beyond_the_request_are_left_until_it_is_answered() {
-    let mut connection = luge_http::Connection::new(luge_http::Limits::default(), 0);
+    let mut connection = <luge_http::Connection>::new(luge_http::Limits::default(), 0);
     let one = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     let two = [&one[..], one].concat();
     assert_eq!(connection.receive(&two, 0).taken, one.len());

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 0xffff_c000_0000_0000   64 GiB   kernel heap, mapped as it grows
+//! 0xffff_c400_0000_0000    8 TiB   bodies of requests: 4,096 slots of 2 GiB, mapped as they arrive
 //! 0xffff_d000_0000_0000   64 GiB   stacks: 4,096 slots of 16 MiB, each with a stack at its top
 //!                                  and one for host calls near its bottom
 //! 0xffff_e000_0000_0000   16 TiB   arenas: 1,024 slots of 16 GiB
@@ -12,7 +13,7 @@
 //! ```
 //! The physical map is not in it: the loader chooses its place and says so at boot.
 //!
-//! Stacks, arenas and linear memories live in slots of fixed size, so every address says by itself whose it is:
+//! Bodies, stacks, arenas and linear memories live in slots of fixed size, so every address says by itself whose it is:
 //! [`owner_of`] needs no table, which is what a fault handler wants.
 
 use core::ops::Range;
@@ -28,6 +29,15 @@ const GIB: u64 = 1 << 30;
 pub const KERNEL_HEAP_START: u64 = 0xffff_c000_0000_0000;
 /// How far the kernel's heap may grow, in bytes.
 pub const KERNEL_HEAP_BYTES: u64 = 64 * GIB;
+
+/// Where the slots of the bodies begin.
+pub const BODIES_START: u64 = 0xffff_c400_0000_0000;
+/// Bytes of virtual memory that each body has for itself.
+pub const BODY_SLOT_BYTES: u64 = 2 * GIB;
+/// How many bodies there may be that do not lie in the kernel's heap.
+pub const BODY_SLOTS: u32 = 4096;
+/// The largest body, in bytes. The rest of its slot is never mapped.
+pub const MAX_BODY_BYTES: u64 = GIB;
 
 /// Where the slots of the stacks begin.
 pub const STACKS_START: u64 = 0xffff_d000_0000_0000;
@@ -84,6 +94,8 @@ pub const KERNEL_IMAGE_BYTES: u64 = GIB;
 
 /// The kernel's heap, as far as it may grow.
 pub const KERNEL_HEAP: Range<u64> = span(KERNEL_HEAP_START, KERNEL_HEAP_BYTES);
+/// All slots of bodies.
+pub const BODIES: Range<u64> = span(BODIES_START, BODY_SLOTS as u64 * BODY_SLOT_BYTES);
 /// All stack slots.
 pub const STACKS: Range<u64> = span(STACKS_START, STACK_SLOTS as u64 * STACK_SLOT_BYTES);
 /// All arena slots.
@@ -98,8 +110,9 @@ pub const NATIVE_CODE: Range<u64> = span(NATIVE_CODE_START, NATIVE_CODE_BYTES);
 pub const KERNEL_IMAGE: Range<u64> = span(KERNEL_IMAGE_START, KERNEL_IMAGE_BYTES);
 
 /// Every region, lowest address first.
-pub const REGIONS: [Range<u64>; 7] = [
+pub const REGIONS: [Range<u64>; 8] = [
     KERNEL_HEAP,
+    BODIES,
     STACKS,
     ARENAS,
     MMIO,
@@ -115,6 +128,11 @@ pub enum Owner {
     KernelImage,
     /// The kernel's heap.
     KernelHeap,
+    /// A body's slot.
+    Body {
+        /// The slot's number.
+        slot: u32,
+    },
     /// A stack's slot.
     Stack {
         /// The slot's number.
@@ -179,6 +197,10 @@ pub fn owner_of(
             slot,
             guard: !memory_range(slot).contains(&address),
         }
+    } else if BODIES.contains(&address) {
+        Owner::Body {
+            slot: slot_of(address, BODIES_START, BODY_SLOT_BYTES),
+        }
     } else if NATIVE_CODE.contains(&address) {
         Owner::NativeCode
     } else if KERNEL_HEAP.contains(&address) {
@@ -215,6 +237,16 @@ pub const fn arena_of(address: u64) -> Option<u32> {
     } else {
         None
     }
+}
+
+/// Where the body in a slot may grow.
+///
+/// # Panics
+/// If there is no such slot.
+#[must_use]
+pub const fn body_range(slot: u32) -> Range<u64> {
+    assert!(slot < BODY_SLOTS, "no such slot of a body");
+    span(BODIES_START + slot as u64 * BODY_SLOT_BYTES, MAX_BODY_BYTES)
 }
 
 /// The whole slot of a stack.
@@ -374,6 +406,10 @@ const _: () = {
         );
         region += 1;
     }
+    assert!(
+        MAX_BODY_BYTES < BODY_SLOT_BYTES,
+        "the largest body has something unmapped behind it"
+    );
     assert!(
         GUARD_BYTES + KERNEL_STACK_BYTES + GUARD_BYTES + MAX_STACK_BYTES <= STACK_SLOT_BYTES,
         "the largest stack has its guard, beside the stack of host calls with its own"

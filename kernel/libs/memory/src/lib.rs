@@ -14,6 +14,7 @@
 pub mod frames;
 pub mod layout;
 pub mod promises;
+pub mod returns;
 pub mod shortage;
 pub mod size_class;
 pub mod slots;

@@ -44,6 +44,10 @@ fn the_documents_slots_are_the_constants() {
         "stacks, {STACK_SLOTS} slots of {} MiB",
         STACK_SLOT_BYTES >> 20
     );
+    let bodies = format!(
+        "bodies of requests, {BODY_SLOTS} slots of {} GiB",
+        BODY_SLOT_BYTES >> 30
+    );
     let arenas = format!(
         "arenas, {ARENA_SLOTS} slots of {} GiB",
         ARENA_SLOT_BYTES >> 30
@@ -52,7 +56,7 @@ fn the_documents_slots_are_the_constants() {
         "linear memories, {MEMORY_SLOTS} slots of {} GiB",
         MEMORY_SLOT_BYTES >> 30
     );
-    for expected in [stacks, arenas, memories] {
+    for expected in [bodies, stacks, arenas, memories] {
         assert!(
             rows().any(|row| row.last() == Some(&expected.as_str())),
             "{expected}"
@@ -68,6 +72,8 @@ fn the_documents_sizes_are_the_constants() {
         ("MAX_STACK_BYTES", MAX_STACK_BYTES),
         ("KERNEL_STACK_BYTES", KERNEL_STACK_BYTES),
         ("GUARD_BYTES", GUARD_BYTES),
+        ("BODY_SLOT_BYTES", BODY_SLOT_BYTES),
+        ("MAX_BODY_BYTES", MAX_BODY_BYTES),
         ("ARENA_SLOT_BYTES", ARENA_SLOT_BYTES),
         ("ARENA_PART_BYTES", ARENA_PART_BYTES),
         ("MEMORY_SLOT_BYTES", MEMORY_SLOT_BYTES),

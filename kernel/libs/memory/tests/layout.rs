@@ -114,6 +114,7 @@ fn the_arena_of_an_address_is_the_one_whose_range_holds_it() {
 fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
     let owners = [
         Owner::KernelHeap,
+        Owner::Body { slot: 0 },
         Owner::Stack {
             slot: 0,
             part: StackPart::KernelGuard,
@@ -132,6 +133,12 @@ fn the_first_and_last_byte_of_every_region_are_its_own_and_the_next_is_not() {
         assert_ne!(owner(region.end), expected);
     }
     assert_eq!(owner(KERNEL_HEAP.end - 1), Owner::KernelHeap);
+    assert_eq!(
+        owner(BODIES.end - 1),
+        Owner::Body {
+            slot: BODY_SLOTS - 1
+        }
+    );
     assert_eq!(
         owner(STACKS.end - 1),
         Owner::Stack {
