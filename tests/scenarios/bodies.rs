@@ -2,9 +2,10 @@
 
 use std::thread;
 
-use anyhow::{Context, Result, ensure};
-use luge_harness::http::Raw;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use luge_harness::http::{Raw, Response};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
+use luge_metrics::reader::read;
 use serde_json::json;
 
 use crate::admin::{deploy, fields, remove, speaker, with_token};
@@ -19,6 +20,7 @@ scenarios![
     a_body_whose_client_leaves_gives_its_memory_back,
     what_a_translation_may_need_is_not_given_to_requests_that_come_after_it_has_begun,
     what_a_translation_may_need_is_not_promised_to_another_one,
+    an_upload_for_which_there_is_no_memory_is_refused_before_its_body_comes,
 ];
 
 const MIB: usize = 1 << 20;
@@ -165,46 +167,61 @@ fn machine_with_sleepers(lab: &Lab) -> Result<Machine> {
     lab.serve(&boot.switch("--memory").switch("128M"))
 }
 
-/// All of the upload has come but a byte, and all of many requests: then the upload's last byte comes, and then theirs.
-/// They take all memory before the translation has had much.
+/// Connections for sleepers that take more than all memory, on which nothing is sent yet, with what is to be sent.
+fn sleepers(machine: &Machine) -> Result<Vec<(Raw, String)>> {
+    let mut sleepers = Vec::new();
+    for (name, count) in [("large", 14), ("small", 8)] {
+        for _ in 0..count {
+            let raw = Raw::connect(machine.port())?;
+            let head = format!("GET /{name}?500000 HTTP/1.1\r\nhost: luge\r\n\r\n");
+            sleepers.push((raw, head));
+        }
+    }
+    Ok(sleepers)
+}
+
+/// Begins to upload a module of so many bytes.
+fn upload_head(bytes: usize) -> String {
+    format!(
+        "PUT /admin/functions/slow HTTP/1.1\r\nhost: luge\r\nauthorization: {}\r\n\
+         content-length: {bytes}\r\nconnection: close\r\n\r\n",
+        fields()[0].1,
+    )
+}
+
+/// The translation has begun when the requests come. They take all memory before it has had much.
 fn what_a_translation_may_need_is_not_given_to_requests_that_come_after_it_has_begun(
     lab: &Lab,
 ) -> Result<()> {
     let machine = machine_with_sleepers(lab)?;
-    machine.client().get("/small?0")?.expect_status(200)?;
-    let module = module_of(3 * MIB);
-    let mut upload = Raw::connect(machine.port())?;
-    upload.send(format!(
-        "PUT /admin/functions/slow HTTP/1.1\r\nhost: luge\r\nauthorization: {}\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n",
-        fields()[0].1,
-        module.len()
-    ))?;
-    let (last, most) = module.split_last().context("it is not empty")?;
-    upload.send(most)?;
-    let mut sleepers = Vec::new();
-    for (name, count) in [("large", 16), ("small", 32)] {
-        for _ in 0..count {
-            let mut raw = Raw::connect(machine.port())?;
-            raw.send(format!("GET /{name}?500000 HTTP/1.1\r\nhost: luge\r\n\r"))?;
-            sleepers.push(raw);
+    let module = module_of(5 * MIB);
+    // Again, if the host left nobody the time to notice that it had begun.
+    for _ in 0..20 {
+        let mut sleepers = sleepers(&machine)?;
+        let (operator, other) = (machine.client(), machine.client());
+        let (begun, deployed) = thread::scope(|scope| -> Result<(bool, Response)> {
+            let deployment = scope.spawn(|| deploy(&operator, "/slow", &module));
+            let mut begun = false;
+            while !begun && !deployment.is_finished() {
+                let told = deploy(&other, "/other", &speaker('o', 1))?.text();
+                begun = told.contains("another module is being deployed");
+            }
+            for (raw, head) in &mut sleepers {
+                raw.send(head)?;
+            }
+            Ok((begun, deployment.join().ok().context("its thread")??))
+        })?;
+        if begun {
+            ensure!(deployed.status < 300, "{deployed:?}");
+            let metrics = machine.client().get("/metrics")?.text();
+            let metrics = read(&metrics).map_err(|wrong| anyhow!("{wrong:?}"))?;
+            let refused = metrics.sum("luge_refusals_total", &[("reason", "no-room")]);
+            ensure!(refused > 0.0, "there was room for all of them");
+            drop(sleepers);
+            return wait_until(|| Ok(machine.client().get("/slow")?.status == 200));
         }
     }
-    upload.send([*last])?;
-    for sleeper in &mut sleepers {
-        sleeper.send("\n")?;
-    }
-    let answer = upload.read_to_end()?;
-    ensure!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
-    let metrics = machine.client().get("/metrics")?.text();
-    let refused = metrics.lines().any(|line| {
-        line.starts_with("luge_refusals_total{")
-            && line.contains("no-room")
-            && !line.ends_with(" 0")
-    });
-    ensure!(refused, "there was room for all of them: {metrics}");
-    drop(sleepers);
-    wait_until(|| Ok(machine.client().get("/slow")?.status == 200))
+    bail!("nobody noticed a translation")
 }
 
 fn what_a_translation_may_need_is_not_promised_to_another_one(lab: &Lab) -> Result<()> {
@@ -237,7 +254,7 @@ fn what_a_translation_may_need_is_not_promised_to_another_one(lab: &Lab) -> Resu
         503 => ensure!(told.starts_with("/second: to translate it, "), "{told}"),
         // It had come before: the other one had to wait.
         201 => ensure!(begun() > 1, "both were translated at once"),
-        other => anyhow::bail!("{other} {told}"),
+        other => bail!("{other} {told}"),
     }
     machine.ready()?;
     client.get("/large")?.expect("")?;
@@ -245,4 +262,25 @@ fn what_a_translation_may_need_is_not_promised_to_another_one(lab: &Lab) -> Resu
         deploy(&client, "/second", &module)?.expect_status(201)?;
     }
     client.get("/second")?.expect("")
+}
+
+fn an_upload_for_which_there_is_no_memory_is_refused_before_its_body_comes(
+    lab: &Lab,
+) -> Result<()> {
+    let machine = machine_with_sleepers(lab)?;
+    let mut sleepers = sleepers(&machine)?;
+    for (raw, head) in &mut sleepers {
+        raw.send(head)?;
+    }
+    let wait = || Ok(machine.client().get("/small?0")?.status == 503);
+    wait_until(wait).context("sleepers do not fill the memory")?;
+    let mut upload = Raw::connect(machine.port())?;
+    upload.send(upload_head(20 * MIB))?;
+    let answer = upload.read_to_end()?;
+    ensure!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    ensure!(
+        answer.contains("20 MiB of memory may be needed, and "),
+        "{answer}"
+    );
+    Ok(())
 }

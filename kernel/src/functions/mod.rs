@@ -35,7 +35,7 @@ use luge_spec::{Answer, Arrival, Limits, OnMiss, Route};
 pub use module::{Module, State};
 
 pub use deploy::{Change, NotDeployed, check_room, deploy, withdraw};
-pub use program::{memory_for_upload, of_upload};
+pub use program::{check_unpromised, memory_for_upload, of_upload};
 
 use crate::arch::lock::Lock;
 use crate::disk::Volume;

@@ -270,8 +270,11 @@ fn short_of(bytes: u64) -> Shortage {
     }
 }
 
-/// A program that may take more memory than nobody has or is promised is not begun.
-fn check_unpromised(bytes: u64) -> Result<(), Shortage> {
+/// Whether there are `bytes` of memory that nobody has or is promised.
+///
+/// # Errors
+/// There are not so many.
+pub fn check_unpromised(bytes: u64) -> Result<(), Shortage> {
     let (free, total) = unpromised();
     Shortage::check(bytes, free, total)
 }

@@ -162,21 +162,22 @@ impl Upload {
     }
 }
 
-/// Whether a body that will be taken has room in this machine, if there are no others.
+/// Whether a body that will be taken has room in this machine, if there are no others; and now.
 fn check_body_room(head: &Head, all_body_room: usize) -> Result<(), (Status, String)> {
-    let Content::Length(bytes) = head.content else {
-        return Ok(());
+    let bytes = match head.content {
+        // What is too long has another status.
+        Content::Length(bytes) if bytes <= Upload::LARGEST => bytes,
+        _ => return Ok(()),
     };
     let (room, share) = (all_body_room as u64, BODY_SHARE as u64);
-    match Shortage::check(bytes.saturating_mul(share), room * share, room * share) {
-        Err(shortage) if bytes <= Upload::LARGEST => {
-            let (bytes, room) = (bytes.div_ceil(1 << 20), room >> 20);
-            let advice = shortage.advice();
-            let why = format!("{bytes} MiB, and bodies may take {room} MiB here: {advice}");
-            Err((Status::ServiceUnavailable, why))
-        }
-        _ => Ok(()),
-    }
+    let all = Shortage::check(bytes.saturating_mul(share), room * share, room * share);
+    let why = all.map_err(|shortage| {
+        let (bytes, room) = (bytes.div_ceil(1 << 20), room >> 20);
+        let advice = shortage.advice();
+        format!("{bytes} MiB, and bodies may take {room} MiB here: {advice}")
+    });
+    let now = why.and_then(|()| functions::check_unpromised(bytes).map_err(|why| why.to_string()));
+    now.map_err(|why| (Status::ServiceUnavailable, why))
 }
 
 impl Deployment {
