@@ -78,14 +78,23 @@ fn functions_are_added_replaced_and_removed_while_the_machine_runs(lab: &Lab) ->
     client
         .put("/admin/functions/speaker", &more, &speaker('c', 1))?
         .expect("replaced /speaker\n")?;
+    let too_long = "response-too-long";
+    client.get("/speaker")?.expect_outcome(too_long)?;
+    deploy(&client, "/speaker", &speaker('d', 1))?.expect_status(200)?;
+    client.get("/speaker")?.expect_outcome(too_long)?;
+    let more = [
+        fields()[0],
+        ("luge-route", r#"{"http-resp-content-type": "text/html"}"#),
+    ];
+    client
+        .put("/admin/functions/speaker", &more, &speaker('d', 1))?
+        .expect("replaced /speaker\n")?;
     let answer = client.get("/speaker")?;
-    answer.expect("ccc")?;
+    answer.expect("dddddddd")?;
     ensure!(
         answer.header("content-type") == Some("text/html"),
         "{answer:?}"
     );
-    deploy(&client, "/speaker", &speaker('d', 1))?.expect_status(200)?;
-    client.get("/speaker")?.expect("ddd")?;
 
     deploy(&client, "/fib", &speaker('f', 1))?.expect("replaced /fib\n")?;
     client.get("/fib?n=10")?.expect("ffffffff")?;

@@ -401,9 +401,10 @@ pub(super) fn count(function: &Function, status: Status) {
 /// The status of a failure.
 pub(super) fn status_of(outcome: Outcome) -> Status {
     match outcome {
-        Outcome::Exit(_) | Outcome::Trap(_) | Outcome::NoResponseFile => {
-            Status::InternalServerError
-        }
+        Outcome::Exit(_)
+        | Outcome::Trap(_)
+        | Outcome::NoResponseFile
+        | Outcome::ResponseTooLong => Status::InternalServerError,
         Outcome::OverDeadline | Outcome::OverBudget => Status::GatewayTimeout,
         Outcome::Cancelled => Status::ServiceUnavailable,
     }

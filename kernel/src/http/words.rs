@@ -24,8 +24,15 @@ pub(super) fn of(
         Outcome::Trap(_) if function.tells_faults => {
             Some(report(function, sandbox).unwrap_or_else(|| short(outcome)))
         }
+        Outcome::ResponseTooLong => Some(too_long(function.limits.response)),
         _ => Some(short(outcome)),
     }
+}
+
+fn too_long(most: u64) -> String {
+    let outcome = Outcome::ResponseTooLong;
+    let status = status_of(outcome);
+    format!("{status}: {outcome}: max-response-bytes of its route is {most}\n")
 }
 
 fn short(outcome: Outcome) -> String {

@@ -136,9 +136,12 @@ impl Sandbox {
             admission::killed(&ticket);
         }
         let measured = match outcome {
-            Some(Outcome::Exit(_) | Outcome::Trap(_) | Outcome::NoResponseFile) => {
-                Measured::Took(charged_ns)
-            }
+            Some(
+                Outcome::Exit(_)
+                | Outcome::Trap(_)
+                | Outcome::NoResponseFile
+                | Outcome::ResponseTooLong,
+            ) => Measured::Took(charged_ns),
             _ => Measured::AtLeast(charged_ns),
         };
         admission::give_back(ticket, measured);

@@ -350,6 +350,7 @@ impl Sandbox {
             match doom {
                 Outcome::OverDeadline => Event::DeadlinePassed,
                 Outcome::OverBudget => Event::BudgetUsedUp,
+                Outcome::ResponseTooLong => Event::WroteTooMuch,
                 _ => Event::Cancelled,
             },
         );
@@ -387,7 +388,10 @@ impl Sandbox {
             Event::Blocked(_) => Kind::Block,
             Event::Woken => Kind::Resume,
             Event::Finished(_) => Kind::Finish,
-            Event::DeadlinePassed | Event::BudgetUsedUp | Event::Cancelled => Kind::Kill,
+            Event::DeadlinePassed
+            | Event::BudgetUsedUp
+            | Event::Cancelled
+            | Event::WroteTooMuch => Kind::Kill,
         };
         self.note_at(kind, now);
     }

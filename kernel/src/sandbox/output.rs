@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use luge_sandbox::{Event, State, Wait};
+use luge_sandbox::{Event, Outcome, State, Wait};
 use luge_sched::Comeback;
 use x86_64::instructions::interrupts;
 
@@ -124,7 +124,7 @@ impl Drop for Output {
 
 impl Sandbox {
     /// Writes to the output, waiting for room. Returns how many bytes were taken: less than asked
-    /// for only when the sandbox is to end or its allowance is used up.
+    /// for only when the sandbox is to end, for instance for having written more than it may.
     ///
     /// Called by the sandbox itself, inside the gate.
     pub fn write_output(&self, bytes: &[u8]) -> usize {
@@ -133,7 +133,14 @@ impl Sandbox {
             let pushed = self.output.lock().push(&bytes[written..]);
             sched::want_attention();
             match pushed {
-                Pushed::AllThatMayBe(taken) => return written + taken,
+                Pushed::AllThatMayBe(taken) => {
+                    written += taken;
+                    if written < bytes.len() {
+                        // An answer that is cut off is none, whatever the guest would do next.
+                        self.doom.lock().get_or_insert(Outcome::ResponseTooLong);
+                    }
+                    return written;
+                }
                 Pushed::Full(taken) => written += taken,
             }
             self.wait(if self.output_queued() >= BUFFER {

@@ -12,17 +12,18 @@ pub const STATUSES: [&str; 25] = [
 ];
 
 /// How sandboxes end, as labels: the names of traps, and what else an outcome can be.
-pub const OUTCOMES: [&str; Trap::ALL.len() + 6] = {
-    let mut labels = [""; Trap::ALL.len() + 6];
+pub const OUTCOMES: [&str; Trap::ALL.len() + 7] = {
+    let mut labels = [""; Trap::ALL.len() + 7];
     labels[0] = "exit-0";
     labels[1] = "exit-nonzero";
     labels[2] = "over-deadline";
     labels[3] = "over-budget";
     labels[4] = "cancelled";
     labels[5] = "no-response-file";
+    labels[6] = "response-too-long";
     let mut trap = 0;
     while trap < Trap::ALL.len() {
-        labels[6 + trap] = Trap::ALL[trap].as_str();
+        labels[7 + trap] = Trap::ALL[trap].as_str();
         trap += 1;
     }
     labels
@@ -55,8 +56,9 @@ fn place_of(outcome: Outcome) -> usize {
         Outcome::OverBudget => 3,
         Outcome::Cancelled => 4,
         Outcome::NoResponseFile => 5,
+        Outcome::ResponseTooLong => 6,
         // Traps are numbered in the order of `Trap::ALL`; a test holds that to be so.
-        Outcome::Trap(trap) => 6 + trap as usize,
+        Outcome::Trap(trap) => 7 + trap as usize,
     }
 }
 
@@ -175,6 +177,7 @@ mod tests {
             (Outcome::OverBudget, "over-budget"),
             (Outcome::Cancelled, "cancelled"),
             (Outcome::NoResponseFile, "no-response-file"),
+            (Outcome::ResponseTooLong, "response-too-long"),
         ];
         for (outcome, label) in labels {
             assert_eq!(outcome_label(outcome), label);

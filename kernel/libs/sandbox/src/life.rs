@@ -46,6 +46,8 @@ pub enum Event {
     BudgetUsedUp,
     /// Its client left, wherever it is.
     Cancelled,
+    /// It wrote more than a response may be, and it is to be ended for that.
+    WroteTooMuch,
 }
 
 /// The event cannot happen in that state.
@@ -86,6 +88,9 @@ impl State {
             }
             (Self::Queued | Self::Running | Self::Blocked(_), Event::Cancelled) => {
                 Ok(Self::Ended(Outcome::Cancelled))
+            }
+            (Self::Queued | Self::Running | Self::Blocked(_), Event::WroteTooMuch) => {
+                Ok(Self::Ended(Outcome::ResponseTooLong))
             }
             (from, event) => Err(IllegalTransition { from, event }),
         }
@@ -252,7 +257,8 @@ impl Life {
             | Event::Finished(_)
             | Event::DeadlinePassed
             | Event::BudgetUsedUp
-            | Event::Cancelled => {}
+            | Event::Cancelled
+            | Event::WroteTooMuch => {}
         }
     }
 }

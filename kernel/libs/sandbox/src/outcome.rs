@@ -19,6 +19,8 @@ pub enum Outcome {
     Cancelled,
     /// It left with success, and the file that was to be its answer is not there, or too long.
     NoResponseFile,
+    /// It wrote more than its route's `max-response-bytes`.
+    ResponseTooLong,
 }
 
 impl Outcome {
@@ -38,6 +40,7 @@ impl fmt::Display for Outcome {
             Self::OverBudget => f.write_str("over-budget"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::NoResponseFile => f.write_str("no-response-file"),
+            Self::ResponseTooLong => f.write_str("response-too-long"),
         }
     }
 }
@@ -63,6 +66,8 @@ mod tests {
         assert_eq!(format!("{}", Outcome::Cancelled), "cancelled");
         let missing = format!("{}", Outcome::NoResponseFile);
         assert_eq!(missing, "no-response-file");
+        let cut = format!("{}", Outcome::ResponseTooLong);
+        assert_eq!(cut, "response-too-long");
     }
 
     #[test]
@@ -85,6 +90,7 @@ mod tests {
             Outcome::OverBudget,
             Outcome::Cancelled,
             Outcome::NoResponseFile,
+            Outcome::ResponseTooLong,
         ];
         assert!(failures.iter().all(|outcome| !outcome.is_success()));
     }

@@ -21,7 +21,7 @@ const STATES: [State; 9] = [
     State::Ended(Outcome::Cancelled),
 ];
 
-const EVENTS: [Event; 10] = [
+const EVENTS: [Event; 11] = [
     Event::Dispatched,
     Event::Preempted,
     Event::Blocked(OUTPUT),
@@ -32,11 +32,12 @@ const EVENTS: [Event; 10] = [
     Event::DeadlinePassed,
     Event::BudgetUsedUp,
     Event::Cancelled,
+    Event::WroteTooMuch,
 ];
 
 /// One row per event of [`EVENTS`], one column per state of [`STATES`]; None is illegal. What
 /// follows an end is always illegal, so the last five columns are left away.
-const TABLE: [[Option<State>; 4]; 10] = {
+const TABLE: [[Option<State>; 4]; 11] = {
     const QUEUED: Option<State> = Some(State::Queued);
     const RUNNING: Option<State> = Some(State::Running);
     const WAITING: Option<State> = Some(State::Blocked(OUTPUT));
@@ -46,6 +47,7 @@ const TABLE: [[Option<State>; 4]; 10] = {
     const LATE: Option<State> = Some(State::Ended(Outcome::OverDeadline));
     const SPENT: Option<State> = Some(State::Ended(Outcome::OverBudget));
     const GONE: Option<State> = Some(State::Ended(Outcome::Cancelled));
+    const LONG: Option<State> = Some(State::Ended(Outcome::ResponseTooLong));
     // In the state: Queued, Running, Blocked(Output), Blocked(Until).
     [
         [RUNNING, None, None, None],
@@ -58,6 +60,7 @@ const TABLE: [[Option<State>; 4]; 10] = {
         [LATE, LATE, LATE, LATE],
         [SPENT, SPENT, SPENT, SPENT],
         [GONE, GONE, GONE, GONE],
+        [LONG, LONG, LONG, LONG],
     ]
 };
 

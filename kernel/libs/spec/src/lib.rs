@@ -57,7 +57,7 @@
 //! |---|---|---|
 //! | `max-memory` | bytes that a sandbox may allocate in all, 128 KiB to 4 GiB | 64 MiB |
 //! | `max-request-bytes` | longest body of a request, up to 1 GiB; longer is 413 | 4 MiB |
-//! | `max-response-bytes` | longest body of a response, up to 4 GiB | 64 MiB |
+//! | `max-response-bytes` | longest body of a response, up to 4 GiB; a function that writes more is ended with `luge-outcome: response-too-long`: status 500, or the answer is broken off if it had begun | 64 MiB |
 //! | `folder` | a folder, relative to the spec: the function reads its files at `/` | none |
 //! | `max-scratch-bytes` | what a request may write below `/tmp`, up to 1 GiB; 0: there is no `/tmp` | 16 MiB |
 //! | `max-exec-us` | CPU time of a request, 1 to 3600000000; more is 504 | no limit |
