@@ -48,6 +48,7 @@ mod answers;
 mod bodies;
 mod catalogue;
 mod conformance;
+mod connections;
 mod controls;
 mod cores;
 mod crowd;
@@ -114,6 +115,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("templates", templates::SCENARIOS),
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
+    ("connections", connections::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
     ("catalogue", catalogue::SCENARIOS),
     ("exceptions", exceptions::SCENARIOS),

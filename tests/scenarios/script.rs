@@ -144,7 +144,11 @@ fn a_value_that_makes_no_sense_is_refused(lab: &Lab) -> Result<()> {
     refuses(lab, &["--smp", "none"], &["none"])?;
     refuses(lab, &["--timeout", "-1"], &["-1"])?;
     refuses(lab, &["--cpu-timeout", "0.5"], &["0.5"])?;
-    refuses(lab, &["--icount", "--icount-shift", "11"], &["11", "0 to 10"])?;
+    refuses(
+        lab,
+        &["--icount", "--icount-shift", "11"],
+        &["11", "0 to 10"],
+    )?;
     refuses(lab, &["--icount-shift", "2"], &["--icount-served"])?;
     refuses(lab, &["--modules", "no/such/folder"], &["no/such/folder"])?;
     refuses(lab, &["--image", "no.img"], &["no.img"])

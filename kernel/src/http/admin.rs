@@ -27,7 +27,7 @@ use luge_trap::Trap;
 
 use super::exchange::{Progress, Refused};
 use super::pages::{self, Found, TEXT};
-use super::{BODY_SHARE, Surroundings, count_host_answer};
+use super::{BODY_SHARE, Surroundings, count_host_answer, kept};
 use crate::engine::LARGEST_MODULE;
 use crate::functions::{self, Change, Function, NotDeployed, State};
 use crate::mm::bodies::Body;
@@ -42,6 +42,8 @@ pub(super) enum Demand {
     Found(Found),
     /// What cannot be done; what can.
     NotAllowed(&'static str),
+    /// To know what can be done, which is this.
+    Options(&'static str),
     /// To deploy the body.
     Upload(Upload),
 }
@@ -59,6 +61,11 @@ pub(super) struct Deployment {
     making: Making,
     upload: Upload,
 }
+
+/// Methods of the list of functions.
+const LIST_METHODS: &str = "GET, HEAD, OPTIONS";
+/// Methods of one function there.
+const NAME_METHODS: &str = "PUT, DELETE, OPTIONS";
 
 /// There is one deployment at a time, since each may take much memory.
 static UNDER_WAY: AtomicBool = AtomicBool::new(false);
@@ -81,7 +88,9 @@ pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Deman
         (Method::Get | Method::Head, "" | "/") => {
             Demand::Found(Found::Text(TEXT, Box::new(ByFunction::new(line))))
         }
-        (_, "" | "/") => Demand::NotAllowed("GET, HEAD"),
+        (Method::Options, "" | "/") => Demand::Options(LIST_METHODS),
+        (_, "" | "/") => Demand::NotAllowed(LIST_METHODS),
+        (Method::Options, _) => Demand::Options(NAME_METHODS),
         (Method::Put, path) => match Upload::new(head, port, path, around) {
             Ok(upload) => Demand::Upload(upload),
             Err((status, why)) => page(status, &format!("{why}\n")),
@@ -90,7 +99,7 @@ pub(super) fn demand(head: &Head, port: u16, around: &Surroundings<'_>) -> Deman
             Ok(()) => page(Status::Ok, &format!("removed {path}\n")),
             Err(why) => page(status_of(why), &format!("{why}: {path:.200}\n")),
         },
-        _ => Demand::NotAllowed("PUT, DELETE"),
+        _ => Demand::NotAllowed(NAME_METHODS),
     }
 }
 
@@ -253,6 +262,7 @@ impl Deployment {
         let response = Response {
             persistence: self.upload.persistence,
             date,
+            kept: kept::fields(),
             ..Response::text(status, text.len())
         };
         outgoing.push(response.encode(0));

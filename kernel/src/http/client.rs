@@ -10,34 +10,34 @@
 //! What is queued to be sent is sent in every phase, as far as the socket has room.
 
 mod answers;
+mod probes;
 
 use core::cell::Cell;
 use core::mem;
 
 use luge_http::{
     Accepted, Connection, Date, Event, Expired, Head, Limits, Method, Outgoing, Persistence,
-    Refusal, Response, Status, continue_line,
+    Refusal, Status, continue_line,
 };
 
 use super::Surroundings;
 use super::admin::{self, Demand};
 use super::exchange::{Call, Progress};
 use super::fate::{Fate, Moved};
+use super::kept;
 use super::pages;
 use super::work::{Purpose, Work};
 use super::writing::Writing;
 use crate::arch::time::{Instant, earlier};
 use crate::mm::bodies::Body;
 use crate::net::{Link, Peer, Stack};
+use probes::Probes;
 
 /// A client that takes nothing of an answer for this long is given up.
 const STALL_NS: u64 = 30_000_000_000;
 /// What a client must take of an answer in the long run, in bytes per second, as with the body of a request
 /// (`luge_http::Limits::body_rate`).
 const LEAST_RATE: u64 = 8 * 1024;
-/// How long a function runs on for a client that has said it will send nothing more: some only close
-/// their sending side, but most have left, and the network does not tell the two apart.
-const LEAVING_NS: u64 = 1_000_000_000;
 /// What a client is told whose body finds no room beside those of the others.
 const NO_BODY_ROOM: Refusal = Refusal::new(
     Status::ServiceUnavailable,
@@ -67,8 +67,8 @@ pub(super) struct Client {
     persistence: Persistence,
     /// When the client is given up, while it takes nothing of what is queued.
     stalls_at: Option<Instant>,
-    /// When the function is cancelled, because the client seems to have left.
-    leaves_at: Option<Instant>,
+    /// How it is found out whether the client still waits, once it has said that it will send nothing more.
+    probes: Probes,
     /// Its place is wanted.
     is_given_up: bool,
     /// Its request is a HEAD: answers have no body, whoever they are from.
@@ -77,17 +77,25 @@ pub(super) struct Client {
 
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// What a connection may take.
+fn limits() -> Limits {
+    Limits {
+        idle_time_ns: kept::seconds() * SECOND_NS,
+        ..Limits::default()
+    }
+}
+
 impl Client {
     pub(super) fn new(link: Link, now: Instant) -> Self {
         Self {
             port: link.port(),
             link,
-            connection: Connection::new(Limits::default(), now.as_ns()),
+            connection: Connection::new(limits(), now.as_ns()),
             outgoing: Outgoing::new(),
             phase: Phase::Reading,
             persistence: Persistence::KeepAlive,
             stalls_at: None,
-            leaves_at: None,
+            probes: Probes::default(),
             is_given_up: false,
             is_head: false,
         }
@@ -246,28 +254,38 @@ impl Client {
     /// A head is complete: whose is it?
     fn decide(&mut self, head: Head, around: &Surroundings<'_>) -> Moved {
         self.is_head = head.method == Method::Head;
+        self.probes = Probes::of(head.version);
         let is_page_method = matches!(head.method, Method::Get | Method::Head);
-        match head.method {
-            Method::Other(_) => return self.not_allowed(FUNCTION_METHODS, around),
-            Method::Options => return self.options(&head, around),
-            _ => {}
+        if let Method::Other(_) = head.method {
+            return self.not_allowed(FUNCTION_METHODS, around);
         }
         if let Some(found) = pages::find(&head, self.port, around) {
-            if !is_page_method {
-                return self.not_allowed(PAGE_METHODS, around);
-            }
-            return self.page(found, &head, around);
+            return match head.method {
+                _ if is_page_method || found.is_misdirected() => self.page(found, &head, around),
+                Method::Options => self.options(PAGE_METHODS, around),
+                _ => self.not_allowed(PAGE_METHODS, around),
+            };
         }
         match admin::demand(&head, self.port, around) {
             Demand::None => {}
             Demand::Found(found) => return self.page(found, &head, around),
             Demand::NotAllowed(methods) => return self.not_allowed(methods, around),
+            Demand::Options(methods) => return self.options(methods, around),
             Demand::Upload(upload) => return self.receive(Purpose::Upload(upload), around),
         }
         if head.method == Method::Delete {
             return self.not_allowed(FUNCTION_METHODS, around);
         }
-        let Some(function) = around.table.lookup(self.port, &head.path) else {
+        let function = around.table.lookup(self.port, &head.path);
+        if head.method == Method::Options {
+            return match (function, &*head.path) {
+                (Some(_), _) => self.options(FUNCTION_METHODS, around),
+                // What can be asked of the server, whoever else has its pages.
+                (None, "/" | "*") => self.options(PAGE_METHODS, around),
+                (None, _) => self.nothing_there(&head, around),
+            };
+        }
+        let Some(function) = function else {
             return self.nothing_there(&head, around);
         };
         let call = Call::new(function.clone(), head);
@@ -277,6 +295,12 @@ impl Client {
     /// The body is wanted.
     fn receive(&mut self, purpose: Purpose, around: &Surroundings<'_>) -> Moved {
         let limit = purpose.body_limit();
+        if self.connection.announces_much()
+            && let Some(refused) = purpose.refused_already(around.now)
+        {
+            self.persistence = self.connection.decline();
+            return self.turn_away(refused, around);
+        }
         match self.connection.accept(limit, around.now.as_ns()) {
             Accepted::Complete => return self.start(purpose, Body::default(), around),
             Accepted::Body => {}
@@ -295,13 +319,7 @@ impl Client {
                 self.phase = Phase::Running(work);
                 Moved::On
             }
-            Err(refused) => {
-                let response = Response {
-                    retry_after_s: refused.retry_after_s,
-                    ..self.host_response(refused.status, &refused.text, around)
-                };
-                self.send(response, refused.text)
-            }
+            Err(refused) => self.turn_away(refused, around),
         }
     }
 
@@ -358,18 +376,16 @@ impl Client {
 
     /// Nothing can be done now: how long is that to go on?
     fn linger(&mut self, peer: Peer, stack: &mut Stack, now: Instant) -> Fate {
+        let mut looks_at = None;
         if peer == Peer::Finished && !stack.can_read(&self.link) {
             match self.phase {
                 // Nothing more will come, so this request will never be complete.
                 Phase::Reading | Phase::Receiving(_) => return Fate::Close,
-                Phase::Running(_) => {
-                    self.leaves_at.get_or_insert(now.plus_ns(LEAVING_NS));
-                }
+                Phase::Running(_) => looks_at = Some(self.probe(stack, now)),
                 Phase::Writing(_) | Phase::Sending => {}
             }
         }
-        let ends = [self.stalls_at, self.leaves_at.filter(|_| self.is_running())];
-        if ends.iter().flatten().any(|end| *end <= now) {
+        if self.stalls_at.is_some_and(|end| end <= now) {
             return Fate::Abort;
         }
         // While an answer is sent, a deadline for what was read is nobody's any more.
@@ -380,7 +396,7 @@ impl Client {
             Phase::Running(work) => work.until(),
             Phase::Writing(_) | Phase::Sending => None,
         };
-        Fate::Stay(earlier(deadline, earlier(ends[0], ends[1])))
+        Fate::Stay(earlier(deadline, earlier(self.stalls_at, looks_at)))
     }
 
     /// The ticket with which it waits to write a part of a page.

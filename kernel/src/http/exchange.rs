@@ -21,7 +21,7 @@ use luge_http::{
 use luge_sandbox::Outcome;
 use luge_sched::Refusal;
 
-use super::{count_host_answer, words};
+use super::{count_host_answer, kept, words};
 use crate::arch::time::Instant;
 use crate::functions::{self, Function};
 use crate::mm::bodies::Body;
@@ -144,6 +144,14 @@ impl Call {
         self.function.limits.request
     }
 
+    /// Why it would be refused now, whatever its body. To be asked before a body is taken that is long, or that the
+    /// client holds back until it is asked for it.
+    pub(super) fn refused_already(&self, now: Instant) -> Option<Refused> {
+        let refused = Refused::by_admission(admission::refuse_early(self.function.id, now)?);
+        count(&self.function, refused.status);
+        Some(refused)
+    }
+
     /// What answers for its path now that all of it is here: so it is let in by the terms of the program that
     /// runs. The table of this turn of the server may be older than a deployment in the same turn.
     pub(super) fn function_now(&self, body: &[u8]) -> Result<Arc<Function>, Refused> {
@@ -226,6 +234,11 @@ impl Exchange {
     /// Nobody waits for the answer any more.
     pub(super) fn cancel(&self) {
         self.sandbox.cancel();
+    }
+
+    /// Whether a part of the answer is out.
+    pub(super) fn is_committed(&self) -> bool {
+        matches!(self.answer, Answer::Committed(_))
     }
 
     /// Bytes of memory that the request's body takes, which the sandbox holds.
@@ -332,6 +345,7 @@ impl Exchange {
         let response = Response {
             persistence: self.persistence,
             date: self.date,
+            kept: kept::fields(),
             outcome: Some(&outcome),
             timing: Some(self.timing()),
             ..Response::text(status_of(outcome), text.len())
@@ -365,6 +379,7 @@ impl Exchange {
             framing: Framing::Length(bytes),
             persistence: self.persistence,
             date: self.date,
+            kept: kept::fields(),
             ..Response::text(status, 0)
         }
     }

@@ -17,6 +17,7 @@ mod admin;
 mod client;
 mod exchange;
 mod fate;
+mod kept;
 mod pages;
 mod waiting;
 mod words;
@@ -157,6 +158,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
     if !ports.contains(&operator_port) {
         ports.push(operator_port);
     }
+    kept::start(options.keepalive_timeout_s);
     let stack = Stack::start(options, &ports, now)?;
     let clients = Vec::with_capacity(usize::from(options.max_connections));
     let clock = Clock {

@@ -40,6 +40,13 @@ pub(super) enum Found {
     },
 }
 
+impl Found {
+    /// Whether it says that the page is not for who asks.
+    pub(super) fn is_misdirected(&self) -> bool {
+        matches!(self, Self::Page(page) if page.status == Status::MisdirectedRequest)
+    }
+}
+
 /// How many modules are named that are still to be made.
 const MOST_NAMED: usize = 16;
 

@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use luge_http::{Date, Outgoing, Response, Status, Storage};
 
 use super::exchange::{Call, Exchange, Progress, Refused, count};
+use super::kept;
 use super::work::Work;
 use crate::arch::time::Instant;
 use crate::functions::{Function, loading};
@@ -115,6 +116,7 @@ impl Waiting {
         let response = Response {
             persistence,
             date,
+            kept: kept::fields(),
             retry_after_s: refused.retry_after_s,
             outcome: outcome.as_ref().map(|outcome| outcome as _),
             ..Response::text(refused.status, refused.text.len())

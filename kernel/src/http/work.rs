@@ -38,6 +38,14 @@ impl Purpose {
         }
     }
 
+    /// Why it would not be let in if its body was here already, if that is so.
+    pub(super) fn refused_already(&self, now: Instant) -> Option<Refused> {
+        match self {
+            Self::Call(call) => call.refused_already(now),
+            Self::Upload(_) => None,
+        }
+    }
+
     /// The body is here.
     ///
     /// # Errors
@@ -58,6 +66,11 @@ impl Work {
             Self::Exchange(exchange) => exchange.cancel(),
             Self::Deployment(deployment) => deployment.cancel(),
         }
+    }
+
+    /// Whether a part of the answer has been queued.
+    pub(super) fn is_answering(&self) -> bool {
+        matches!(self, Self::Exchange(exchange) if exchange.is_committed())
     }
 
     /// Bytes of memory that the request's body takes.

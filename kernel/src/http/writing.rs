@@ -13,8 +13,8 @@ use luge_http::{
     Date, Framing, Head, Method, Outgoing, Persistence, Response, Status, Version, last_chunk,
 };
 
-use super::count_host_answer;
 use super::exchange::push;
+use super::{count_host_answer, kept};
 use crate::arch::time::Instant;
 use crate::functions::Table;
 use crate::observe::text::{Rest, Text};
@@ -201,6 +201,7 @@ impl Writing {
             framing: self.framing,
             persistence: self.persistence,
             date,
+            kept: kept::fields(),
             ..Response::text(Status::Ok, 0)
         };
         count_host_answer(Status::Ok);

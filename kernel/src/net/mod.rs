@@ -24,7 +24,7 @@ use luge_handshake::{Handshakes, KEY_BYTES, Server};
 use luge_spec::command_line::Options;
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult};
 use smoltcp::socket::tcp::State;
-use smoltcp::time::Instant as StackInstant;
+use smoltcp::time::{Duration, Instant as StackInstant};
 use smoltcp::wire::{EthernetAddress, IpCidr};
 use virtio_drivers::transport::DeviceType;
 
@@ -38,6 +38,8 @@ use pool::{Opened, Pool, RECEIVE_BYTES};
 pub use card::{RECEIVED, SENT};
 pub use pool::Link;
 
+/// The time between two probes.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Packets taken in by one call, so that a flood of them cannot keep the dispatcher for ever.
 const PACKETS_AT_ONCE: usize = 256;
 
@@ -210,6 +212,11 @@ impl Stack {
     pub fn write(&mut self, link: &Link, bytes: &[u8]) -> usize {
         // A broken connection takes nothing; `peer` tells.
         self.pool.socket(link).send_slice(bytes).unwrap_or(0)
+    }
+
+    /// Has the peer asked from now on whether it still knows of the connection, when nothing else is sent.
+    pub fn keep_alive(&mut self, link: &Link) {
+        self.pool.socket(link).set_keep_alive(Some(KEEP_ALIVE));
     }
 
     /// Ends a connection properly: what was written is sent, then the end; what still comes is

@@ -205,6 +205,7 @@ fn shelve(
     let AnySocket::Tcp(mut socket) = sockets.remove(handle);
     // From TIME-WAIT; a socket out of the set sends nothing.
     socket.abort();
+    socket.set_keep_alive(None);
     shelf.push(socket);
 }
 

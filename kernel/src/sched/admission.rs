@@ -78,11 +78,19 @@ pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
     }
     let admitted = admission.admit(route, now.as_ns(), &ready);
     drop((ready, admission));
-    if let Err(refusal) = &admitted {
-        trace::refused(route);
-        meter(route).refusals.at(place_of(refusal)).count();
-    }
-    admitted
+    admitted.inspect_err(|refusal| note(route, refusal))
+}
+
+/// Why a request would be refused if it arrived now. It is then, and counts so.
+pub fn refuse_early(route: RouteId, now: Instant) -> Option<Refusal> {
+    let refusal = admission().refuse_early(route, now.as_ns(), &ready())?;
+    note(route, &refusal);
+    Some(refusal)
+}
+
+fn note(route: RouteId, refusal: &Refusal) {
+    trace::refused(route);
+    meter(route).refusals.at(place_of(refusal)).count();
 }
 
 /// The place of a reason in `luge_metrics::REFUSALS`.

@@ -258,6 +258,12 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).context("sending")
     }
 
+    /// The connection itself.
+    #[must_use]
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// Everything up to the end of the stream.
     ///
     /// # Errors

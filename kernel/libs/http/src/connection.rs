@@ -151,6 +151,22 @@ impl<B: Storage> Connection<B> {
         })
     }
 
+    /// Whether the request of the last [`Event::Head`] has a body that is not here by now: one that is long, or that the
+    /// client holds back until it is asked for it. Who will not take it says so before it comes.
+    pub fn announces_much(&self) -> bool {
+        match self.state {
+            State::Decide {
+                content,
+                expects_continue,
+                ..
+            } => {
+                expects_continue && content != Content::None
+                    || matches!(content, Content::Length(bytes) if bytes > Limits::LITTLE_BODY)
+            }
+            _ => false,
+        }
+    }
+
     /// Lets the request of the last [`Event::Head`] come in, with at most `body_limit` bytes of body.
     ///
     /// # Panics

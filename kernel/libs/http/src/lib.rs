@@ -38,5 +38,5 @@ pub use date::Date;
 pub use head::{Content, Head, Method, Persistence, Version, Wants};
 pub use limits::Limits;
 pub use outgoing::Outgoing;
-pub use response::{Framing, Response, ServerTiming, continue_line, last_chunk};
+pub use response::{Framing, Response, ServerTiming, continue_line, kept_fields, last_chunk};
 pub use status::{Refusal, Status};

@@ -28,6 +28,8 @@ impl Limits {
     pub const HEADERS: usize = 64;
     /// The most values of a query; over it: 414.
     pub const ARGUMENTS: usize = 256;
+    /// A body of so many bytes comes with its head, or just behind it.
+    pub const LITTLE_BODY: u64 = 16 * 1024;
     /// Who has been slow for less is not slow yet, in nanoseconds: a head or a body that comes in several pieces has pauses.
     pub const NOT_SLOW_YET_NS: u64 = SECOND_NS / 4;
     /// The most empty lines before a request; over it: 400. RFC 9112, "Message Parsing" (2.2), wants one ignored.
@@ -51,7 +53,7 @@ impl Default for Limits {
             head_time_ns: 10 * SECOND_NS,
             body_pause_ns: 30 * SECOND_NS,
             body_rate: 8 * 1024,
-            idle_time_ns: 60 * SECOND_NS,
+            idle_time_ns: 75 * SECOND_NS,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The head of a response, and the trailers of a streamed one.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Display};
 
@@ -53,6 +55,18 @@ pub struct Response<'a> {
     pub retry_after_s: Option<u32>,
     /// `Date`, if the server has a clock.
     pub date: Option<Date>,
+    /// What is said if the connection is kept: from [`kept_fields`], or nothing but that.
+    pub kept: &'a str,
+}
+
+/// What is said of a connection that is kept.
+const KEPT: &str = "\r\nConnection: keep-alive\r\n";
+
+/// What is said of a connection that is kept for so many seconds with no request on it. RFC 2068, "The Keep-Alive
+/// Header" (19.7.1.1); clients that know it send their next request on another connection if that much time has passed.
+#[must_use]
+pub fn kept_fields(seconds: u16) -> String {
+    format!("{KEPT}Keep-Alive: timeout={seconds}\r\n")
 }
 
 /// What is said of a page beside its policy. Another client gets something else at the same place.
@@ -74,6 +88,7 @@ impl Response<'_> {
             policy: None,
             retry_after_s: None,
             date: None,
+            kept: KEPT,
         }
     }
 
@@ -88,7 +103,7 @@ impl Response<'_> {
         head.value(self.content_type);
         self.framing(&mut head);
         head.text(match self.persistence {
-            Persistence::KeepAlive => "\r\nConnection: keep-alive\r\n",
+            Persistence::KeepAlive => self.kept,
             Persistence::Close => "\r\nConnection: close\r\n",
         });
         if self.framing != Framing::Chunked {

@@ -279,7 +279,7 @@ fn an_empty_line_after_a_body_leaves_the_connection_idle() {
     let mut server = Server::new();
     server.receive(b"\r\n", 0);
     assert!(server.connection.is_idle());
-    assert_eq!(server.connection.deadline_ns(), Some(60 * SECOND_NS));
+    assert_eq!(server.connection.deadline_ns(), Some(75 * SECOND_NS));
 }
 
 #[test]
@@ -329,14 +329,14 @@ fn who_has_been_slow_for_longest_has_least_time_left() {
 #[test]
 fn an_idle_connection_is_closed_without_a_word() {
     let mut server = Server::new();
-    assert_eq!(server.connection.deadline_ns(), Some(60 * SECOND_NS));
+    assert_eq!(server.connection.deadline_ns(), Some(75 * SECOND_NS));
     server.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 7 * SECOND_NS);
-    assert_eq!(server.connection.deadline_ns(), Some(67 * SECOND_NS));
+    assert_eq!(server.connection.deadline_ns(), Some(82 * SECOND_NS));
     assert_eq!(
-        server.connection.expire(67 * SECOND_NS),
+        server.connection.expire(82 * SECOND_NS),
         Some(Expired::Idle)
     );
-    assert_eq!(server.connection.expire(68 * SECOND_NS), None, "said once");
+    assert_eq!(server.connection.expire(83 * SECOND_NS), None, "said once");
 }
 
 #[test]

@@ -161,6 +161,16 @@ impl Admission {
         }
     }
 
+    /// Why a request would be refused if it arrived now, if it would be; then it counts as refused.
+    pub fn refuse_early(&mut self, route: RouteId, now_ns: u64, ready: &Ready) -> Option<Refusal> {
+        self.routes[route.0].estimate.refresh();
+        let found = self.check_limits(route);
+        let found = found.and_then(|()| self.find_time(route, now_ns, ready).map(drop));
+        let refusal = found.err()?;
+        self.routes[route.0].counts.refused += 1;
+        Some(refusal)
+    }
+
     /// The request has the CPU for the first time.
     pub fn begun(&mut self, ticket: &mut Ticket) {
         if core::mem::replace(&mut ticket.has_begun, true) {

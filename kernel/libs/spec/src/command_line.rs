@@ -20,6 +20,7 @@
 //! | `admission` | none, or `on`, `off`: refuse what could not be done by its deadline | `on` |
 //! | `replay` | none, or `on`, `off`: play the requests of the disk's `arrivals.txt`, then power off | `off` |
 //! | `max_connections` | connections served at once | 128 |
+//! | `keepalive_timeout_s` | how long a connection is kept with no request on it, in seconds; a balancer in front should give its own up before that | 75 |
 //! | `admin_token` | what whoever deploys functions while the machine runs must know: 16 to 256 visible characters | none: nobody can |
 //! | `scenario` | what to do wrong on purpose; kernels built for the tests only | none |
 //! | `virtio_mmio.device` | `size@address:interrupt` of a virtio window; may be repeated | none |
@@ -48,7 +49,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "log",
     "log_format",
     "log_all_ends",
@@ -67,6 +68,7 @@ const KEYS: [&str; 21] = [
     "admission",
     "replay",
     "max_connections",
+    "keepalive_timeout_s",
     "admin_token",
     "scenario",
     "virtio_mmio.device",
@@ -125,6 +127,8 @@ pub struct Options {
     pub replay: bool,
     /// How many TCP connections are served at once.
     pub max_connections: u16,
+    /// How long a connection is kept with no request on it, in seconds.
+    pub keepalive_timeout_s: u16,
     /// What whoever deploys functions while the machine runs must know.
     pub admin_token: Option<String>,
     /// Name of a scenario of the tests.
@@ -156,6 +160,7 @@ impl Default for Options {
             admission: true,
             replay: false,
             max_connections: 128,
+            keepalive_timeout_s: 75,
             admin_token: None,
             scenario: None,
             virtio_mmio: Vec::new(),
@@ -276,6 +281,9 @@ impl Options {
             }
             "max_connections" => {
                 self.max_connections = number(value, 1..=4096, "a number from 1 to 4096")?;
+            }
+            "keepalive_timeout_s" => {
+                self.keepalive_timeout_s = number(value, 1..=3600, "seconds, 1 to 3600")?;
             }
             "admin_token" => self.admin_token = Some(admin_token(value)?),
             "scenario" if value.is_empty() => return Err("the name of a scenario"),

@@ -6,10 +6,12 @@ use alloc::string::String;
 use luge_http::{Head, Persistence, Refusal, Response, Status};
 use luge_journal::Harmless;
 
+use super::super::exchange::Refused;
+use super::super::kept;
 use super::super::pages::{Found, Page};
 use super::super::writing::{Part, Writing};
 use super::super::{Surroundings, count_host_answer};
-use super::{Client, FUNCTION_METHODS, Fate, Moved, PAGE_METHODS, Phase};
+use super::{Client, Fate, Moved, Phase};
 
 /// How much of a path is repeated to whoever has asked for it, in bytes.
 const MOST_SHOWN: usize = 200;
@@ -83,22 +85,14 @@ impl Client {
             persistence,
             allow: Some(allow),
             date: around.date,
+            kept: kept::fields(),
             ..Response::text(Status::MethodNotAllowed, text.len())
         };
         self.send(response, text)
     }
 
     /// What can be asked of a path, or of all of the server. Load balancers look with this whether the machine is there.
-    pub(super) fn options(&mut self, head: &Head, around: &Surroundings<'_>) -> Moved {
-        let is_function = around.table.lookup(self.port, &head.path).is_some();
-        if !is_function && !matches!(&*head.path, "/" | "*" | "/healthz" | "/readyz") {
-            return self.nothing_there(head, around);
-        }
-        let allow = if is_function {
-            FUNCTION_METHODS
-        } else {
-            PAGE_METHODS
-        };
+    pub(super) fn options(&mut self, allow: &'static str, around: &Surroundings<'_>) -> Moved {
         self.persistence = self.connection.decline();
         count_host_answer(Status::Ok);
         let response = Response {
@@ -120,6 +114,15 @@ impl Client {
         self.persistence = Persistence::Close;
         let text = format!("{refusal}\n");
         self.answer(refusal.status, text, around)
+    }
+
+    /// A request for a function that is not let in.
+    pub(super) fn turn_away(&mut self, refused: Refused, around: &Surroundings<'_>) -> Moved {
+        let response = Response {
+            retry_after_s: refused.retry_after_s,
+            ..self.host_response(refused.status, &refused.text, around)
+        };
+        self.send(response, refused.text)
     }
 
     /// Answers with a text of the host's.
@@ -144,6 +147,7 @@ impl Client {
             persistence: self.persistence,
             retry_after_s: (status == Status::ServiceUnavailable).then_some(1),
             date: around.date,
+            kept: kept::fields(),
             ..Response::text(status, text.len())
         }
     }
