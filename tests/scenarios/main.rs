@@ -89,6 +89,7 @@ mod script;
 mod served;
 mod setup;
 mod slow;
+mod steps;
 mod templates;
 mod throws;
 mod tickets;
@@ -105,6 +106,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("setup", setup::SCENARIOS),
     ("slow", slow::SCENARIOS),
     ("wire", wire::SCENARIOS),
+    ("steps", steps::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),

@@ -7,7 +7,9 @@
 //! power-off, in guest code as well (no guest can execute `wrgsbase` or `swapgs`).
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed,
+};
 
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::GsBase;
@@ -35,6 +37,10 @@ pub struct PerCpu {
     pub host_calls: AtomicU32,
     /// An interrupt wanted the CPU back while it could not be taken.
     pub preemption_due: AtomicBool,
+    /// Which host call is under way for the running sandbox: a number of whoever measures them.
+    pub step: AtomicU8,
+    /// When the part of it began, in TSC ticks, after which others could run last.
+    pub step_began: AtomicU64,
     /// TSC ticks that interrupts have taken from the running sandbox since it was entered.
     pub interrupted_ticks: AtomicU64,
     /// A fault is being handled; another one now is last words.
@@ -78,6 +84,8 @@ impl PerCpu {
             locks_held: AtomicU32::new(0),
             host_calls: AtomicU32::new(0),
             preemption_due: AtomicBool::new(false),
+            step: AtomicU8::new(0),
+            step_began: AtomicU64::new(0),
             interrupted_ticks: AtomicU64::new(0),
             in_fault: AtomicBool::new(false),
             fault_rip: AtomicU64::new(0),

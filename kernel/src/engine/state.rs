@@ -6,7 +6,8 @@ use luge_sandbox::Outcome;
 use luge_wasi::{Context, Exit, Function};
 
 use super::limiter::Limiter;
-use crate::sandbox::{Current, EndNow, gate};
+use crate::observe::steps::Step;
+use crate::sandbox::{Current, EndNow, gate, gate_for};
 use crate::wasi::Outside;
 
 /// What one run has; `M` is the engine's handle of a linear memory.
@@ -57,7 +58,8 @@ impl<M> State<M> {
         bytes: &mut [u8],
         arguments: &[u64],
     ) -> Result<u32, End> {
-        match gate(|| self.wasi.call(function, bytes, arguments)) {
+        let step = Step::call(function);
+        match gate_for(step, || self.wasi.call(function, bytes, arguments)) {
             Ok(Ok(errno)) => Ok(errno.code()),
             Ok(Err(Exit(code))) => Err(End(Outcome::Exit(code))),
             Err(EndNow(outcome)) => Err(End(outcome)),

@@ -39,7 +39,7 @@ pub(super) const LARGE: usize = 64 << 10;
 const GROWTH: u64 = 32 << 10;
 /// How much of a large block is mapped and zeroed in one go, in bytes. In between the sandbox can be
 /// preempted, and ended.
-const STRETCH: u64 = 1 << 20;
+const STRETCH: u64 = 128 << 10;
 
 /// How many slots keep the first [`GROWTH`] bytes of their heap mapped while nobody has them. Slots are
 /// taken from the lowest on, so these are those that are used most.

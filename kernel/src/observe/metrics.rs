@@ -10,8 +10,8 @@ use luge_metrics::{
     Seconds,
 };
 
-use super::boot;
 use super::text::{Rest, Text};
+use super::{boot, steps};
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::serial;
 use crate::arch::time::{Instant, ns_of_ticks};
@@ -50,6 +50,7 @@ families! {
     UPTIME: Gauge "luge_uptime_seconds", "Time since boot.";
     BOOT: Gauge "luge_boot_stage_seconds", "How long each stage of the boot took.";
     LOG_DROPPED: Counter "luge_log_dropped_total", "Lines of the log that were left out, because the serial port was too slow.";
+    STEPS: Gauge "luge_longest_step_seconds", "The longest that the kernel's own work, or a part of a host call, has kept the CPU from everybody else, by its kind.";
     INSTANCES: Histogram "luge_instantiation_seconds", "How long it took to make an instance of a module, where none was kept.";
     POOLED: Counter "luge_pool_takes_total", "What was taken from pools, and what had to be made because the pool had none.";
     MEMORY: Gauge "luge_memory_bytes", "Memory that the kernel manages, by what it is.";
@@ -80,6 +81,7 @@ type RouteLabels<'a> = [(&'static str, &'a str); 2];
 const PIECES: &[Piece] = &[
     Piece::Machine(boot),
     Piece::Machine(machine),
+    Piece::Machine(longest_steps),
     Piece::Machine(memory),
     Piece::Machine(devices),
     Piece::Machine(modules),
@@ -192,6 +194,14 @@ fn machine(out: &mut Out<'_>) -> fmt::Result {
     }
     out.family(&INSTANCES)?;
     out.histogram(&INSTANCES, &[], &kept::INSTANTIATIONS)
+}
+
+fn longest_steps(out: &mut Out<'_>) -> fmt::Result {
+    out.family(&STEPS)?;
+    for (kind, longest_ns) in steps::all() {
+        out.sample(&STEPS, &[("kind", kind)], Seconds(longest_ns))?;
+    }
+    Ok(())
 }
 
 fn memory(out: &mut Out<'_>) -> fmt::Result {

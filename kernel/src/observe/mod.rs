@@ -11,4 +11,5 @@ pub mod memory_report;
 pub mod metrics;
 pub mod records;
 pub mod schedule;
+pub mod steps;
 pub mod text;

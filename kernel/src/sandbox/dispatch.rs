@@ -25,6 +25,7 @@ use crate::arch::{interrupts as irq, per_cpu};
 use crate::mm::allocator::{self, Exhausted};
 use crate::mm::arena::Arena;
 use crate::mm::stacks;
+use crate::observe::steps;
 use crate::sched;
 
 /// How often the CPU went to a sandbox.
@@ -160,15 +161,23 @@ fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
         .store(Arc::as_ptr(sandbox).cast_mut().cast(), Relaxed);
     sandbox.arm_turn();
     cpu.interrupted_ticks.store(0, Relaxed);
+    // That was for whoever ran before.
+    cpu.preemption_due.store(false, Relaxed);
     match native.notes.pop() {
         None => TrapNotes::forget(),
         Some(notes) => notes.bring_back(),
     }
     SWITCHES.count();
     let entered = time::ticks();
+    cpu.step.store(native.step, Relaxed);
+    cpu.step_began.store(entered, Relaxed);
     // SAFETY: the context is new or was stored when the sandbox left; a faulted or finished one is
     // torn down and never found again.
     let returned = unsafe { switch::enter(&mut native.context) };
+    if cpu.host_calls.load(Relaxed) > 0 {
+        steps::end_of_part();
+        native.step = cpu.step.load(Relaxed);
+    }
     let ticks = (time::ticks() - entered).saturating_sub(cpu.interrupted_ticks.load(Relaxed));
     cpu.sandbox.store(null_mut(), Relaxed);
     native.allocates_in = cpu.arena.swap(null_mut(), Relaxed);

@@ -2,8 +2,9 @@
 //!
 //! Inside, the kernel works on a stack of its own, which each sandbox has beside its own. Allocations
 //! go to the kernel's heap, and the sandbox can be neither preempted nor abandoned, so what the kernel
-//! does for it is always finished. A host call that has to wait just leaves the CPU from there. Before,
-//! the room left on the sandbox's stack is checked; after, whether the sandbox is to live on.
+//! does for it is always finished. A host call that has to wait just leaves the CPU from there, and so does a long one
+//! between two parts, if somebody else should run ([`Sandbox::breathe`]). Before, the room left on the sandbox's stack is
+//! checked; after, whether the sandbox is to live on, and whether an interrupt wanted the CPU meanwhile.
 //!
 //! Invariant: while `PerCpu::host_calls` is not zero, the CPU is on the sandbox's kernel stack, and
 //! `PerCpu::arena` is null but within [`in_own_memory`]. Guest code never runs then: what is inside has
@@ -17,8 +18,9 @@ use luge_trap::Trap;
 
 use super::Sandbox;
 use crate::arch::traps::calls;
-use crate::arch::{per_cpu, switch};
+use crate::arch::{interrupts, per_cpu, switch};
 use crate::mm::allocator;
+use crate::observe::steps::{self, Step};
 
 /// What must be left of the sandbox's stack for a host call, in bytes. The call itself needs some hundreds
 /// of them; but how it ended may be something that its engine allocates.
@@ -34,6 +36,14 @@ pub struct EndNow(pub Outcome);
 /// [`EndNow`] if too little of the stack is left (`f` was not called), or if the sandbox was doomed
 /// meanwhile: its deadline passed or its client left.
 pub fn gate<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
+    gate_for(Step::OTHER_CALL, f)
+}
+
+/// Calls `f` as the kernel, as a call of this kind.
+///
+/// # Errors
+/// As for [`gate`].
+pub fn gate_for<R>(step: Step, f: impl FnOnce() -> R) -> Result<R, EndNow> {
     if per_cpu::this().host_calls.load(Relaxed) > 0 {
         return inside(f);
     }
@@ -42,7 +52,17 @@ pub fn gate<R>(f: impl FnOnce() -> R) -> Result<R, EndNow> {
         return Err(EndNow(Outcome::Trap(Trap::StackOverflow)));
     }
     // SAFETY: no host call is under way, so nothing is on the kernel stack.
-    unsafe { switch::call_on_kernel_stack(|| inside(f)) }
+    let result = unsafe {
+        switch::call_on_kernel_stack(|| {
+            steps::begin(step);
+            let result = inside(f);
+            steps::end_of_part();
+            result
+        })
+    };
+    // Between this call and the next may be too little guest code for an interrupt to come there.
+    interrupts::preemption_point();
+    result
 }
 
 /// Calls `f` as the kernel, however little is left of the stack. It must leave the CPU for good.
@@ -53,7 +73,12 @@ pub(super) fn gate_for_good(f: impl FnOnce()) -> ! {
         "a sandbox is ended outside of its host calls"
     );
     // SAFETY: no host call is under way, so nothing is on the kernel stack.
-    let _ = unsafe { switch::call_on_kernel_stack(|| inside(f)) };
+    let _ = unsafe {
+        switch::call_on_kernel_stack(|| {
+            steps::begin(Step::OTHER_CALL);
+            inside(f)
+        })
+    };
     unreachable!("a sandbox that left for good is never entered again")
 }
 

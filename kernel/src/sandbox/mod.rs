@@ -49,7 +49,7 @@ pub use census::{after, census};
 pub use dispatch::{SWITCHES, end_if_alone, init, run, run_next, wake};
 pub use faults::report::Report;
 pub use faults::{places_by, settle as settle_faults};
-pub use gate::{EndNow, gate, in_own_memory};
+pub use gate::{EndNow, gate, gate_for, in_own_memory};
 use output::Output;
 
 /// What runs in a sandbox.
@@ -180,8 +180,9 @@ struct Native {
     context: Context,
     stack: stacks::Stack,
     arena: Box<Arena>,
-    /// `PerCpu::host_calls`, `arena` and `engine_state`, kept while it does not run.
+    /// `PerCpu::host_calls`, `step`, `arena` and `engine_state`, kept while it does not run.
     host_calls: u32,
+    step: u8,
     allocates_in: *mut (),
     engine_state: *mut u8,
     /// One at most: what the CPU knew of how it left its native code when it was preempted.
@@ -344,6 +345,7 @@ impl Sandbox {
             stack,
             arena,
             host_calls: 0,
+            step: 0,
             allocates_in,
             engine_state: core::ptr::null_mut(),
             notes: Vec::new(),

@@ -14,9 +14,10 @@ use x86_64::instructions::interrupts;
 
 use super::{Departure, Sandbox};
 use crate::arch::paging::PAGE_BYTES;
-use crate::arch::switch;
 use crate::arch::time::Instant;
+use crate::arch::{per_cpu, switch};
 use crate::mm::frames;
+use crate::observe::steps;
 use crate::sched;
 
 /// Bytes that may wait to be sent before the sandbox has to.
@@ -166,6 +167,21 @@ impl Sandbox {
     /// Called by the sandbox itself.
     pub fn step_aside(&self) -> bool {
         self.wait(Wait::Until(0));
+        self.doom.lock().is_none()
+    }
+
+    /// Gives the CPU to who should have it, if an interrupt said so since the sandbox has it. For long host calls, between
+    /// two parts. False if the sandbox is to end.
+    ///
+    /// Called by the sandbox itself, inside the gate.
+    pub fn breathe(&self) -> bool {
+        steps::end_of_part();
+        if per_cpu::this().preemption_due.load(Relaxed) {
+            interrupts::disable();
+            // SAFETY: the sandbox itself calls, with interrupts off and no lock held.
+            unsafe { switch::leave() };
+            interrupts::enable();
+        }
         self.doom.lock().is_none()
     }
 

@@ -109,6 +109,10 @@ impl Host for Outside {
         self.sandbox.step_aside()
     }
 
+    fn breathe(&self) -> bool {
+        self.sandbox.breathe()
+    }
+
     fn folder(&self) -> Option<&Folder> {
         self.sandbox.files().map(|files| files.folder())
     }

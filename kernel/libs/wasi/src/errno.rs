@@ -17,6 +17,8 @@ pub enum Errno {
     TooLarge = 22,
     /// A path that is no UTF-8.
     NoText = 25,
+    /// The command is not wanted any more, so it does not see this.
+    Interrupted = 27,
     /// An argument that is never right.
     Invalid = 28,
     /// The disk does not give it out.
@@ -76,6 +78,7 @@ impl Errno {
             Self::Fault => "fault",
             Self::TooLarge => "fbig",
             Self::NoText => "ilseq",
+            Self::Interrupted => "intr",
             Self::Invalid => "inval",
             Self::Io => "io",
             Self::IsADirectory => "isdir",

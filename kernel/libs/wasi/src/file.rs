@@ -178,8 +178,7 @@ impl<H: Host> Context<H> {
         if size > self.scratch.size(node) {
             return self.grow_to(node, size);
         }
-        let now_ns = self.host.realtime_ns();
-        self.scratch.resize(node, size, now_ns)
+        self.cut_to(node, size)
     }
 
     /// `fd_sync`, `fd_datasync`: whatever is written is there at once.

@@ -39,9 +39,12 @@ pub trait Host {
     /// not wanted any more.
     fn sleep_until(&mut self, deadline_ns: u64);
 
-    /// Lets others run. Called between the parts of long work, too. False if the command is not
-    /// wanted any more.
+    /// Lets others run. False if the command is not wanted any more.
     fn yield_now(&mut self) -> bool;
+
+    /// Lets others run if one of them should. Called between the parts of long work, each of which takes some ten
+    /// thousand instructions. False if the command is not wanted any more.
+    fn breathe(&self) -> bool;
 
     /// What is mounted read-only at `/`, if anything is. The same at every call.
     fn folder(&self) -> Option<&Folder>;

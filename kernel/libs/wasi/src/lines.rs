@@ -20,17 +20,17 @@ impl Lines {
         }
     }
 
+    /// Stops at the end of a line if the command is not wanted any more.
     pub(crate) fn write(&mut self, bytes: &[u8], host: &mut impl Host) {
         for &byte in bytes {
-            if byte == b'\n' {
-                self.emit(host);
-                continue;
+            let is_end = byte == b'\n';
+            if (is_end || self.used == LONGEST) && !self.emit(host) {
+                return;
             }
-            if self.used == LONGEST {
-                self.emit(host);
+            if !is_end {
+                self.bytes[self.used] = byte;
+                self.used += 1;
             }
-            self.bytes[self.used] = byte;
-            self.used += 1;
         }
     }
 
@@ -42,13 +42,15 @@ impl Lines {
     /// Gives out what is left of a line without an end.
     pub(crate) fn flush(&mut self, host: &mut impl Host) {
         if !self.is_empty() {
-            self.emit(host);
+            let _ = self.emit(host);
         }
     }
 
-    fn emit(&mut self, host: &mut impl Host) {
+    /// Gives a line out, after which others may run. False if the command is not wanted any more.
+    fn emit(&mut self, host: &mut impl Host) -> bool {
         let line = &self.bytes[..self.used];
         host.write_log(line.strip_suffix(b"\r").unwrap_or(line));
         self.used = 0;
+        host.breathe()
     }
 }

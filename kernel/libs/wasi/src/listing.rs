@@ -16,6 +16,9 @@ const DIRENT: usize = 24;
 const BEHIND_SELF: u64 = 1;
 const BEHIND_PARENT: u64 = 2;
 
+/// Entries that are listed before others may run.
+const AT_ONCE: u32 = 64;
+
 /// The arguments of `fd_readdir`.
 pub(crate) struct Listing {
     pub(crate) descriptor: u32,
@@ -73,26 +76,38 @@ impl<H: Host> Context<H> {
         descriptor.allow(right::READ_DIRECTORY)?;
         memory.bytes(call.used, 4)?;
         let buffer = memory.bytes_mut(call.buffer, call.length)?;
+        let breathe = || self.host.breathe();
         let used = match place.volume {
-            Volume::Scratch => fill(&self.scratch, place, call.cookie, buffer),
-            Volume::Devices => fill(&Devices, place, call.cookie, buffer),
+            Volume::Scratch => fill(&self.scratch, place, call.cookie, buffer, breathe),
+            Volume::Devices => fill(&Devices, place, call.cookie, buffer, breathe),
             Volume::Folder => {
                 let folder = self.host.folder().ok_or(Errno::BadDescriptor)?;
-                fill(folder, place, call.cookie, buffer)
+                fill(folder, place, call.cookie, buffer, breathe)
             }
         };
         memory.put_u32(call.used, used as u32)
     }
 }
 
-fn fill(tree: &impl Tree, place: Place, cookie: u64, buffer: &mut [u8]) -> usize {
+fn fill(
+    tree: &impl Tree,
+    place: Place,
+    cookie: u64,
+    buffer: &mut [u8],
+    breathe: impl Fn() -> bool,
+) -> usize {
     let mut used = 0;
+    let mut listed = 0u32;
     let mut cookie = cookie;
     while used < buffer.len() {
         let Some(entry) = entry_after(tree, place.node, cookie) else {
             break;
         };
         cookie = entry.cookie;
+        listed += 1;
+        if listed.is_multiple_of(AT_ONCE) && !breathe() {
+            break;
+        }
         let mut head = [0; DIRENT];
         head[..8].copy_from_slice(&entry.cookie.to_le_bytes());
         head[8..16].copy_from_slice(&inode(entry.node).to_le_bytes());

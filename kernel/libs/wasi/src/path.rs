@@ -97,12 +97,13 @@ impl<H: Host> Context<H> {
         let Place { volume, node } = descriptor.directory()?;
         descriptor.allow(rights)?;
         let text = checked_path(memory.bytes(path.pointer, path.length)?)?;
+        let breathe = || self.host.breathe();
         let found = match volume {
-            Volume::Scratch => resolve(&self.scratch, node, text, last)?,
-            Volume::Devices => resolve(&Devices, node, text, last)?,
+            Volume::Scratch => resolve(&self.scratch, node, text, last, breathe)?,
+            Volume::Devices => resolve(&Devices, node, text, last, breathe)?,
             Volume::Folder => {
                 let folder = self.host.folder().ok_or(Errno::BadDescriptor)?;
-                resolve(folder, node, text, last)?
+                resolve(folder, node, text, last, breathe)?
             }
         };
         Ok(Target::new(volume, found))

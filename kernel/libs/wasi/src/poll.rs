@@ -17,6 +17,9 @@ const HANG_UP: u8 = 1;
 /// Bytes that a write is said to take without waiting.
 const WRITABLE: u64 = 4096;
 
+/// Subscriptions that are looked at before others may run.
+const AT_ONCE: u32 = 128;
+
 /// What one subscription amounts to at the moment of the call.
 enum State {
     /// It has happened, or cannot: errno, bytes, flags.
@@ -62,11 +65,20 @@ impl<H: Host> Context<H> {
             if first_ns == 0 {
                 break;
             }
+            self.breathe_at(index)?;
         }
         let now_ns = self.wait_until(first_ns, start);
-        call.answer(memory, now_ns, |subscription| {
+        call.answer(memory, now_ns, |index, subscription| {
+            self.breathe_at(index)?;
             self.state(subscription, start)
         })
+    }
+
+    fn breathe_at(&self, index: u32) -> Result<(), Errno> {
+        match index % AT_ONCE == AT_ONCE - 1 && !self.host.breathe() {
+            true => Err(Errno::Interrupted),
+            false => Ok(()),
+        }
     }
 
     /// Sleeps if need be, and answers the time it is then. A sleep that was cut short counts as done:
@@ -162,12 +174,12 @@ impl Poll {
         &self,
         memory: &mut Memory,
         now_ns: u64,
-        state: impl Fn(&Subscription) -> Result<State, Errno>,
+        state: impl Fn(u32, &Subscription) -> Result<State, Errno>,
     ) -> Result<(), Errno> {
         let mut happened = 0;
         for index in 0..self.count {
             let subscription = self.subscription(memory, index)?;
-            let event = match state(&subscription)? {
+            let event = match state(index, &subscription)? {
                 State::Now(errno, bytes, flags) => subscription.event(errno, bytes, flags),
                 State::At(at_ns) if at_ns <= now_ns => subscription.event(Errno::Success, 0, 0),
                 State::At(_) => continue,

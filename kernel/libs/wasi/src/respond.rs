@@ -46,14 +46,18 @@ impl<H: Host> Context<H> {
                 return Err(NoResponse::BrokenOff);
             }
             done += piece.len() as u64;
+            if !self.host.breathe() {
+                return Err(NoResponse::BrokenOff);
+            }
         }
         Ok(())
     }
 
     fn file_at(&self, path: &str) -> Result<u32, NoResponse> {
         let path = files::checked_path(path.as_bytes()).map_err(NoResponse::Missing)?;
-        let found =
-            resolve(&self.scratch, ROOT, path, Last::Follow).map_err(NoResponse::Missing)?;
+        let breathe = || self.host.breathe();
+        let found = resolve(&self.scratch, ROOT, path, Last::Follow, breathe);
+        let found = found.map_err(NoResponse::Missing)?;
         match found.node {
             Some((node, Kind::File)) if !found.slash => Ok(node),
             Some((_, Kind::Directory)) => Err(NoResponse::Directory),

@@ -3,14 +3,14 @@
 use crate::context::Context;
 use crate::descriptor::{Object, Stream, flag};
 use crate::memory::Memory;
-use crate::transfer::Transfer;
+use crate::transfer::{PIECE, Transfer, Turn};
 use crate::{Errno, Host, right};
 
 /// Most bytes of log that one call takes. A list may name the same megabytes a thousand times.
 const MOST_LOGGED: usize = 16 << 10;
 
 /// Random bytes made before others may run.
-const RANDOM_CHUNK: usize = 16 << 10;
+const RANDOM_CHUNK: usize = 4 << 10;
 
 impl<H: Host> Context<H> {
     /// `fd_read`: fills the buffers from where the descriptor stands; 0 bytes is the end.
@@ -46,17 +46,31 @@ impl<H: Host> Context<H> {
         stream: Stream,
     ) -> Result<usize, Errno> {
         let mut read = 0;
+        let mut turn = Turn::new();
         for index in 0..call.count {
             let buffer = memory.buffer(call.list, index)?;
-            let target = memory.bytes_mut(buffer.pointer, buffer.length)?;
-            let unread = match stream {
-                Stream::Body => self.unread(),
-                Stream::Null | Stream::Response | Stream::Log => &[],
-            };
-            let length = target.len().min(unread.len());
-            target[..length].copy_from_slice(&unread[..length]);
-            self.position += length;
-            read += length;
+            let mut target = memory.bytes_mut(buffer.pointer, buffer.length)?;
+            if !turn.next_buffer(&self.host) {
+                return Ok(read);
+            }
+            loop {
+                let unread = match stream {
+                    Stream::Body => self.unread(),
+                    Stream::Null | Stream::Response | Stream::Log => &[],
+                };
+                let length = target.len().min(unread.len()).min(turn.left());
+                if length == 0 {
+                    break;
+                }
+                let (now, later) = target.split_at_mut(length);
+                now.copy_from_slice(&unread[..length]);
+                self.position += length;
+                read += length;
+                if !turn.copied(length, &self.host) {
+                    return Ok(read);
+                }
+                target = later;
+            }
         }
         Ok(read)
     }
@@ -95,10 +109,14 @@ impl<H: Host> Context<H> {
         wanted: u32,
     ) -> Result<usize, Errno> {
         let mut written = 0;
+        let mut turn = Turn::new();
         for index in 0..call.count {
             let buffer = memory.buffer(call.list, index)?;
             let bytes = memory.bytes(buffer.pointer, buffer.length)?;
-            let length = self.write_to(stream, bytes, written);
+            if !turn.next_buffer(&self.host) {
+                break;
+            }
+            let length = self.write_to(stream, bytes, written, &mut turn);
             written += length;
             if length < bytes.len() {
                 break;
@@ -111,7 +129,7 @@ impl<H: Host> Context<H> {
     }
 
     /// How many of `bytes` were taken, after `before` earlier ones in the same call.
-    fn write_to(&mut self, stream: Stream, bytes: &[u8], before: usize) -> usize {
+    fn write_to(&mut self, stream: Stream, bytes: &[u8], before: usize, turn: &mut Turn) -> usize {
         if stream == Stream::Log {
             let room = MOST_LOGGED.saturating_sub(before);
             let taken = &bytes[..bytes.len().min(room)];
@@ -121,7 +139,15 @@ impl<H: Host> Context<H> {
         if stream == Stream::Null || bytes.is_empty() {
             return bytes.len();
         }
-        self.host.write_stdout(bytes).min(bytes.len())
+        let mut taken = 0;
+        for piece in bytes.chunks(PIECE) {
+            let now = self.host.write_stdout(piece).min(piece.len());
+            taken += now;
+            if now < piece.len() || !turn.copied(now, &self.host) {
+                break;
+            }
+        }
+        taken
     }
 
     /// `random_get`
@@ -137,7 +163,7 @@ impl<H: Host> Context<H> {
             .peekable();
         while let Some(chunk) = chunks.next() {
             self.host.random(chunk);
-            if chunks.peek().is_some() && !self.host.yield_now() {
+            if chunks.peek().is_some() && !self.host.breathe() {
                 break;
             }
         }

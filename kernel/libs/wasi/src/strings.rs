@@ -38,6 +38,10 @@ impl Strings for &[(String, String)] {
 
 /// A request may hold a NUL (`%00`), a C string may not: it ends there, as it would for the guest.
 fn until_nul(bytes: &[u8]) -> &[u8] {
+    // Mostly there is none, and to learn that takes an eighth of the time.
+    if !bytes.contains(&0) {
+        return bytes;
+    }
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
@@ -63,9 +67,10 @@ pub(crate) fn get(
     let mut next = buffer;
     for index in 0..strings.count() {
         memory.put_u32(Memory::element(pointers, narrow(index)?, 4)?, next)?;
-        let length = narrow(length(&strings, index))?;
+        let parts = strings.parts(index);
+        let length = narrow(parts.iter().map(|part| part.len()).sum::<usize>() + 1)?;
         let mut rest = memory.bytes_mut(next, length)?;
-        for part in strings.parts(index) {
+        for part in parts {
             let (here, after) = rest.split_at_mut_checked(part.len()).ok_or(Errno::Fault)?;
             here.copy_from_slice(part);
             rest = after;

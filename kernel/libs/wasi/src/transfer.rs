@@ -11,10 +11,41 @@ use crate::{Errno, Host};
 pub(crate) const MOST_BUFFERS: u32 = 1024;
 
 /// Bytes that are copied, or zeroed, before others may run.
-const PIECE: usize = 1 << 20;
+pub(crate) const PIECE: usize = 32 << 10;
+/// Beside its bytes, a buffer counts as so many.
+const BUFFER_COUNTS: usize = 512;
 
 /// Empty buffers that are skipped before others may run.
-const SKIPPED: u32 = 16 << 10;
+const SKIPPED: u32 = 1024;
+
+/// What may still be done before others may run, in bytes.
+pub(crate) struct Turn(usize);
+
+impl Turn {
+    pub(crate) const fn new() -> Self {
+        Self(PIECE)
+    }
+
+    /// How much that is.
+    pub(crate) const fn left(&self) -> usize {
+        self.0
+    }
+
+    /// So many bytes were copied. False if the command is not wanted any more.
+    pub(crate) fn copied(&mut self, bytes: usize, host: &impl Host) -> bool {
+        self.0 -= bytes.min(self.0);
+        if self.0 > 0 {
+            return true;
+        }
+        *self = Self::new();
+        host.breathe()
+    }
+
+    /// A buffer was looked up. False if the command is not wanted any more.
+    pub(crate) fn next_buffer(&mut self, host: &impl Host) -> bool {
+        self.copied(BUFFER_COUNTS, host)
+    }
+}
 
 /// The arguments that all reads and writes share.
 #[derive(Clone, Copy)]
@@ -56,7 +87,7 @@ impl<H: Host> Context<H> {
             part.list = Memory::element(part.list, 1, BUFFER)?;
             part.count -= 1;
             turn -= 1;
-            if turn == 0 && !self.host.yield_now() {
+            if turn == 0 && !self.host.breathe() {
                 break;
             }
             turn = if turn == 0 { SKIPPED } else { turn };
@@ -75,12 +106,18 @@ impl<H: Host> Context<H> {
         offset: u64,
     ) -> Result<usize, Errno> {
         let mut done = 0;
-        let mut turn = PIECE;
+        let mut turn = Turn::new();
+        if !self.approach(place, offset) {
+            return Ok(0);
+        }
         for index in 0..call.count {
+            if !turn.next_buffer(&self.host) {
+                return Ok(done);
+            }
             let buffer = memory.buffer(call.list, index)?;
             let mut target = memory.bytes_mut(buffer.pointer, buffer.length)?;
             while !target.is_empty() {
-                let (now, later) = target.split_at_mut(target.len().min(turn));
+                let (now, later) = target.split_at_mut(target.len().min(turn.left()));
                 let read = match self.read_piece(place, offset.saturating_add(done as u64), now) {
                     Ok(read) => read,
                     // What was read before it counts.
@@ -88,7 +125,7 @@ impl<H: Host> Context<H> {
                     Err(errno) => return Err(errno),
                 };
                 done += read;
-                if read < now.len() || !self.turn_is_over(&mut turn, read) {
+                if read < now.len() || !turn.copied(read, &self.host) {
                     return Ok(done);
                 }
                 target = later;
@@ -97,14 +134,17 @@ impl<H: Host> Context<H> {
         Ok(done)
     }
 
-    /// Lets others run if a turn of copying is used up. False if the command is not wanted any more.
-    fn turn_is_over(&mut self, left: &mut usize, copied: usize) -> bool {
-        *left -= copied.min(*left);
-        if *left > 0 {
-            return true;
+    /// Looks for where `offset` of a file is, so that what is done there is short. False if the command is not wanted any
+    /// more.
+    fn approach(&mut self, place: Place, offset: u64) -> bool {
+        if place.volume == Volume::Scratch {
+            while !self.scratch.approach(place.node, offset) {
+                if !self.host.breathe() {
+                    return false;
+                }
+            }
         }
-        *left = PIECE;
-        self.host.yield_now()
+        true
     }
 
     /// Fills all of `into` from a file, as far as the file goes.
@@ -149,12 +189,18 @@ impl<H: Host> Context<H> {
         }
         let now_ns = self.host.realtime_ns();
         let mut done = 0;
-        let mut turn = PIECE;
+        let mut turn = Turn::new();
+        if !self.approach(place, offset) {
+            return Ok(0);
+        }
         for index in 0..call.count {
+            if !turn.next_buffer(&self.host) {
+                return Ok(done);
+            }
             let buffer = memory.buffer(call.list, index)?;
             let mut bytes = memory.bytes(buffer.pointer, buffer.length)?;
             while !bytes.is_empty() {
-                let (now, later) = bytes.split_at(bytes.len().min(turn));
+                let (now, later) = bytes.split_at(bytes.len().min(turn.left()));
                 let Self { host, scratch, .. } = self;
                 let at = offset.saturating_add(done as u64);
                 let written =
@@ -164,7 +210,7 @@ impl<H: Host> Context<H> {
                         Err(errno) => return Err(errno),
                     };
                 done += written;
-                if written < now.len() || !self.turn_is_over(&mut turn, written) {
+                if written < now.len() || !turn.copied(written, &self.host) {
                     return Ok(done);
                 }
                 bytes = later;
@@ -183,13 +229,24 @@ impl<H: Host> Context<H> {
             reached = size.min(reached.saturating_add(PIECE as u64));
             let Self { host, scratch, .. } = self;
             if let Err(errno) = host.in_own_memory(|| scratch.resize(node, reached, now_ns)) {
-                self.scratch.resize(node, old, now_ns)?;
+                self.cut_to(node, old)?;
                 return Err(errno);
             }
-            if reached < size && !self.host.yield_now() {
+            if reached < size && !self.host.breathe() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Cuts a scratch file off.
+    pub(crate) fn cut_to(&mut self, node: u32, size: u64) -> Result<(), Errno> {
+        let volume = Volume::Scratch;
+        let last = size.saturating_sub(1);
+        if !self.approach(Place { volume, node }, last) {
+            return Err(Errno::Interrupted);
+        }
+        let now_ns = self.host.realtime_ns();
+        self.scratch.resize(node, size, now_ns)
     }
 }

@@ -130,7 +130,7 @@ fn random_fills_what_was_asked_for_and_lets_others_run() {
     assert_eq!(command.bytes_at(0, 8), [0; 8]);
     assert!(command.bytes_at(8, 64).iter().any(|byte| *byte != 0));
     assert_eq!(command.bytes_at(40_008, 8), [0; 8]);
-    assert_eq!(command.host().yields, 2);
+    assert_eq!(command.host().breaths.get(), 9);
 }
 
 #[test]

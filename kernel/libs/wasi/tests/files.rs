@@ -238,28 +238,3 @@ fn there_are_so_many_files_and_descriptors_and_no_more() {
     );
     assert_eq!(command.list(TMP, 300).len(), MOST_NODES + 2);
 }
-
-#[test]
-fn long_reads_and_writes_let_others_run() {
-    let mut command = Command::with_files();
-    command.host().scratch_bytes = 64 << 20;
-    let mut command = Command {
-        context: luge_wasi::Context::new(std::mem::take(command.host())),
-        memory: command.memory,
-    };
-    let file = command.create("f", b"");
-    command.put_buffers(0x100, &[(0, world::PAGE); 40]);
-    let call = [file.into(), 0x100, 40, RESULT.into()];
-    assert_eq!(command.call(F::FdWrite, &call), Errno::Success);
-    assert_eq!(command.u32_at(RESULT), 40 * world::PAGE);
-    assert_eq!(command.host().yields, 2);
-    assert_eq!(
-        command.call(F::FdFilestatSetSize, &[file.into(), 10 << 20]),
-        Errno::Success
-    );
-    assert_eq!(command.host().yields, 9);
-    // And a command that is not wanted any more stops.
-    command.host().unwanted = true;
-    assert_eq!(command.call(F::FdWrite, &call), Errno::Success);
-    assert_eq!(command.u32_at(RESULT), 1 << 20);
-}

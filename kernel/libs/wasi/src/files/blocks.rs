@@ -12,8 +12,11 @@ use alloc::vec::Vec;
 pub(super) const BLOCK_BYTES: usize = 4096;
 /// No block.
 const NONE: u32 = u32::MAX;
-/// By how many blocks the store grows: at least, and at most. As a range of an arena it needs so many.
-const GROWTH: (usize, usize) = (16, 256);
+/// By how many blocks the store grows: at least, and at most. As a range of an arena it needs so many. They are mapped
+/// and zeroed at once, and nobody else runs meanwhile.
+const GROWTH: (usize, usize) = (16, 32);
+/// How many blocks of a chain are passed before others may run.
+const PASSED: u32 = 4096;
 
 type Block = [u8; BLOCK_BYTES];
 
@@ -81,6 +84,7 @@ impl Blocks {
         if length >= chain.length {
             return;
         }
+        let end = chain.last;
         let rest = match length.checked_sub(1).map(|last| self.find(chain, last)) {
             Some(last) => {
                 chain.last = last;
@@ -90,7 +94,7 @@ impl Blocks {
         };
         chain.length = length;
         chain.known = (0, chain.first);
-        self.give_back(rest);
+        self.give_back(rest, end);
     }
 
     /// The block at place `index` of a chain.
@@ -108,16 +112,24 @@ impl Blocks {
     }
 
     fn find(&self, chain: &mut Chain, index: u32) -> u32 {
+        while !self.approach(chain, index) {}
+        chain.known.1
+    }
+
+    /// Looks for the block at place `index` of a chain, and passes as many as may be passed at once. True if it was found,
+    /// or there is none.
+    pub(super) fn approach(&self, chain: &mut Chain, index: u32) -> bool {
         let (mut place, mut block) = chain.known;
         if block == NONE || index < place {
             (place, block) = (0, chain.first);
         }
-        while place < index && block != NONE {
+        let end = index.min(place.saturating_add(PASSED));
+        while place < end && block != NONE {
             block = self.after(block);
             place += 1;
         }
         chain.known = (place, block);
-        block
+        place == index || block == NONE
     }
 
     fn after(&self, block: u32) -> u32 {
@@ -149,13 +161,11 @@ impl Blocks {
         Some(number)
     }
 
-    /// Takes back a chain that begins with `first`.
-    fn give_back(&mut self, first: u32) {
-        let mut block = first;
-        while block != NONE {
-            let free = self.free;
-            self.free = block;
-            block = self.link(block, free);
+    /// Takes back a chain that goes from `first` to `last`.
+    fn give_back(&mut self, first: u32, last: u32) {
+        if first != NONE {
+            self.link(last, self.free);
+            self.free = first;
         }
     }
 }

@@ -8,16 +8,18 @@
 //! refused, which is `nospc` and changes nothing.
 
 mod contents;
+mod names;
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use self::names::Names;
 use super::blocks::{BLOCK_BYTES, Blocks, Chain};
 use super::{Attributes, Entry, Kind, ROOT, Times, Tree};
 use crate::Errno;
 
-/// Most directories, files and links, and most names for them: every search looks through them.
+/// Most directories, files and links, and most names for them.
 pub const MOST_NODES: usize = 4096;
 
 /// What a node counts against the limit, in bytes.
@@ -32,13 +34,10 @@ pub(crate) struct Scratch {
     root: Node,
     /// Those with numbers from 1 on. None for those that are gone.
     nodes: Vec<Option<Node>>,
-    /// In the order in which they were made.
-    entries: Vec<Named>,
+    names: Names,
     blocks: Blocks,
     /// What may still be used, in bytes.
     left: u64,
-    /// How many entries were ever made.
-    made: u64,
 }
 
 /// What a node is made of.
@@ -62,13 +61,6 @@ struct Node {
     /// Descriptors that do.
     open: u32,
     times: Times,
-}
-
-struct Named {
-    directory: u32,
-    node: u32,
-    cookie: u64,
-    name: Box<str>,
 }
 
 /// A copy of a text, if there is memory for one. Allocates.
@@ -115,10 +107,9 @@ impl Scratch {
                 times: Times::at(0),
             },
             nodes: Vec::new(),
-            entries: Vec::new(),
+            names: Names::new(),
             blocks: Blocks::new(),
             left: limit,
-            made: 0,
         }
     }
 
@@ -208,26 +199,12 @@ impl Scratch {
         if self.node(directory).is_none_or(|above| above.links == 0) {
             return Err(Errno::NoEntry);
         }
-        if self.entries.len() >= MOST_NODES {
-            return Err(Errno::NoSpace);
-        }
-        self.entries.try_reserve(1).map_err(|_| Errno::NoSpace)?;
         let bytes = ENTRY_BYTES + name.len() as u64;
         self.charge(bytes)?;
-        let name = match text(name) {
-            Ok(name) => name,
-            Err(errno) => {
-                self.left += bytes;
-                return Err(errno);
-            }
-        };
-        self.made += 1;
-        self.entries.push(Named {
-            directory,
-            node,
-            cookie: self.made,
-            name,
-        });
+        if let Err(errno) = self.names.add(directory, name, node) {
+            self.left += bytes;
+            return Err(errno);
+        }
         self.touch(directory, now_ns);
         Ok(())
     }
@@ -240,32 +217,28 @@ impl Scratch {
         }
     }
 
-    fn position(&self, directory: u32, name: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|entry| entry.directory == directory && *entry.name == *name)
-    }
-
     pub(crate) fn is_empty(&self, directory: u32) -> bool {
-        self.entries
-            .iter()
-            .all(|entry| entry.directory != directory)
+        self.names.after(directory, 0).is_none()
     }
 
     /// Takes a name away, and the node with it if that was the last thing that led to it. A directory
     /// must be empty.
     pub(crate) fn remove(&mut self, directory: u32, name: &str, now_ns: u64) {
-        let Some(place) = self.position(directory, name) else {
+        let Some(entry) = self.names.remove(directory, name) else {
             return;
         };
-        let entry = self.entries.remove(place);
         self.left += ENTRY_BYTES + entry.name.len() as u64;
         self.touch(directory, now_ns);
-        if let Some(node) = self.node_mut(entry.node) {
+        self.lose_name(entry.node, now_ns);
+    }
+
+    /// One name fewer leads to the node.
+    fn lose_name(&mut self, number: u32, now_ns: u64) {
+        if let Some(node) = self.node_mut(number) {
             node.links -= 1;
             node.times.changed_ns = now_ns;
         }
-        self.forget_if_unused(entry.node);
+        self.forget_if_unused(number);
     }
 
     fn forget_if_unused(&mut self, number: u32) {
@@ -293,15 +266,16 @@ impl Scratch {
         now_ns: u64,
     ) -> Result<(), Errno> {
         let (node, _) = self.lookup(from.0, from.1).ok_or(Errno::NoEntry)?;
-        // The new name first, so that nothing is lost if there is no room for it. What it replaces was
-        // made before it, so that is what is found and removed.
-        let replaced = self.position(to.0, to.1);
-        self.add_entry(to.0, to.1, node, now_ns)?;
+        // The new name first, so that nothing is lost if there is no room for it.
+        match self.names.replace(to.0, to.1, node) {
+            None => self.add_entry(to.0, to.1, node, now_ns)?,
+            Some(replaced) => {
+                self.touch(to.0, now_ns);
+                self.lose_name(replaced, now_ns);
+            }
+        }
         if let Some(node) = self.node_mut(node) {
             node.links += 1;
-        }
-        if replaced.is_some() {
-            self.remove(to.0, to.1, now_ns);
         }
         self.remove(from.0, from.1, now_ns);
         if let Some(Content::Directory(parent)) = self.node_mut(node).map(|node| &mut node.content)
@@ -371,7 +345,7 @@ impl Tree for Scratch {
     }
 
     fn lookup(&self, directory: u32, name: &str) -> Option<(u32, Kind)> {
-        let entry = &self.entries[self.position(directory, name)?];
+        let entry = self.names.find(directory, name)?;
         let node = self.node(entry.node)?;
         Some((entry.node, node.content.kind()))
     }
@@ -385,9 +359,7 @@ impl Tree for Scratch {
 
     /// A cookie is an entry's own, so that it means the same when others come and go.
     fn entry_after(&self, directory: u32, cookie: u64) -> Option<Entry<'_>> {
-        let first = self.entries.partition_point(|entry| entry.cookie <= cookie);
-        let mut later = self.entries[first..].iter();
-        let entry = later.find(|entry| entry.directory == directory)?;
+        let entry = self.names.after(directory, cookie)?;
         Some(Entry {
             cookie: entry.cookie,
             node: entry.node,

@@ -1,6 +1,8 @@
 //! A host whose clock, response and log are plain values, and a command in it.
 #![allow(dead_code)] // Each test file uses its part.
 
+use core::cell::Cell;
+
 use luge_wasi::{Context, Errno, Folder, Function, Host, Unreadable};
 
 #[derive(Default)]
@@ -16,6 +18,8 @@ pub struct World {
     pub room: usize,
     pub sleeps: Vec<u64>,
     pub yields: u32,
+    /// How often others could run.
+    pub breaths: Cell<u32>,
     /// Whether the command is to stop at its next yield.
     pub unwanted: bool,
     pub folder: Option<Folder>,
@@ -68,6 +72,10 @@ impl Host for World {
     }
     fn yield_now(&mut self) -> bool {
         self.yields += 1;
+        !self.unwanted
+    }
+    fn breathe(&self) -> bool {
+        self.breaths.set(self.breaths.get() + 1);
         !self.unwanted
     }
     fn folder(&self) -> Option<&Folder> {

@@ -16,6 +16,18 @@ impl Scratch {
         }
     }
 
+    /// Looks for the block that `offset` lies in, before others may run. False if it has to go on after that: what
+    /// [`Self::read`], [`Self::write`] and [`Self::resize`] do there is short then.
+    pub(crate) fn approach(&mut self, node: u32, offset: u64) -> bool {
+        let (index, _) = place_of(offset);
+        let Some((file, blocks)) = self.file(node) else {
+            return true;
+        };
+        // What is written behind the end follows the last block.
+        let last = file.chain.length().saturating_sub(1);
+        blocks.approach(&mut file.chain, index.min(last))
+    }
+
     /// Copies what a file has from `offset` on into all of `into`, as far as the file goes.
     pub(crate) fn read(&mut self, node: u32, offset: u64, into: &mut [u8]) -> usize {
         let Some((file, blocks)) = self.file(node) else {
