@@ -9,6 +9,7 @@ use super::CompileError;
 use super::imports::{unknown, wrong};
 use super::state::End;
 use super::wasmi::State;
+use crate::mm::held;
 use crate::sandbox::{EndNow, gate};
 use crate::scenario;
 
@@ -29,8 +30,10 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         | "fault_in_fault_handler" => (&[], &[]),
         "divide" => (&[I32, I32], &[I32]),
         "wild_write" => (&[I64], &[]),
-        "raise" | "raise_in_host_call" | "fill_stack_by" => (&[I32], &[]),
-        "avx" | "fill_stack" | "linger" | "refuse_bulk" | "grant_bulk" => (&[], &[]),
+        "raise" | "raise_in_host_call" | "fill_stack_by" | "hold_frames" => (&[I32], &[]),
+        "avx" | "fill_stack" | "linger" | "refuse_bulk" | "grant_bulk" | "give_frames_back" => {
+            (&[], &[])
+        }
         "panic_while_made" => panic!("asked for by a module"),
         _ => return Err(unknown(import)),
     };
@@ -53,6 +56,10 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         "linger" => linker.func_wrap(MODULE, name, scenario::linger),
         "refuse_bulk" => linker.func_wrap(MODULE, name, || scenario::refuse_bulk(true)),
         "grant_bulk" => linker.func_wrap(MODULE, name, || scenario::refuse_bulk(false)),
+        "hold_frames" => linker.func_wrap(MODULE, name, |left: u32| {
+            in_kernel(|| held::take_all_but(left))
+        }),
+        "give_frames_back" => linker.func_wrap(MODULE, name, || in_kernel(held::give_back)),
         "kernel_fault" => linker.func_wrap(MODULE, name, || in_kernel(scenario::kernel_fault)),
         "kernel_overflow" => linker.func_wrap(MODULE, name, || in_kernel(scenario::overflow)),
         "fault_in_fault_handler" => {

@@ -30,6 +30,7 @@ use super::work::{Purpose, Work};
 use super::writing::Writing;
 use crate::arch::time::{Instant, earlier};
 use crate::mm::bodies::Body;
+use crate::mm::idle;
 use crate::net::{Link, Peer, Stack};
 use probes::Probes;
 
@@ -198,6 +199,10 @@ impl Client {
         purpose: Option<Purpose>,
     ) -> Moved {
         let now_ns = around.now.as_ns();
+        if purpose.is_none() && stack.can_read(&self.link) && idle::is_kernel_short() {
+            let refusal = self.connection.turn_away();
+            return self.refuse(refusal, around);
+        }
         let (event, was_read) = match purpose {
             Some(_) => self.next_event(stack, now_ns, &around.body_room),
             None => self.next_event(stack, now_ns, &Cell::new(usize::MAX)),

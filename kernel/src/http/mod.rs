@@ -38,7 +38,7 @@ use crate::arch::lock::Lock;
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::{Instant, earlier, wall_clock_ns};
 use crate::functions::Table;
-use crate::mm;
+use crate::mm::{self, idle};
 use crate::net::{NoNetwork, Stack};
 use client::Client;
 use fate::Fate;
@@ -208,6 +208,9 @@ impl Server {
             .div_ceil(SPARE_SHARE)
             .min(MOST_SPARE);
         for _ in self.stack.spare()..wanted {
+            self.give_up_slowest(now);
+        }
+        if self.clients.len() > self.running && idle::is_kernel_short() {
             self.give_up_slowest(now);
         }
         if self.stack.take_turned_away() {

@@ -15,7 +15,7 @@ use luge_memory::layout::{self, BODY_SLOTS, MAX_BODY_BYTES};
 use luge_memory::returns::Returns;
 use luge_memory::slots::SlotMap;
 
-use super::{frames, idle};
+use super::{frames, heap, idle};
 use crate::arch::lock::Lock;
 use crate::arch::paging::{self, Access, Caching, PAGE_BYTES, TABLE_SPAN};
 
@@ -63,7 +63,7 @@ impl From<Vec<u8>> for Body {
 impl Storage for Body {
     fn put(&mut self, bytes: &[u8], total: usize) -> Result<(), NoMemory> {
         if self.large.is_none() && self.small.len() + bytes.len() <= SMALL {
-            return self.small.put(bytes, total.min(SMALL));
+            return heap::refusable(|| self.small.put(bytes, total.min(SMALL)));
         }
         if let Some(large) = &mut self.large {
             return large.append(bytes);
@@ -76,10 +76,6 @@ impl Storage for Body {
             large: Some(large),
         };
         Ok(())
-    }
-
-    fn length(&self) -> usize {
-        self.len()
     }
 
     fn memory_bytes(&self) -> usize {

@@ -196,6 +196,13 @@ pub fn kept_back() -> usize {
     with(|frames| frames.reserve() + frames.promises.open())
 }
 
+/// Whether the kernel would still have half of its reserve if `bytes` were taken.
+#[must_use]
+pub fn spares_half_of_reserve(bytes: u64) -> bool {
+    let pages = bytes.div_ceil(PAGE_BYTES) as usize;
+    with(|frames| frames.bitmap.free() >= frames.reserve() / 2 + pages)
+}
+
 /// Whether a guest that needs `bytes` more can have them without touching the reserve.
 #[must_use]
 pub fn has_room_for_guest(bytes: u64) -> bool {

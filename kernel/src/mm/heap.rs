@@ -2,12 +2,14 @@
 //!
 //! Small requests are a pop and a push on a free list of their class; large ones, which are rare, go
 //! to the list allocator, whose operations take time in proportion to its free blocks. The heap
-//! grows by mapping frames at its end and never shrinks.
+//! grows by mapping frames at its end and never shrinks. What may be refused ([`refusable`], or large) it does not grow into
+//! the kernel's reserve for; what Rust takes to be infallible it does.
 //!
 //! Invariant: a block on a class's free list is unused and at least the class's size.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use linked_list_allocator::Heap;
 use luge_memory::layout::{KERNEL_HEAP_BYTES, KERNEL_HEAP_START};
@@ -22,6 +24,18 @@ use crate::arch::paging::{self, Access, Caching, PAGE_BYTES};
 pub const BULK: usize = 16 << 10;
 /// How much the heap grows by at least, in bytes.
 const GROWTH: u64 = 1 << 20;
+
+/// Whether what is asked for now may be refused, however small it is.
+static MAY_REFUSE: AtomicBool = AtomicBool::new(false);
+
+/// Does what asks for memory and bears a refusal: the heap does not grow into the kernel's reserve for it. Not to be
+/// nested.
+pub fn refusable<R>(ask: impl FnOnce() -> R) -> R {
+    MAY_REFUSE.store(true, Relaxed);
+    let answer = ask();
+    MAY_REFUSE.store(false, Relaxed);
+    answer
+}
 
 struct KernelHeap {
     free: [Option<NonNull<FreeBlock>>; Class::COUNT],
@@ -129,7 +143,8 @@ impl KernelHeap {
             return Some(block);
         }
         let bytes = (layout.size() + layout.align()) as u64;
-        if layout.size() >= BULK && !frames::has_room_for_guest(bytes.max(GROWTH)) {
+        let may_be_refused = layout.size() >= BULK || MAY_REFUSE.load(Relaxed);
+        if may_be_refused && !frames::has_room_for_guest(bytes.max(GROWTH)) {
             return None;
         }
         self.grow(bytes)?;
@@ -137,7 +152,12 @@ impl KernelHeap {
     }
 
     fn grow(&mut self, bytes: u64) -> Option<()> {
-        let bytes = bytes.max(GROWTH).next_multiple_of(PAGE_BYTES);
+        let bytes = bytes.next_multiple_of(PAGE_BYTES);
+        // Near the end of the reserve, no more than is wanted.
+        let bytes = match frames::spares_half_of_reserve(GROWTH) {
+            true => bytes.max(GROWTH),
+            false => bytes,
+        };
         let start = self.mapped_to;
         let end = start.checked_add(bytes)?;
         if end > KERNEL_HEAP_START + KERNEL_HEAP_BYTES || !frames::has_frames(bytes) {

@@ -24,6 +24,13 @@ pub fn or_without<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
+/// Whether the kernel has less than half of its reserve, though all that waits has made way. Then it begins nothing new:
+/// what is left is for the allocations of what is under way, which Rust takes to be infallible.
+#[must_use]
+pub fn is_kernel_short() -> bool {
+    or_without(|| frames::spares_half_of_reserve(0).then_some(())).is_none()
+}
+
 /// Whether there is room for a guest that needs `bytes` more, once what waits has made way.
 #[must_use]
 pub fn make_room(bytes: u64) -> bool {

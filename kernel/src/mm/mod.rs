@@ -15,6 +15,8 @@ pub mod code;
 pub mod dma;
 pub mod frames;
 pub mod heap;
+#[cfg(feature = "scenarios")]
+pub mod held;
 pub mod idle;
 pub mod memories;
 pub mod promised;

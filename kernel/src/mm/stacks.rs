@@ -257,7 +257,7 @@ fn map(range: Range<u64>) -> Option<()> {
             Access::ReadWrite,
             Caching::WriteBack,
             &mut |_| frames::allocate_for_guest(),
-            &mut frames::allocate_table,
+            &mut frames::allocate_table_for_guest,
         )
     };
     mapped.ok()

@@ -16,7 +16,7 @@ use super::{Departure, Sandbox};
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::Instant;
 use crate::arch::{per_cpu, switch};
-use crate::mm::frames;
+use crate::mm::{frames, heap};
 use crate::observe::steps;
 use crate::sched;
 
@@ -102,8 +102,11 @@ impl Output {
         // The first buffer is just as large as it must be: most answers are one write.
         let least = if self.buffers.is_empty() { 0 } else { BUFFER };
         let mut buffer = Vec::new();
-        buffer.try_reserve_exact(bytes.len().max(least)).ok()?;
-        self.buffers.try_reserve(1).ok()?;
+        let reserved = heap::refusable(|| {
+            buffer.try_reserve_exact(bytes.len().max(least))?;
+            self.buffers.try_reserve(1)
+        });
+        reserved.ok()?;
         buffer.extend_from_slice(bytes);
         self.buffers.push_back(buffer);
         Some(())

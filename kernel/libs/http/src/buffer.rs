@@ -1,7 +1,8 @@
-//! Where the bytes of a body are put: memory that grows with what arrives, and is refused instead of failing the whole
+//! Where bytes of a request are put: memory that grows with what arrives, and is refused instead of failing the whole
 //! server.
 
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use crate::status::{Refusal, Status};
 
@@ -12,17 +13,14 @@ pub(crate) const UNKNOWN: usize = usize::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoMemory;
 
-/// Bytes one behind the other, empty at first.
-pub trait Storage: Default {
+/// Bytes one behind the other, empty at first: a body, or a head that comes in pieces.
+pub trait Storage: Default + Deref<Target = [u8]> {
     /// Puts `bytes` behind what is there. In the end it will be `total` bytes, or [`usize::MAX`] if nobody has said how
     /// many: a promised length alone should cost nothing.
     ///
     /// # Errors
     /// [`NoMemory`]; what was there is still there.
     fn put(&mut self, bytes: &[u8], total: usize) -> Result<(), NoMemory>;
-
-    /// How many bytes were put there.
-    fn length(&self) -> usize;
 
     /// How many bytes of memory it takes: at least its length.
     fn memory_bytes(&self) -> usize;
@@ -40,10 +38,6 @@ impl Storage for Vec<u8> {
         }
         self.extend_from_slice(bytes);
         Ok(())
-    }
-
-    fn length(&self) -> usize {
-        self.len()
     }
 
     fn memory_bytes(&self) -> usize {

@@ -89,7 +89,7 @@ impl Chunked {
                 continue;
             }
             taken += 1;
-            match self.step(byte, body.length() as u64, limit)? {
+            match self.step(byte, body.len() as u64, limit)? {
                 Some(place) => self.place = place,
                 None => return Ok(Progress::End(taken)),
             }

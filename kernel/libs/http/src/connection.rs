@@ -69,7 +69,7 @@ pub enum Expired {
 enum State<B> {
     Head {
         scanner: Scanner,
-        partial: Vec<u8>,
+        partial: B,
         /// Empty lines that have come.
         blank_lines: u32,
         /// Whether a byte of anything else has come.
@@ -104,11 +104,11 @@ pub struct Connection<B = Vec<u8>> {
     deadline_ns: Option<u64>,
 }
 
-impl<B> State<B> {
+impl<B: Storage> State<B> {
     fn new_head() -> Self {
         Self::Head {
             scanner: Scanner::default(),
-            partial: Vec::new(),
+            partial: B::default(),
             blank_lines: 0,
             has_begun: false,
         }
@@ -250,7 +250,7 @@ impl<B: Storage> Connection<B> {
     /// How many of those bytes are still to be filled: so much more of the body can come without more memory.
     pub fn body_spare_bytes(&self) -> usize {
         match &self.state {
-            State::Body { body, .. } => body.memory_bytes() - body.length(),
+            State::Body { body, .. } => body.memory_bytes() - body.len(),
             _ => 0,
         }
     }
@@ -271,6 +271,15 @@ impl<B: Storage> Connection<B> {
         };
         let left_ns = self.deadline_ns?.saturating_sub(now_ns);
         (left_ns.saturating_add(Limits::NOT_SLOW_YET_NS) <= all_ns).then_some(left_ns)
+    }
+
+    /// Nothing is begun now: the connection takes no more. What to tell the client.
+    pub fn turn_away(&mut self) -> Refusal {
+        self.close();
+        Refusal::new(
+            Status::ServiceUnavailable,
+            "there is no memory for requests now",
+        )
     }
 
     /// Gives what is under way up, since there is need of room. What to tell the client.
@@ -321,7 +330,7 @@ impl<B: Storage> Connection<B> {
                     return Err(Refusal::malformed("too many empty lines before a request"));
                 }
                 *scanner = Scanner::default();
-                partial.clear();
+                *partial = B::default();
                 Ok(Received {
                     taken: end,
                     event: None,
@@ -412,7 +421,7 @@ fn timeout(detail: &'static str) -> Expired {
 fn take_bytes<B: Storage>(bytes: &[u8], left: &mut u64, body: &mut B) -> Result<Progress, Refusal> {
     let to_come = usize::try_from(*left).unwrap_or(usize::MAX);
     let count = to_come.min(bytes.len());
-    let total = body.length().saturating_add(to_come);
+    let total = body.len().saturating_add(to_come);
     body.put(&bytes[..count], total)?;
     *left -= count as u64;
     Ok(if *left == 0 {
