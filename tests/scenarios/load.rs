@@ -352,7 +352,7 @@ fn half_requests(machine: &Machine, count: usize) -> Vec<Raw> {
     let begun = (0..count).filter_map(|_| {
         let mut raw = Raw::connect(machine.port()).ok()?;
         let _ = raw.send(&head).and_then(|()| raw.send([b'x'; 3_999]));
-        // QEMU's network lets one connection wait on the host: one that comes at once after another waits a second.
+        // Host's time: QEMU's network lets one connection wait, and one that comes at once after another waits a second.
         thread::sleep(Duration::from_millis(5));
         Some(raw)
     });
