@@ -19,6 +19,7 @@ scenarios![
     an_idle_machine_leaves_the_hosts_processor_alone,
     clients_that_take_all_memory_are_refused_and_the_machine_goes_on,
     a_kernel_that_has_no_memory_left_refuses_requests_and_goes_on,
+    whatever_a_request_is_refused_of_memory_it_is_answered_and_nothing_is_lost,
     the_least_memory_that_may_be_asked_for_serves,
 ];
 
@@ -415,6 +416,52 @@ fn asked_while_held(machine: &Machine, name: &str) -> Result<bool> {
     held.join().ok().context("its thread")??.expect("")?;
     drop(open);
     Ok(was_held)
+}
+
+/// Has the kernel refuse the next of all requests for memory, and ends with 1 if the one before never came.
+const REFUSER: &str = "
+    (import \"luge_scenario\" \"refuse_next\" (func $next (result i32)))
+    (func (export \"_start\") (if (i32.eqz (call $next)) (then (call $exit (i32.const 1)))))";
+
+fn whatever_a_request_is_refused_of_memory_it_is_answered_and_nothing_is_lost(
+    lab: &Lab,
+) -> Result<()> {
+    let folder = lab
+        .folder("disk")?
+        .file("refuser.wasm", text::module(REFUSER))?;
+    let folder = folder.copy("echo.wasm", lab.example("echo")?)?;
+    let routes = [route("echo", AMPLE_US), route("refuser", AMPLE_US)];
+    let folder = folder.file("functions.json", spec(&routes))?;
+    let disk = Disk::Image(lab.plain_image(&folder)?);
+    let machine = lab.serve(
+        &Boot::new(Kernel::Scenarios)
+            .disk(disk)
+            .append("memory_report=1"),
+    )?;
+    let body = vec![b'x'; 40_000];
+    let ask = || machine.client().post("/echo?some&words", &body);
+    ask()?.expect(&body)?;
+    let before = settled_memory(&machine)?;
+    let (mut points, mut refused) = (0, 0);
+    loop {
+        let armed = machine.client().get("/refuser");
+        if armed.is_ok_and(|answer| answer.outcome() == Some("exit 1")) {
+            break;
+        }
+        // A connection may also be closed.
+        if let Ok(answer) = ask() {
+            ensure!([200, 500, 503].contains(&answer.status), "{answer:?}");
+            refused += u32::from(answer.status != 200);
+        }
+        points += 1;
+        ensure!(points < 1_000, "there is no end to it");
+    }
+    println!("{points} requests for memory were refused, {refused} requests with them");
+    // Most are granted at the second try, once what waits to be used again has made way.
+    ensure!(points > 9 && refused > 0, "{refused} of {points}");
+    ask()?;
+    ask()?.expect(&body)?;
+    wait_for_memory(&machine, &before)
 }
 
 fn the_least_memory_that_may_be_asked_for_serves(lab: &Lab) -> Result<()> {

@@ -9,7 +9,7 @@ use super::CompileError;
 use super::imports::{unknown, wrong};
 use super::state::End;
 use super::wasmi::State;
-use crate::mm::held;
+use crate::mm::{held, refusals};
 use crate::sandbox::{EndNow, gate};
 use crate::scenario;
 
@@ -34,6 +34,7 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         "avx" | "fill_stack" | "linger" | "refuse_bulk" | "grant_bulk" | "give_frames_back" => {
             (&[], &[])
         }
+        "refuse_next" => (&[], &[I32]),
         "panic_while_made" => panic!("asked for by a module"),
         _ => return Err(unknown(import)),
     };
@@ -59,6 +60,7 @@ pub(super) fn define(linker: &mut Linker<State>, import: &ImportType) -> Result<
         "hold_frames" => linker.func_wrap(MODULE, name, |left: u32| {
             in_kernel(|| held::take_all_but(left))
         }),
+        "refuse_next" => linker.func_wrap(MODULE, name, refusals::refuse_next),
         "give_frames_back" => linker.func_wrap(MODULE, name, || in_kernel(held::give_back)),
         "kernel_fault" => linker.func_wrap(MODULE, name, || in_kernel(scenario::kernel_fault)),
         "kernel_overflow" => linker.func_wrap(MODULE, name, || in_kernel(scenario::overflow)),

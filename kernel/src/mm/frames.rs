@@ -146,6 +146,10 @@ pub fn allocate_for_guest() -> Option<u64> {
 /// A frame on behalf of a guest or a client, with anything in it, refused while the kernel's reserve is touched.
 #[must_use]
 pub fn allocate_unwiped_for_guest() -> Option<u64> {
+    #[cfg(feature = "scenarios")]
+    if super::refusals::this_one() {
+        return None;
+    }
     let frame = with(|frames| {
         let enough = frames.left_for_guests() > 0;
         enough.then(|| frames.bitmap.allocate()).flatten()

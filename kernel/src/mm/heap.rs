@@ -64,6 +64,10 @@ pub fn allocate(layout: Layout) -> *mut u8 {
     if layout.size() >= BULK && scenario::refuses_bulk() {
         return core::ptr::null_mut();
     }
+    #[cfg(feature = "scenarios")]
+    if (layout.size() >= BULK || MAY_REFUSE.load(Relaxed)) && super::refusals::this_one() {
+        return core::ptr::null_mut();
+    }
     let mut heap = HEAP.lock();
     let block = match class_of(layout.size(), layout.align()) {
         Some(class) => heap.pop(class),

@@ -20,6 +20,8 @@ pub mod held;
 pub mod idle;
 pub mod memories;
 pub mod promised;
+#[cfg(feature = "scenarios")]
+pub mod refusals;
 pub mod stacks;
 
 use luge_memory::layout::{self, Owner};
