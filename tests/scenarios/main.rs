@@ -79,6 +79,7 @@ mod native;
 mod operators;
 mod page;
 mod pages;
+mod places;
 mod programs;
 mod promises;
 mod readme;
@@ -106,6 +107,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("setup", setup::SCENARIOS),
     ("slow", slow::SCENARIOS),
     ("wire", wire::SCENARIOS),
+    ("places", places::SCENARIOS),
     ("steps", steps::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),

@@ -18,12 +18,12 @@ scenarios![
 ];
 
 /// A machine that has nothing to do for so long has dropped what somebody waits for. It would work on an answer.
-const IDLE: Duration = Duration::from_secs(60);
+pub const IDLE: Duration = Duration::from_secs(60);
 /// How many are half open between two requests.
 const FLOOD: u16 = 200;
 
 /// Somebody beside the machine.
-fn neighbour(number: u8) -> Ipv4Addr {
+pub fn neighbour(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 2, 100 + number)
 }
 

@@ -16,8 +16,8 @@ use core::cell::Cell;
 use core::mem;
 
 use luge_http::{
-    Accepted, Connection, Date, Event, Expired, Head, Limits, Method, Outgoing, Persistence,
-    Refusal, Status, continue_line,
+    Accepted, Connection, Date, Event, Expired, Head, Holder, Limits, Method, Outgoing,
+    Persistence, Refusal, Status, Yields, continue_line,
 };
 
 use super::Surroundings;
@@ -124,39 +124,56 @@ impl Client {
         matches!(self.phase, Phase::Receiving(_)) && self.connection.body_bytes() > 0
     }
 
-    /// When the connection will be closed for idleness, if it is idle.
-    pub(super) fn idle_until(&self) -> Option<u64> {
-        let idle = matches!(self.phase, Phase::Reading) && self.connection.is_idle();
-        idle.then(|| self.connection.deadline_ns()).flatten()
+    /// What it holds a place with, as one of many: `takes` is how much it has of what there is need of.
+    pub(super) fn holder(&self, index: usize, takes: usize, yields: Option<Yields>) -> Holder {
+        Holder {
+            index,
+            port: self.port,
+            peer: self.link.peer(),
+            takes,
+            yields,
+        }
     }
 
-    /// Has an idle connection closed by its next step.
-    pub(super) fn close_when_idle(&mut self) {
-        self.persistence = Persistence::Close;
-        self.phase = Phase::Sending;
-    }
-
-    /// How long it may still be slow, in nanoseconds, if it has been for long: in sending a request, or in taking an
-    /// answer. Who has sent a request and waits is not.
-    pub(super) fn time_left_ns(&self, now: Instant) -> Option<u64> {
+    /// Whether its socket can be given to another. Not while a request of it is served, nor if something has come that
+    /// its next step looks at.
+    pub(super) fn yields(&self, stack: &mut Stack, now: Instant) -> Option<Yields> {
         match &self.phase {
             _ if self.is_given_up => None,
-            Phase::Reading | Phase::Receiving(_) => self.connection.time_left_ns(now.as_ns()),
+            Phase::Reading | Phase::Receiving(_) => {
+                let yields = self.connection.yields(now.as_ns())?;
+                (!self.has_unread(stack)).then_some(yields)
+            }
             Phase::Writing(_) | Phase::Sending => {
                 let left_ns = self.stalls_at?.since(now);
-                (left_ns + Limits::NOT_SLOW_YET_NS <= STALL_NS).then_some(left_ns)
+                let is_slow = left_ns + Limits::NOT_SLOW_YET_NS <= STALL_NS;
+                is_slow.then(|| match self.has_unread(stack) {
+                    true => Yields::Unread(left_ns),
+                    false => Yields::Slow(left_ns),
+                })
             }
             Phase::Running(_) => None,
         }
     }
 
-    /// Has it given up by its next step, for being slow where others have need of room.
+    /// Whether the memory of its part of a body can be given to another. One that waits for more is the last to go.
+    pub(super) fn yields_body(&self, stack: &mut Stack, now: Instant) -> Option<Yields> {
+        if self.is_given_up || !self.has_part_of_body() {
+            return None;
+        }
+        match self.connection.yields(now.as_ns())? {
+            Yields::Slow(left_ns) if self.has_unread(stack) => Some(Yields::Unread(left_ns)),
+            yields => Some(yields),
+        }
+    }
+
+    /// Has it given up by its next step, since others have need of what it has.
     pub(super) fn give_up(&mut self) {
         self.is_given_up = true;
     }
 
     /// Whether something that it has sent has not been looked at.
-    pub(super) fn has_unread(&self, stack: &mut Stack) -> bool {
+    fn has_unread(&self, stack: &mut Stack) -> bool {
         stack.can_read(&self.link)
     }
 
@@ -167,8 +184,10 @@ impl Client {
             return Fate::Close;
         }
         if mem::take(&mut self.is_given_up) {
-            if !matches!(self.phase, Phase::Reading | Phase::Receiving(_)) {
-                return Fate::Abort;
+            match self.phase {
+                Phase::Reading if self.connection.is_idle() => return Fate::Close,
+                Phase::Reading | Phase::Receiving(_) => {}
+                Phase::Running(_) | Phase::Writing(_) | Phase::Sending => return Fate::Abort,
             }
             let refusal = self.connection.give_up();
             let _ = self.refuse(refusal, around);

@@ -30,7 +30,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use log::warn;
-use luge_http::{Date, Status};
+use luge_http::{Date, Holder, Status, who_yields};
 use luge_metrics::{Counters, STATUSES, count_status};
 use luge_spec::command_line::Options;
 
@@ -48,6 +48,8 @@ use writing::Turns;
 struct Server {
     stack: Stack,
     clients: Vec<Client>,
+    /// Who may have to make room, while that is found out. Room for all.
+    holders: Vec<Holder>,
     clock: Clock,
     /// Where the pages are that tell of all tenants.
     operator_port: u16,
@@ -68,11 +70,6 @@ struct Server {
 /// While several functions run, what happens on connections is gathered for this long: each look at
 /// them costs the same, whether one or ten have news.
 const GATHER_NS: u64 = 200_000;
-
-/// With less than one in so many sockets left, who has been slow for longest is given up: whoever comes next finds one.
-const SPARE_SHARE: usize = 16;
-/// So many left are always enough.
-const MOST_SPARE: usize = 8;
 
 /// How soon it is looked again who is slow, while somebody waits for room for a body.
 const ROOM_RETRY_NS: u64 = 100_000_000;
@@ -155,12 +152,12 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
         );
     }
     let mut ports = ports.to_vec();
-    if !ports.contains(&operator_port) {
-        ports.push(operator_port);
-    }
+    let of_its_own = (!ports.contains(&operator_port)).then_some(operator_port);
+    ports.extend(of_its_own);
     kept::start(options.keepalive_timeout_s);
-    let stack = Stack::start(options, &ports, now)?;
-    let clients = Vec::with_capacity(usize::from(options.max_connections));
+    let stack = Stack::start(options, &ports, of_its_own, now)?;
+    let clients = Vec::with_capacity(stack.sockets());
+    let holders = Vec::with_capacity(stack.sockets());
     let clock = Clock {
         unix_s: 0,
         date: None,
@@ -169,6 +166,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
     *SERVER.lock() = Some(Server {
         stack,
         clients,
+        holders,
         clock,
         operator_port,
         operator_hosts: options.operator_hosts.clone(),
@@ -202,25 +200,15 @@ impl Server {
         while let Some(link) = self.stack.accept() {
             self.clients.push(Client::new(link, now));
         }
-        let wanted = self
-            .stack
-            .connections()
-            .div_ceil(SPARE_SHARE)
-            .min(MOST_SPARE);
-        for _ in self.stack.spare()..wanted {
-            self.give_up_slowest(now);
-        }
-        if self.clients.len() > self.running && idle::is_kernel_short() {
-            self.give_up_slowest(now);
-        }
-        if self.stack.take_turned_away() {
-            self.make_room();
-        }
+        self.make_room(now);
         CONNECTIONS.store(self.clients.len(), Relaxed);
         let bodies: usize = self.clients.iter().map(Client::body_bytes).sum();
         let parts_of_bodies = match bodies {
             0 => 0,
-            _ => self.parts_of_bodies().count(),
+            _ => {
+                let clients = self.clients.iter();
+                clients.filter(|client| client.has_part_of_body()).count()
+            }
         };
         let waiting = self.clients.iter().filter_map(Client::waits_with);
         self.turns.call(now, waiting);
@@ -259,7 +247,7 @@ impl Server {
         }
         CONNECTIONS.store(self.clients.len(), Relaxed);
         if around.wants_body_room.get() {
-            next = earlier(next, Some(self.give_up_slowest_body(now)));
+            next = earlier(next, Some(self.make_body_room(now)));
         }
         let call_at = self.turns.next_call();
         if self
@@ -272,47 +260,51 @@ impl Server {
         earlier(next, self.stack.send_packets(now))
     }
 
-    /// Gives the client up that has been slow for longest, if one is.
-    fn give_up_slowest(&mut self, now: Instant) {
-        let slow = self
-            .clients
-            .iter_mut()
-            .filter_map(|client| client.time_left_ns(now).map(|left| (left, client)));
-        if let Some((_, client)) = slow.min_by_key(|(left_ns, _)| *left_ns) {
-            client.give_up();
+    /// Gives clients up while there are too few sockets for whoever comes next, or the kernel is short of memory.
+    fn make_room(&mut self, now: Instant) {
+        let is_short = self.clients.len() > self.running && idle::is_kernel_short();
+        let lacking = self.stack.lacking().max(usize::from(is_short));
+        if lacking == 0 {
+            return;
+        }
+        let Self {
+            stack,
+            clients,
+            holders,
+            ..
+        } = self;
+        holders.clear();
+        for (index, client) in clients.iter().enumerate() {
+            holders.push(client.holder(index, 1, client.yields(stack, now)));
+        }
+        for _ in 0..lacking {
+            match who_yields(holders) {
+                Some(index) => clients[index].give_up(),
+                None => return,
+            }
         }
     }
 
-    /// Who has sent a part of a body.
-    fn parts_of_bodies(&mut self) -> impl Iterator<Item = &mut Client> {
-        let clients = self.clients.iter_mut();
-        clients.filter(|client| client.has_part_of_body())
-    }
-
-    /// Gives up who has been slow with a body for longest, for the room that it takes. Says when to look again.
-    fn give_up_slowest_body(&mut self, now: Instant) -> Instant {
-        let parts = self.parts_of_bodies();
-        let slow = parts.filter_map(|client| client.time_left_ns(now).map(|left| (left, client)));
-        match slow.min_by_key(|(left_ns, _)| *left_ns) {
-            Some((_, client)) => {
-                client.give_up();
+    /// Gives up who has a part of a body and can make room for others. Says when to look again.
+    fn make_body_room(&mut self, now: Instant) -> Instant {
+        let Self {
+            stack,
+            clients,
+            holders,
+            ..
+        } = self;
+        holders.clear();
+        for (index, client) in clients.iter().enumerate() {
+            let yields = client.yields_body(stack, now);
+            holders.push(client.holder(index, client.body_bytes(), yields));
+        }
+        match who_yields(holders) {
+            Some(index) => {
+                clients[index].give_up();
                 now
             }
             // All of them may still turn out to be fast.
             None => now.plus_ns(ROOM_RETRY_NS),
-        }
-    }
-
-    /// Has the connection that has been idle for longest closed, for a client that found no socket. One whose request has
-    /// been acknowledged by TCP and waits to be read is not idle.
-    fn make_room(&mut self) {
-        let Self { clients, stack, .. } = self;
-        let idle = clients.iter_mut().filter_map(|client| {
-            let until = client.idle_until()?;
-            (!client.has_unread(stack)).then_some((until, client))
-        });
-        if let Some((_, client)) = idle.min_by_key(|(until, _)| *until) {
-            client.close_when_idle();
         }
     }
 }

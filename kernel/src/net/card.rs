@@ -49,10 +49,20 @@ impl Card {
         self.network.hush();
     }
 
-    /// The connection that the frame which arrived last opens, and that frame, if it does. Says so once.
-    pub(super) fn take_opening(&mut self) -> Option<(Opening, &[u8])> {
-        let opening = self.opening.take()?;
-        Some((opening, self.network.last_frame()?))
+    /// The connection that the frame which arrived last opens, if it does. Says so once.
+    pub(super) fn take_opening(&mut self) -> Option<Opening> {
+        self.opening.take()
+    }
+
+    /// The frame that arrived last.
+    pub(super) fn last_frame(&mut self) -> &[u8] {
+        self.network.last_frame().unwrap_or_default()
+    }
+
+    /// Whether the peer or the port of a new connection has an equal share already.
+    pub(super) fn has_share(&self, flow: Flow) -> bool {
+        let handshakes = self.handshakes.as_ref();
+        handshakes.is_some_and(|handshakes| handshakes.has_share(flow))
     }
 
     /// smoltcp has this connection from now on.

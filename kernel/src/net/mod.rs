@@ -33,7 +33,7 @@ use crate::arch::{interrupts, random};
 use crate::sched;
 use crate::virtio::{self, Network};
 use card::Card;
-use pool::{Opened, Pool, RECEIVE_BYTES};
+use pool::{Opened, Pool, RECEIVE_BYTES, Standing};
 
 pub use card::{RECEIVED, SENT};
 pub use pool::Link;
@@ -83,21 +83,29 @@ pub struct Stack {
     interface: Interface,
     card: Card,
     pool: Pool,
+    operators: Option<u16>,
     /// The card was not asked to the end, so it will not interrupt.
     more_has_arrived: bool,
 }
 
 impl Stack {
-    /// Takes the network card and listens on these ports with the addresses of the command line.
+    /// Takes the network card and listens on these ports with the addresses of the command line. `operators` is the one
+    /// of them that only the operator uses, if there is one.
     ///
     /// # Errors
     /// [`NoNetwork`], with which the kernel can go on.
-    pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<Self, NoNetwork> {
+    pub fn start(
+        options: &Options,
+        ports: &[u16],
+        operators: Option<u16>,
+        now: Instant,
+    ) -> Result<Self, NoNetwork> {
         let (transport, gsi) = virtio::take(DeviceType::Network).ok_or(NoNetwork::NoCard)?;
         let mut card = Card::new(Network::start(transport).map_err(NoNetwork::Card)?);
         let interface = start_interface(&mut card, options, now);
-        let pool = Pool::new(usize::from(options.max_connections));
-        card.lead(start_handshakes(&card, options, ports, pool.connections()));
+        let connections = usize::from(options.max_connections);
+        let pool = Pool::new(connections, operators.is_some());
+        card.lead(start_handshakes(&card, options, ports, pool.total()));
         INTERRUPT.store(gsi, Relaxed);
         interrupts::register(gsi, on_interrupt).map_err(|_| NoNetwork::NoInterrupt)?;
         log::info!(
@@ -111,6 +119,7 @@ impl Stack {
             interface,
             card,
             pool,
+            operators,
             more_has_arrived: false,
         })
     }
@@ -128,11 +137,24 @@ impl Stack {
                 self.more_has_arrived = false;
                 break;
             }
-            if let Some((opening, frame)) = self.card.take_opening()
-                && let Opened::Yes = self.pool.open(&opening, frame, stack_now)
-            {
-                self.card.opened(opening.flow());
-            }
+            self.open(stack_now);
+        }
+    }
+
+    /// Opens the connection whose handshake the last packet has completed, if it has.
+    fn open(&mut self, now: StackInstant) {
+        let Some(opening) = self.card.take_opening() else {
+            return;
+        };
+        let flow = opening.flow();
+        let standing = match self.card.has_share(flow) {
+            _ if self.operators == Some(flow.port()) => Standing::Operator,
+            true => Standing::Served,
+            false => Standing::Newcomer,
+        };
+        let frame = self.card.last_frame();
+        if let Opened::Yes = self.pool.open(&opening, frame, standing, now) {
+            self.card.opened(flow);
         }
     }
 
@@ -165,19 +187,14 @@ impl Stack {
         self.pool.accept()
     }
 
-    /// How many connections there can be at once.
-    pub fn connections(&self) -> usize {
-        self.pool.connections()
+    /// How many sockets there are.
+    pub fn sockets(&self) -> usize {
+        self.pool.total()
     }
 
-    /// How many sockets nobody has.
-    pub fn spare(&self) -> usize {
-        self.pool.spare()
-    }
-
-    /// Whether a client was left without an answer since the last call, for want of a socket.
-    pub fn take_turned_away(&mut self) -> bool {
-        self.pool.take_turned_away()
+    /// How many connections have to end, so that whoever comes next finds a socket.
+    pub fn lacking(&self) -> usize {
+        self.pool.lacking()
     }
 
     /// What the peer is doing.

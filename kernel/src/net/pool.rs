@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use luge_handshake::{Flow, Opening, establish};
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
@@ -10,7 +11,7 @@ use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant as StackInstant};
 
 use crate::arch::paging::PAGE_BYTES;
-use crate::arch::time::Instant;
+use crate::arch::time::{Instant, earlier};
 use crate::mm;
 
 /// What arrives faster than it is read, at most, in bytes.
@@ -26,6 +27,14 @@ const CLOSING_NS: u64 = 10_000_000_000;
 /// four minutes of the standard are for networks where segments wander; old ones do not fit a new
 /// connection here, whose sequence number is random.
 const TIME_WAIT_NS: u64 = 20_000_000;
+/// How long a closing connection is waited for while sockets are lacking.
+const HURRY_NS: u64 = 250_000_000;
+/// One socket for so many connections is kept free for whoever comes next…
+const SPARE_SHARE: usize = 16;
+/// …and so many are always enough.
+const MOST_SPARE: usize = 8;
+/// So many more are for the operator alone, if its pages have a port of their own.
+const OPERATORS: usize = 2;
 /// How long a reset may take to be sent.
 const RESET_NS: u64 = 1_000_000_000;
 /// How long the acknowledgement of a request waits for the answer to go with.
@@ -40,6 +49,11 @@ pub struct Link {
 }
 
 impl Link {
+    /// The peer's address.
+    pub fn peer(&self) -> Ipv4Addr {
+        self.flow.peer()
+    }
+
     /// Our port.
     pub fn port(&self) -> u16 {
         self.flow.port()
@@ -49,7 +63,21 @@ impl Link {
 /// A connection that is going away, until a moment at the latest.
 struct Closing {
     link: Link,
+    since: Instant,
     until: Instant,
+    /// All that was sent on it had arrived. What comes now is not acknowledged.
+    is_answered: bool,
+}
+
+/// For whom a socket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Who asks for the operator's pages, at a port of their own.
+    Operator,
+    /// Who has less than an equal share of the connections.
+    Newcomer,
+    /// Who has as much, or more.
+    Served,
 }
 
 /// What came of the end of a handshake.
@@ -57,9 +85,7 @@ struct Closing {
 pub(super) enum Opened {
     /// The connection is there.
     Yes,
-    /// There is no socket for it. The client asks again when it sends something.
-    NoSocket,
-    /// The segment was not in order.
+    /// There is no socket for it, or the segment was not in order. The client sends it again.
     No,
 }
 
@@ -72,35 +98,64 @@ pub(super) struct Pool {
     established: VecDeque<Link>,
     closing: Vec<Closing>,
     connections: usize,
-    turned_away: bool,
+    /// How many are kept free.
+    spare: usize,
+    /// How many of these only the operator gets.
+    operators: usize,
 }
 
 impl Pool {
-    /// Sockets for this many connections; fewer if memory is short.
-    pub(super) fn new(wanted: usize) -> Self {
+    /// Sockets for this many connections, and some that are kept free; fewer if memory is short.
+    pub(super) fn new(connections: usize, operator_has_port: bool) -> Self {
+        let spare = connections.div_ceil(SPARE_SHARE).min(MOST_SPARE);
+        let operators = if operator_has_port { OPERATORS } else { 0 };
+        let wanted = connections + spare + operators;
         let total = wanted.min(affordable());
         let shelf: Vec<_> = (0..total).map_while(|_| new_socket()).collect();
         if shelf.len() < wanted {
             log::warn!("memory for {} of {wanted} sockets only", shelf.len());
         }
+        let total = shelf.len();
+        // If there are very few, none is kept back.
+        let operators = operators.min(total / 4);
+        let spare = operators + spare.min(total / 4);
         let storage = |sockets| Vec::<SocketStorage<'static>>::with_capacity(sockets);
         Self {
             sockets: SocketSet::new(storage(total)),
             stage: SocketSet::new(storage(1)),
-            connections: shelf.len(),
             shelf,
             established: VecDeque::with_capacity(total),
             closing: Vec::with_capacity(total),
-            turned_away: false,
+            connections: total - spare,
+            spare,
+            operators,
         }
     }
 
+    /// How many connections there can be without anybody being given up.
     pub(super) fn connections(&self) -> usize {
         self.connections
     }
 
-    pub(super) fn spare(&self) -> usize {
-        self.shelf.len()
+    /// How many sockets there are.
+    pub(super) fn total(&self) -> usize {
+        self.connections + self.spare
+    }
+
+    /// How many connections too many there are, to keep sockets free for whoever comes next. Those that are being closed
+    /// make room soon.
+    pub(super) fn lacking(&self) -> usize {
+        let free = self.shelf.len() + self.closing.len();
+        self.spare.saturating_sub(free)
+    }
+
+    /// How many sockets must be left when another is taken.
+    fn kept_from(&self, standing: Standing) -> usize {
+        match standing {
+            Standing::Operator => 0,
+            Standing::Newcomer => self.operators,
+            Standing::Served => self.operators + (self.spare - self.operators).div_ceil(2),
+        }
     }
 
     pub(super) fn sockets(&mut self) -> &mut SocketSet<'static> {
@@ -112,10 +167,16 @@ impl Pool {
     }
 
     /// Takes a socket for a handshake that the segment in `frame` has completed.
-    pub(super) fn open(&mut self, opening: &Opening, frame: &[u8], now: StackInstant) -> Opened {
-        let Some(mut socket) = self.shelf.pop() else {
-            self.turned_away = true;
-            return Opened::NoSocket;
+    pub(super) fn open(
+        &mut self,
+        opening: &Opening,
+        frame: &[u8],
+        standing: Standing,
+        now: StackInstant,
+    ) -> Opened {
+        let is_left = self.shelf.len() > self.kept_from(standing);
+        let Some(mut socket) = self.shelf.pop_if(|_| is_left) else {
+            return Opened::No;
         };
         socket.set_ack_delay(Some(Duration::from_millis(ACKNOWLEDGE_MS)));
         let socket = establish(&mut self.stage, socket, opening, frame, now);
@@ -128,11 +189,6 @@ impl Pool {
             flow: opening.flow(),
         });
         Opened::Yes
-    }
-
-    /// Whether a client was left without a socket since the last call.
-    pub(super) fn take_turned_away(&mut self) -> bool {
-        core::mem::take(&mut self.turned_away)
     }
 
     pub(super) fn accept(&mut self) -> Option<Link> {
@@ -154,46 +210,74 @@ impl Pool {
 
     fn pass(&mut self, link: Link, now: Instant) {
         let until = now.plus_ns(CLOSING_NS);
-        self.closing.push(Closing { link, until });
+        let is_answered = self.socket(&link).send_queue() == 0;
+        self.closing.push(Closing {
+            link,
+            since: now,
+            until,
+            is_answered,
+        });
     }
 
     /// Puts sockets whose connection is over back on the shelf and tells `closed` of each, and says when the next one's
-    /// time is up.
+    /// time is up. While sockets are lacking, those that have been closing for longest are not waited for.
     pub(super) fn tidy(&mut self, now: Instant, mut closed: impl FnMut(Flow)) -> Option<Instant> {
+        let (spare, few) = (self.spare, self.kept_from(Standing::Served));
         let Self {
             sockets,
             shelf,
             closing,
             ..
         } = self;
-        // With the shelf empty, clients that only have to close their side cannot be waited for.
-        let hurry = shelf.is_empty();
+        let mut lacking = spare.saturating_sub(shelf.len());
+        let is_urgent = shelf.len() <= few;
+        let mut next = None;
         closing.retain_mut(|closing| {
             let socket = sockets.get_mut::<Socket>(closing.link.handle);
-            // Nobody reads this any more.
+            // Nobody reads this any more. A request that came too late is not acknowledged.
+            if closing.is_answered && socket.can_recv() && socket.is_open() {
+                socket.abort();
+                closing.since = now;
+                closing.until = now.plus_ns(RESET_NS);
+            }
             while socket.can_recv() && socket.recv(|bytes| (bytes.len(), ())).is_ok() {}
-            let time_is_up = now >= closing.until;
-            match socket.state() {
+            let hurry_at = match socket.state() {
+                // A reset is sent at once, if it is known where to.
+                State::Closed => closing.since.plus_ns(1),
+                // The client has everything.
+                _ if is_urgent && socket.send_queue() == 0 => closing.since.plus_ns(1),
+                _ => closing.since.plus_ns(HURRY_NS),
+            };
+            let is_hurried = lacking > 0 && now >= hurry_at;
+            lacking = lacking.saturating_sub(1);
+            let time_is_up = is_hurried || now >= closing.until;
+            let stays = match socket.state() {
                 State::TimeWait if !time_is_up => {
                     closing.until = closing.until.min(now.plus_ns(TIME_WAIT_NS));
-                    return true;
+                    true
                 }
                 // The peer is forgotten once it has been sent the reset.
-                State::Closed if !time_is_up && socket.remote_endpoint().is_some() => return true,
-                State::TimeWait | State::Closed => {}
-                state => {
-                    if time_is_up || (hurry && state == State::FinWait2) {
+                State::Closed => !time_is_up && socket.remote_endpoint().is_some(),
+                State::TimeWait => false,
+                _ => {
+                    if time_is_up {
                         socket.abort();
+                        closing.since = now;
                         closing.until = now.plus_ns(RESET_NS);
                     }
-                    return true;
+                    true
                 }
+            };
+            if stays {
+                let hurry_at = (lacking > 0).then_some(hurry_at);
+                next = earlier(next, earlier(Some(closing.until), hurry_at));
+            } else {
+                closed(closing.link.flow);
+                shelve(sockets, shelf, closing.link.handle);
             }
-            closed(closing.link.flow);
-            shelve(sockets, shelf, closing.link.handle);
-            false
+            stays
         });
-        closing.iter().map(|closing| closing.until).min()
+        next
     }
 }
 

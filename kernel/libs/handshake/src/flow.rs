@@ -37,29 +37,97 @@ impl Flow {
     }
 }
 
-/// The flows of all connections, sorted.
+/// The flows of all connections, sorted, so that those of one peer are side by side.
 #[derive(Debug)]
-pub(crate) struct Flows(Vec<Flow>);
+pub(crate) struct Flows {
+    all: Vec<Flow>,
+    /// How many peers there are.
+    peers: usize,
+    /// How many flows there are of each port.
+    ports: Vec<(u16, usize)>,
+}
 
 impl Flows {
-    /// Room for so many.
-    pub(crate) fn new(most: usize) -> Self {
-        Self(Vec::with_capacity(most))
+    /// Room for so many, of these ports.
+    pub(crate) fn new(most: usize, ports: &[u16]) -> Self {
+        Self {
+            all: Vec::with_capacity(most),
+            peers: 0,
+            ports: ports.iter().map(|port| (*port, 0)).collect(),
+        }
     }
 
     pub(crate) fn has(&self, flow: Flow) -> bool {
-        self.0.binary_search(&flow).is_ok()
+        self.all.binary_search(&flow).is_ok()
     }
 
     pub(crate) fn insert(&mut self, flow: Flow) {
-        if let Err(index) = self.0.binary_search(&flow) {
-            self.0.insert(index, flow);
+        if let Err(index) = self.all.binary_search(&flow) {
+            self.peers += usize::from(self.of_peer(flow.peer()) == 0);
+            self.all.insert(index, flow);
+            *self.of_port(flow) += 1;
         }
     }
 
     pub(crate) fn remove(&mut self, flow: Flow) {
-        if let Ok(index) = self.0.binary_search(&flow) {
-            self.0.remove(index);
+        if let Ok(index) = self.all.binary_search(&flow) {
+            self.all.remove(index);
+            self.peers -= usize::from(self.of_peer(flow.peer()) == 0);
+            *self.of_port(flow) -= 1;
         }
+    }
+
+    /// Whether the peer has an equal share of all already, or the port more than that.
+    pub(crate) fn has_share(&self, flow: Flow) -> bool {
+        let all = self.all.len();
+        let of_peer = self.of_peer(flow.peer());
+        let others = self.ports.iter().filter(|(_, count)| *count > 0);
+        let of_port = self.ports.iter().find(|(port, _)| *port == flow.port());
+        let of_port = of_port.map_or(0, |(_, count)| *count);
+        (of_peer > 0 && of_peer * self.peers >= all) || of_port * others.count() > all
+    }
+
+    fn of_peer(&self, peer: Ipv4Addr) -> usize {
+        let first = self.all.partition_point(|flow| flow.peer() < peer);
+        let behind = &self.all[first..];
+        behind.partition_point(|flow| flow.peer() == peer)
+    }
+
+    fn of_port(&mut self, flow: Flow) -> &mut usize {
+        let mut ports = self.ports.iter_mut();
+        let port = ports.find(|(port, _)| *port == flow.port());
+        &mut port.expect("flows are of ports that can be connected to").1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(peer: u8, peer_port: u16, port: u16) -> Flow {
+        Flow::new(Ipv4Addr::new(10, 0, 0, peer), peer_port, port)
+    }
+
+    #[test]
+    fn whoever_is_alone_has_a_share_that_is_everything() {
+        let mut flows = Flows::new(9, &[80, 81]);
+        assert!(!flows.has_share(flow(1, 0, 80)));
+        (0..9).for_each(|port| flows.insert(flow(1, port, 80)));
+        assert!(flows.has_share(flow(1, 9, 80)));
+        assert!(!flows.has_share(flow(2, 0, 81)));
+        (0..9).for_each(|port| flows.remove(flow(1, port, 80)));
+        assert!(!flows.has_share(flow(1, 9, 80)));
+    }
+
+    #[test]
+    fn beside_others_an_address_and_a_port_have_a_share() {
+        let mut flows = Flows::new(99, &[80, 81]);
+        (0..9).for_each(|port| flows.insert(flow(1, port, 80)));
+        flows.insert(flow(2, 0, 80));
+        assert!(flows.has_share(flow(1, 9, 80)));
+        assert!(!flows.has_share(flow(2, 1, 80)));
+        (3..6).for_each(|peer| flows.insert(flow(peer, 0, 81)));
+        assert!(flows.has_share(flow(7, 0, 80)), "the port");
+        assert!(!flows.has_share(flow(7, 0, 81)));
     }
 }

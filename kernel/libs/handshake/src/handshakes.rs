@@ -84,7 +84,7 @@ impl Handshakes {
             window: server.window,
             cookies: Cookies::new(key),
             half_open: Table::new(),
-            flows: Flows::new(server.connections),
+            flows: Flows::new(server.connections, server.ports),
         }
     }
 
@@ -114,6 +114,12 @@ impl Handshakes {
     /// smoltcp has no such connection any more.
     pub fn closed(&mut self, flow: Flow) {
         self.flows.remove(flow);
+    }
+
+    /// Whether the peer of a new connection has an equal share of all already, or the port more than that.
+    #[must_use]
+    pub fn has_share(&self, flow: Flow) -> bool {
+        self.flows.has_share(flow)
     }
 
     fn answer(&mut self, flow: Flow, segment: Segment, offer: Offer, now_s: u64) -> SynAck {

@@ -18,6 +18,7 @@ use crate::buffer::{Storage, UNKNOWN};
 use crate::chunked::{Chunked, Progress};
 use crate::head::{self, Content, Head, Parsed, Persistence};
 use crate::limits::Limits;
+use crate::places::Yields;
 use crate::scan::{Scan, Scanner};
 use crate::status::{Refusal, Status};
 
@@ -260,17 +261,21 @@ impl<B: Storage> Connection<B> {
         matches!(&self.state, State::Head { partial, .. } if partial.is_empty())
     }
 
-    /// How long what is under way, a head or a body, may still take if no more of it comes, in nanoseconds; none if nothing
-    /// is, or if it has not been slow for [`Limits::NOT_SLOW_YET_NS`]. Who has least is the first to be given up when there is need of
-    /// room.
-    pub fn time_left_ns(&self, now_ns: u64) -> Option<u64> {
-        let all_ns = match &self.state {
-            State::Head { has_begun, .. } if *has_begun => self.limits.head_time_ns,
-            State::Body { .. } => self.limits.body_pause_ns,
-            _ => return None,
-        };
+    /// Whether it can be given up when there is need of its place, if nothing has come that was not given to it.
+    pub fn yields(&self, now_ns: u64) -> Option<Yields> {
         let left_ns = self.deadline_ns?.saturating_sub(now_ns);
-        (left_ns.saturating_add(Limits::NOT_SLOW_YET_NS) <= all_ns).then_some(left_ns)
+        let has_been = |all_ns| left_ns.saturating_add(Limits::NOT_SLOW_YET_NS) <= all_ns;
+        match &self.state {
+            State::Head { has_begun, .. } => Some(match *has_begun {
+                true if has_been(self.limits.head_time_ns) => Yields::Slow(left_ns),
+                false if has_been(self.limits.idle_time_ns) => Yields::Idle(left_ns),
+                _ => Yields::Fresh(left_ns),
+            }),
+            State::Body { .. } if has_been(self.limits.body_pause_ns) => {
+                Some(Yields::Slow(left_ns))
+            }
+            _ => None,
+        }
     }
 
     /// Nothing is begun now: the connection takes no more. What to tell the client.

@@ -16,6 +16,8 @@
 #![warn(missing_docs)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod bearer;
 mod buffer;
@@ -26,6 +28,7 @@ mod fields;
 mod head;
 mod limits;
 mod outgoing;
+mod places;
 mod response;
 mod scan;
 mod status;
@@ -38,5 +41,6 @@ pub use date::Date;
 pub use head::{Content, Head, Method, Persistence, Version, Wants};
 pub use limits::Limits;
 pub use outgoing::Outgoing;
+pub use places::{Holder, Yields, who_yields};
 pub use response::{Framing, Response, ServerTiming, continue_line, kept_fields, last_chunk};
 pub use status::{Refusal, Status};

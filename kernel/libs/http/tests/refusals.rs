@@ -4,7 +4,7 @@
 mod common;
 
 use common::{BODY_LIMIT, Seen, Server, only_body, only_refusal, serve, with_headers};
-use luge_http::{Connection, Event, Expired, Limits, Persistence, Refusal};
+use luge_http::{Connection, Event, Expired, Limits, Persistence, Refusal, Yields};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -291,39 +291,26 @@ fn a_burst_earns_no_more_than_a_pause() {
 }
 
 #[test]
-fn who_has_been_slow_for_longest_has_least_time_left() {
+fn who_has_been_slow_or_idle_for_longest_has_least_time_left() {
     let mut server = posting(BODY_LIMIT);
-    assert_eq!(
-        server.connection.time_left_ns(SECOND_NS / 4 - 1),
-        None,
-        "so far it is not slow"
-    );
-    assert_eq!(
-        server.connection.time_left_ns(3 * SECOND_NS),
-        Some(27 * SECOND_NS)
-    );
+    let yields = |server: &Server, now_ns| server.connection.yields(now_ns);
+    let not_slow_yet = SECOND_NS / 4 - 1;
+    assert_eq!(yields(&server, not_slow_yet), None, "so far it is not slow");
+    let slow = |seconds| Some(Yields::Slow(seconds * SECOND_NS));
+    assert_eq!(yields(&server, 3 * SECOND_NS), slow(27));
     server.receive(&[b'x'; RATE as usize], 3 * SECOND_NS);
-    assert_eq!(
-        server.connection.time_left_ns(3 * SECOND_NS),
-        Some(28 * SECOND_NS)
-    );
+    assert_eq!(yields(&server, 3 * SECOND_NS), slow(28));
     let mut server = Server::new();
-    assert_eq!(
-        server.connection.time_left_ns(9 * SECOND_NS),
-        None,
-        "nothing has come"
-    );
+    let fresh = |left_ns| Some(Yields::Fresh(left_ns));
+    let idle_ns = Limits::default().idle_time_ns;
+    assert_eq!(yields(&server, not_slow_yet), fresh(idle_ns - not_slow_yet));
+    let idle = Some(Yields::Idle(idle_ns - 9 * SECOND_NS));
+    assert_eq!(yields(&server, 9 * SECOND_NS), idle, "nothing has come");
     server.receive(b"GET ", 9 * SECOND_NS);
-    assert_eq!(
-        server.connection.time_left_ns(11 * SECOND_NS),
-        Some(8 * SECOND_NS)
-    );
+    assert_eq!(yields(&server, 9 * SECOND_NS), fresh(10 * SECOND_NS));
+    assert_eq!(yields(&server, 11 * SECOND_NS), slow(8));
     assert_eq!(server.connection.give_up().status.code(), 408);
-    assert_eq!(
-        server.connection.time_left_ns(12 * SECOND_NS),
-        None,
-        "it is over"
-    );
+    assert_eq!(yields(&server, 12 * SECOND_NS), None, "it is over");
 }
 
 #[test]

@@ -148,20 +148,45 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits for the whole of a response of which the head says how long it is; the connection goes on.
+    /// The response that has come whole, if one has, without waiting. Its head must say how long it is; the connection
+    /// goes on.
+    ///
+    /// # Errors
+    /// There is something else.
+    pub fn heard(&self, peer: &mut Peer) -> Result<Option<String>> {
+        let Some(bytes) = whole(&peer.received)? else {
+            return Ok(None);
+        };
+        let response = peer.received.drain(..bytes).collect();
+        let response = String::from_utf8(response).context("a response that is text")?;
+        Ok(Some(response))
+    }
+
+    /// Waits for such a response.
     ///
     /// # Errors
     /// It does not come.
     pub fn response(&mut self, peer: &mut Peer) -> Result<String> {
         loop {
-            if let Some(bytes) = whole(&peer.received)? {
-                let response = peer.received.drain(..bytes).collect();
-                return String::from_utf8(response).context("a response that is text");
+            if let Some(response) = self.heard(peer)? {
+                return Ok(response);
             }
             ensure!(!peer.is_over(), "it ends with {:?}", text(&peer.received));
             let segment = self.next(peer)?;
             self.take(peer, &segment)?;
         }
+    }
+
+    /// Sends once more what was sent last.
+    ///
+    /// # Errors
+    /// There is no machine any more.
+    pub fn repeat(&self, peer: &Peer, last: &[u8]) -> Result<()> {
+        let segment = Segment {
+            number: peer.number.wrapping_sub(last.len() as u32),
+            ..peer.segment(TcpControl::Psh, last)
+        };
+        self.send(&segment.frame(self.machine))
     }
 
     /// Waits until the machine has acknowledged everything.
@@ -185,6 +210,29 @@ impl Wire {
         self.send(&peer.segment(TcpControl::Fin, b"").frame(self.machine))?;
         peer.number = peer.number.wrapping_add(1);
         Ok(())
+    }
+
+    /// Ends the connection in good order.
+    ///
+    /// # Errors
+    /// The machine does not.
+    pub fn leave(&mut self, mut peer: Peer) -> Result<()> {
+        self.finish(&mut peer)?;
+        while !peer.is_over() {
+            let segment = self.next(&peer)?;
+            self.take(&mut peer, &segment)?;
+        }
+        self.forget(&peer);
+        Ok(())
+    }
+
+    /// Breaks the connection off.
+    ///
+    /// # Errors
+    /// There is no machine any more.
+    pub fn reset(&mut self, peer: &Peer) -> Result<()> {
+        self.forget(peer);
+        self.send(&peer.segment(TcpControl::Rst, b"").frame(self.machine))
     }
 
     /// Forgets a peer: what still comes for it is dropped.
