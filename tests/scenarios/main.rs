@@ -89,6 +89,7 @@ mod schedules;
 mod script;
 mod served;
 mod setup;
+mod shortage;
 mod slow;
 mod steps;
 mod templates;
@@ -128,6 +129,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("instances", instances::SCENARIOS),
     ("image", image::SCENARIOS),
     ("load", load::SCENARIOS),
+    ("shortage", shortage::SCENARIOS),
     ("loading", loading::SCENARIOS),
     ("crowd", crowd::SCENARIOS),
     ("operators", operators::SCENARIOS),
