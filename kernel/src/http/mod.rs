@@ -30,7 +30,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use log::warn;
-use luge_http::{Date, Holder, Status, who_yields};
+use luge_http::{Date, Holder, Status, Yields, who_yields};
 use luge_metrics::{Counters, STATUSES, count_status};
 use luge_spec::command_line::Options;
 
@@ -267,19 +267,10 @@ impl Server {
         if lacking == 0 {
             return;
         }
-        let Self {
-            stack,
-            clients,
-            holders,
-            ..
-        } = self;
-        holders.clear();
-        for (index, client) in clients.iter().enumerate() {
-            holders.push(client.holder(index, 1, client.yields(stack, now)));
-        }
+        self.find_holders(|client, stack| (1, client.yields(stack, now)));
         for _ in 0..lacking {
-            match who_yields(holders) {
-                Some(index) => clients[index].give_up(),
+            match who_yields(&mut self.holders) {
+                Some(index) => self.clients[index].give_up(),
                 None => return,
             }
         }
@@ -287,24 +278,23 @@ impl Server {
 
     /// Gives up who has a part of a body and can make room for others. Says when to look again.
     fn make_body_room(&mut self, now: Instant) -> Instant {
-        let Self {
-            stack,
-            clients,
-            holders,
-            ..
-        } = self;
-        holders.clear();
-        for (index, client) in clients.iter().enumerate() {
-            let yields = client.yields_body(stack, now);
-            holders.push(client.holder(index, client.body_bytes(), yields));
-        }
-        match who_yields(holders) {
+        self.find_holders(|client, stack| (client.body_bytes(), client.yields_body(stack, now)));
+        match who_yields(&mut self.holders) {
             Some(index) => {
-                clients[index].give_up();
+                self.clients[index].give_up();
                 now
             }
             // All of them may still turn out to be fast.
             None => now.plus_ns(ROOM_RETRY_NS),
+        }
+    }
+
+    /// Notes of each client how much it takes of what there is need of, and whether it can make room.
+    fn find_holders(&mut self, look: impl Fn(&Client, &mut Stack) -> (usize, Option<Yields>)) {
+        self.holders.clear();
+        for (index, client) in self.clients.iter().enumerate() {
+            let (takes, yields) = look(client, &mut self.stack);
+            self.holders.push(client.holder(index, takes, yields));
         }
     }
 }
