@@ -16,6 +16,7 @@ mod cases;
 mod cost;
 mod files;
 mod mm;
+mod observe;
 mod sandbox;
 #[cfg(test)]
 mod tests;
