@@ -134,7 +134,7 @@ unsafe impl GlobalAlloc for Router {
         if let Some(old) = NonNull::new(block)
             && let Some(arena) = arena::owner_of(block as u64)
             // SAFETY: the caller's promise about the block is handed on.
-            && unsafe { arena.grow_in_place(old, layout, new_size) }
+            && unsafe { arena.resize_in_place(old, layout, new_size) }
         {
             return block;
         }

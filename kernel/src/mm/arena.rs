@@ -332,11 +332,12 @@ impl Arena {
         }
     }
 
-    /// Grows a block with this layout in place. False if it cannot grow there.
+    /// Makes a block with this layout larger or smaller in place. False if it cannot grow there. What a large block gives up
+    /// is unmapped.
     ///
     /// # Safety
     /// As [`Self::release`], but the block stays in use.
-    pub(super) unsafe fn grow_in_place(
+    pub(super) unsafe fn resize_in_place(
         &self,
         block: NonNull<u8>,
         layout: Layout,
@@ -348,6 +349,11 @@ impl Arena {
         let Some(index) = self.large_at(block) else {
             return inner.heap.resize_last(block, layout, new_size);
         };
+        let new = (new_size as u64).next_multiple_of(PAGE_BYTES);
+        if new < inner.large_bytes[index as usize] {
+            self.shrink_large(inner, index, new);
+            return true;
+        }
         self.extend_large(inner, index, new_size, &critical)
             .is_some()
     }

@@ -15,6 +15,8 @@ const NONE: u32 = u32::MAX;
 /// By how many blocks the store grows: at least, and at most. As a range of an arena it needs so many. They are mapped
 /// and zeroed at once, and nobody else runs meanwhile.
 const GROWTH: (usize, usize) = (16, 32);
+/// How many blocks are given up at once.
+const GIVEN_UP: usize = 64;
 /// How many blocks of a chain are passed before others may run.
 const PASSED: u32 = 4096;
 
@@ -29,6 +31,8 @@ pub(super) struct Blocks {
     next: Vec<u32>,
     /// The first block that nobody has.
     free: u32,
+    /// How many blocks files have.
+    taken: usize,
 }
 
 /// The blocks of one file.
@@ -64,12 +68,27 @@ impl Blocks {
             blocks: Vec::new(),
             next: Vec::new(),
             free: NONE,
+            taken: 0,
         }
+    }
+
+    /// Gives up the memory of some blocks, if no file has any. False if there is none to give up.
+    pub(super) fn give_up_some(&mut self) -> bool {
+        let all = self.blocks.capacity();
+        if self.taken > 0 || all == 0 {
+            return false;
+        }
+        self.blocks.clear();
+        self.next.clear();
+        self.free = NONE;
+        self.blocks.shrink_to(all.saturating_sub(GIVEN_UP));
+        self.blocks.capacity() < all
     }
 
     /// Appends a block of zeroes to a chain. None without memory; then nothing has changed.
     pub(super) fn extend(&mut self, chain: &mut Chain) -> Option<()> {
         let block = self.take()?;
+        self.taken += 1;
         match chain.last {
             NONE => chain.first = block,
             last => *self.next.get_mut(last as usize)? = block,
@@ -84,7 +103,7 @@ impl Blocks {
         if length >= chain.length {
             return;
         }
-        let end = chain.last;
+        let (end, chain_length) = (chain.last, chain.length);
         let rest = match length.checked_sub(1).map(|last| self.find(chain, last)) {
             Some(last) => {
                 chain.last = last;
@@ -92,6 +111,7 @@ impl Blocks {
             }
             None => core::mem::replace(chain, Chain::new()).first,
         };
+        self.taken -= (chain_length - length) as usize;
         chain.length = length;
         chain.known = (0, chain.first);
         self.give_back(rest, end);
@@ -189,6 +209,24 @@ mod tests {
         let each = 0..chain.length();
         each.map(|index| blocks.get(chain, index).unwrap()[4095])
             .collect()
+    }
+
+    #[test]
+    fn memory_that_no_file_has_is_given_up_a_part_at_a_time() {
+        let mut blocks = Blocks::new();
+        let mut one = chain_of(&mut blocks, 200, 1);
+        assert!(!blocks.give_up_some());
+        blocks.truncate(&mut one, 1);
+        assert!(!blocks.give_up_some());
+        blocks.truncate(&mut one, 0);
+        let before = blocks.blocks.capacity();
+        assert!(blocks.give_up_some());
+        assert!(blocks.blocks.capacity() >= before - GIVEN_UP);
+        let mut two = chain_of(&mut blocks, 3, 20);
+        assert_eq!(marks(&blocks, &mut two), [20, 21, 22]);
+        blocks.truncate(&mut two, 0);
+        while blocks.give_up_some() {}
+        assert_eq!(blocks.blocks.capacity(), 0);
     }
 
     #[test]

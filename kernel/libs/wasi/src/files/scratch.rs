@@ -22,6 +22,9 @@ use crate::Errno;
 /// Most directories, files and links, and most names for them.
 pub const MOST_NODES: usize = 4096;
 
+/// How often the memory of blocks that no file has is given up for a node or a name, a part at a time.
+const GIVEN_UP_AT_ONCE: u32 = 8;
+
 /// What a node counts against the limit, in bytes.
 const NODE_BYTES: u64 = 256;
 /// What a block does.
@@ -138,6 +141,20 @@ impl Scratch {
         Ok(())
     }
 
+    /// Does what may lack memory; again once files that are gone have made room for it.
+    fn with_memory<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut Self) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        for _ in 0..GIVEN_UP_AT_ONCE {
+            match attempt(self) {
+                Err(Errno::NoSpace) if self.blocks.give_up_some() => {}
+                answer => return answer,
+            }
+        }
+        attempt(self)
+    }
+
     /// Makes a node and gives it a name. The name must be free. Allocates.
     pub(crate) fn create(
         &mut self,
@@ -152,7 +169,7 @@ impl Scratch {
         if place >= MOST_NODES {
             return Err(Errno::NoSpace);
         }
-        self.nodes.try_reserve(1).map_err(|_| Errno::NoSpace)?;
+        self.with_memory(|it| it.nodes.try_reserve(1).map_err(|_| Errno::NoSpace))?;
         let number = place as u32 + 1;
         self.charge(bytes)?;
         if let Err(errno) = self.add_entry(directory, name, number, now_ns) {
@@ -201,7 +218,7 @@ impl Scratch {
         }
         let bytes = ENTRY_BYTES + name.len() as u64;
         self.charge(bytes)?;
-        if let Err(errno) = self.names.add(directory, name, node) {
+        if let Err(errno) = self.with_memory(|it| it.names.add(directory, name, node)) {
             self.left += bytes;
             return Err(errno);
         }

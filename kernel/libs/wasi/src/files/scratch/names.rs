@@ -77,11 +77,19 @@ impl Names {
         self.at(self.by_name[rank])
     }
 
-    /// Has a name that is there lead to another node. Answers the one before.
+    /// Has a name that is there lead to another node, as an entry that is made now. Answers the node before. Allocates nothing.
     pub(super) fn replace(&mut self, directory: u32, name: &str, node: u32) -> Option<u32> {
         let rank = self.rank(directory, name).ok()?;
-        let place = usize::from(self.by_name[rank]);
-        let entry = self.places.get_mut(place)?.as_mut()?;
+        let place = self.by_name[rank];
+        let cookie = self.at(place)?.cookie;
+        let later = self.rank_after(directory, cookie);
+        self.by_cookie.remove(later.checked_sub(1)?);
+        self.made += 1;
+        let cookie = self.made;
+        let last = self.rank_after(directory, cookie);
+        self.by_cookie.insert(last, place);
+        let entry = self.places.get_mut(usize::from(place))?.as_mut()?;
+        entry.cookie = cookie;
         Some(core::mem::replace(&mut entry.node, node))
     }
 
@@ -180,6 +188,8 @@ mod tests {
         assert_eq!(names.add(7, "a", 22), Err(Errno::Exists));
         assert_eq!(names.replace(7, "a", 30), Some(21));
         assert_eq!(names.find(7, "a").unwrap().node, 30);
+        assert_eq!(names.replace(7, "d", 31), Some(2));
+        assert_eq!(all(&names, 7), ["b", "c", "e", "a", "d"]);
         assert_eq!(names.len(), 9);
     }
 
