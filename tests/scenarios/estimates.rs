@@ -9,11 +9,12 @@ use luge_harness::replay::{Replay, Report, Request};
 use serde_json::{Value, json};
 
 use crate::admin::{deploy, with_token};
-use crate::promises::{SHORT, cpu_us, replay, tenant};
+use crate::promises::{SHORT, cpu_us, cpu_us_in, replay, tenant};
 use crate::served::{SECOND_US, boot_of, route, spec};
 
 scenarios![
     when_requests_become_longer_most_time_goes_to_those_that_are_done_from_the_second_second_on,
+    two_sizes_on_one_route_share_the_time_and_little_of_it_is_lost,
     right_after_boot_nothing_is_refused_that_can_be_done,
     after_a_slow_request_no_burst_is_refused_that_can_be_done,
     after_another_deployment_no_burst_is_refused_that_can_be_done,
@@ -48,21 +49,32 @@ fn lost(report: &Report) -> (usize, usize) {
 fn when_requests_become_longer_most_time_goes_to_those_that_are_done_from_the_second_second_on(
     lab: &Lab,
 ) -> Result<()> {
-    const BEFORE: &str = "/long 19";
-    const AFTER: &str = "/long 26";
+    let routes = [unknown("long", "fib", &json!({}))];
+    let interpreted = replay(lab, &[tenant("main", 8080, &routes)])?;
+    for (replay, before, after) in [
+        (interpreted.clone(), "/long 19", "/long 26"),
+        (interpreted.native(), "/long 24", "/long 30"),
+    ] {
+        becomes_longer(lab, &replay, before, after)?;
+    }
+    Ok(())
+}
+
+/// Requests of about 2 ms, and then three times as many as can be done of about 50 ms.
+fn becomes_longer(lab: &Lab, replay: &Replay, before: &str, after: &str) -> Result<()> {
     const CHANGE_US: u64 = 1_000_000;
     const SECONDS: u64 = 3;
-    let (before_us, after_us) = (cpu_us(lab, BEFORE)?, cpu_us(lab, AFTER)?);
+    let before_us = cpu_us_in(lab, replay.clone(), before)?;
+    let after_us = cpu_us_in(lab, replay.clone(), after)?;
     ensure!(
         before_us < 3_000 && after_us > 40_000,
         "{before_us} and {after_us} us"
     );
-    let routes = [unknown("long", "fib", &json!({}))];
-    let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
-    replay.client(0, 70, BEFORE);
+    let mut replay = replay.clone();
+    replay.client(0, 70, before);
     let end_us = CHANGE_US + SECONDS * 1_000_000;
     for start in (CHANGE_US..end_us).step_by(usize::try_from(after_us / 3)?) {
-        replay.client(start, 1, AFTER);
+        replay.client(start, 1, after);
     }
     let report = replay.play(lab, "")?;
     let seconds: Vec<_> = (0..SECONDS)
@@ -76,9 +88,44 @@ fn when_requests_become_longer_most_time_goes_to_those_that_are_done_from_the_se
         "{seconds:?} %"
     );
     ensure!(refused > 4 * ended, "{refused} refused, {ended} ended");
-    let slowest = report.requests.iter().filter(|r| !r.is_admitted());
-    let slowest_us = slowest.map(|r| r.took_us).max().context("none refused")?;
+    is_refused_at_once(&report)
+}
+
+/// Whoever is not let in is told so within 10 ms.
+fn is_refused_at_once(report: &Report) -> Result<()> {
+    let refused = report.requests.iter().filter(|r| !r.is_admitted());
+    let slowest_us = refused.map(|r| r.took_us).max().context("none refused")?;
     ensure!(slowest_us < 10_000, "refused after {slowest_us} us");
+    Ok(())
+}
+
+/// Two sizes in turn on one route, the longer one ten times the other, three times as much as can be done.
+fn two_sizes_on_one_route_share_the_time_and_little_of_it_is_lost(lab: &Lab) -> Result<()> {
+    const SECONDS: u64 = 3;
+    let routes = [unknown("mixed", "fib", &json!({}))];
+    let interpreted = replay(lab, &[tenant("main", 8080, &routes)])?;
+    for (replay, short, long) in [
+        (interpreted.clone(), "/mixed 21", "/mixed 26"),
+        (interpreted.native(), "/mixed 25", "/mixed 30"),
+    ] {
+        let short_us = cpu_us_in(lab, replay.clone(), short)?;
+        let long_us = cpu_us_in(lab, replay.clone(), long)?;
+        ensure!(long_us > 8 * short_us, "{short_us} and {long_us} us");
+        let mut replay = replay;
+        let every_us = usize::try_from((short_us + long_us) / 2 / 3)?;
+        for (turn, start) in (0..SECONDS * 1_000_000).step_by(every_us).enumerate() {
+            replay.client(start, 1, if turn % 2 == 0 { short } else { long });
+        }
+        let report = replay.play(lab, "")?;
+        let percent = goodput(&report, (1_000_000, SECONDS * 1_000_000));
+        let (refused, ended) = lost(&report);
+        println!("goodput {percent} %, {refused} refused, {ended} ended");
+        ensure!(
+            percent >= 80,
+            "{percent} %: {refused} refused, {ended} ended"
+        );
+        is_refused_at_once(&report)?;
+    }
     Ok(())
 }
 

@@ -67,7 +67,12 @@ fn mixed_load(lab: &Lab, percent: u64) -> Result<Replay> {
 pub fn cpu_us(lab: &Lab, target: &str) -> Result<u64> {
     let (route, _) = target.split_once(' ').context("an argument")?;
     let routes = [fib(route.trim_start_matches('/'), 1_000_000, 100_000)];
-    let mut replay = replay(lab, &[tenant("main", 8080, &routes)])?;
+    let replay = replay(lab, &[tenant("main", 8080, &routes)])?;
+    cpu_us_in(lab, replay, target)
+}
+
+/// The same of a replay that has such a route and no request yet.
+pub fn cpu_us_in(lab: &Lab, mut replay: Replay, target: &str) -> Result<u64> {
     replay.client(0, 4, target);
     let report = replay.play(lab, "")?;
     Ok(report.requests[3].cpu_us)

@@ -337,12 +337,17 @@ impl Lab {
     /// # Errors
     /// There is no compiler, or no such function.
     pub fn native_code(&self, example: &str) -> Result<Vec<u8>> {
+        self.native_code_of(&self.example(example)?)
+    }
+
+    /// The same of a module.
+    ///
+    /// # Errors
+    /// There is no compiler, or it refuses the module.
+    pub fn native_code_of(&self, module: &Path) -> Result<Vec<u8>> {
         let file = self.folder("code")?.path().join("native");
         let mut tool = Command::new(self.workshop.compiler()?);
-        tool.arg("compile")
-            .arg(self.example(example)?)
-            .arg("-o")
-            .arg(&file);
+        tool.arg("compile").arg(module).arg("-o").arg(&file);
         self.workshop.run(&mut tool)?;
         Ok(fs::read(file)?)
     }

@@ -23,6 +23,7 @@ pub struct Replay {
     modules: Vec<(String, PathBuf)>,
     arrivals: String,
     memory: Option<String>,
+    is_native: bool,
 }
 
 /// What became of a request. Times are in microseconds of the machine's time.
@@ -100,6 +101,13 @@ impl Replay {
         self
     }
 
+    /// Plays it in native code.
+    #[must_use]
+    pub fn native(mut self) -> Replay {
+        self.is_native = true;
+        self
+    }
+
     /// A client that sends `times` requests, one after the other, from `start_us` on. `target` is the
     /// route with arguments behind it.
     pub fn client(&mut self, start_us: u64, times: u32, target: &str) {
@@ -123,6 +131,10 @@ impl Replay {
             .file("arrivals.txt", &self.arrivals)?;
         for (name, path) in &self.modules {
             folder = folder.copy(name, path)?;
+            if self.is_native {
+                let code = lab.native_code_of(path)?;
+                folder = folder.file(&format!("{}.cwasm", name.trim_end_matches(".wasm")), code)?;
+            }
         }
         let mut boot = Boot::new(Kernel::Product)
             .disk(Disk::Image(lab.plain_image(&folder)?))
@@ -130,6 +142,9 @@ impl Replay {
             .append("replay log=error")
             .append(append)
             .limit(LIMIT);
+        if self.is_native {
+            boot = boot.append("engine=wasmtime");
+        }
         if let Some(size) = &self.memory {
             boot = boot.switch("--memory").switch(size);
         }
