@@ -218,7 +218,10 @@ fn start_functions(options: &Options) {
 /// whoever reads the log.
 fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant> {
     if options.batch {
-        return |now| earlier(batch::poll(now), dropped::poll(now));
+        return |now| {
+            let next = earlier(batch::poll(now), dropped::poll(now));
+            earlier(next, time::poll(now))
+        };
     }
     if options.replay {
         return replay::poll;
@@ -230,7 +233,8 @@ fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant
     |now| {
         let next = functions::loading::poll(now);
         let next = earlier(next, http::poll(now, &functions::table()));
-        earlier(next, dropped::poll(now))
+        let next = earlier(next, dropped::poll(now));
+        earlier(next, time::poll(now))
     }
 }
 

@@ -23,6 +23,7 @@ use crate::mm::bodies::Body;
 pub use crate::mm::heap::scenario::refuse_bulk;
 use crate::{conformance, functions, mm, sandbox};
 
+mod clocks;
 mod deployments;
 mod registers;
 mod starved;
@@ -47,6 +48,7 @@ pub fn at_boot(name: &str) -> bool {
         "narrow-guards" => mm::stacks::scenario::map_guards(16 << 10),
         "preempted-once-noted" => traps::scenario::preempt_once_noted(),
         "fast-timer" => apic::scenario::run_fast(),
+        "wrong-rate" | "clock-goes-back" | "clock-leaps" | "clock-breaks" => clocks::begin(name),
         "starved" => starved::all(),
         "registers" => registers::all(),
         "warm" => warm::all(),

@@ -47,6 +47,7 @@ mod admin;
 mod answers;
 mod bodies;
 mod catalogue;
+mod clock;
 mod conformance;
 mod connections;
 mod controls;
@@ -120,6 +121,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("templates", templates::SCENARIOS),
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
+    ("clock", clock::SCENARIOS),
     ("connections", connections::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
     ("catalogue", catalogue::SCENARIOS),
