@@ -12,6 +12,9 @@ pub const PIECE_BYTES: usize = 32 << 10;
 /// A file, by its number, and which of its pieces.
 pub type Key = (u32, u32);
 
+/// No piece's: no file has this many.
+const NOBODYS: Key = (u32::MAX, u32::MAX);
+
 /// Pieces, the least recently used of which make room for others.
 pub struct Cache {
     pieces: Vec<Piece>,
@@ -19,6 +22,8 @@ pub struct Cache {
     most: usize,
     /// Counts uses.
     clock: u64,
+    /// Where the piece is that was found last.
+    last: usize,
 }
 
 struct Piece {
@@ -36,15 +41,27 @@ impl Cache {
             places: BTreeMap::new(),
             most: bytes / PIECE_BYTES,
             clock: 0,
+            last: 0,
         }
     }
 
     /// A piece, if it is there.
     pub fn get(&mut self, key: Key) -> Option<&[u8]> {
-        let piece = self.pieces.get_mut(*self.places.get(&key)?)?;
+        self.last = self.find(key)?;
+        let piece = self.pieces.get_mut(self.last)?;
         self.clock += 1;
         piece.used_at = self.clock;
         Some(&piece.bytes)
+    }
+
+    /// Where a piece is, if it is there. Files are read from their beginnings to their ends, and were so the first time, so
+    /// it is mostly the one behind the last.
+    fn find(&self, key: Key) -> Option<usize> {
+        let next = self.last + 1;
+        match self.pieces.get(next) {
+            Some(piece) if piece.key == key => Some(next),
+            _ => self.places.get(&key).copied(),
+        }
     }
 
     /// Has `fill` read a piece, and keeps it. `None` if there is no room for any piece; `fill` was not
@@ -61,6 +78,7 @@ impl Cache {
         self.clock += 1;
         let piece = &mut self.pieces[place];
         self.places.remove(&piece.key);
+        piece.key = NOBODYS;
         piece.bytes.clear();
         // Should it not come to be, it is the first to make room.
         piece.used_at = 0;
@@ -80,10 +98,8 @@ impl Cache {
             let mut bytes = Vec::new();
             let reserved = bytes.try_reserve_exact(PIECE_BYTES);
             if reserved.and(self.pieces.try_reserve(1)).is_ok() {
-                // No file has this many pieces.
-                let key = (u32::MAX, u32::MAX);
                 self.pieces.push(Piece {
-                    key,
+                    key: NOBODYS,
                     bytes,
                     used_at: 0,
                 });
@@ -132,6 +148,30 @@ mod tests {
         assert_eq!(cache.get((1, 1)), None);
         put(&mut cache, (1, 2));
         assert_eq!(cache.get((1, 0)), Some(&[1, 0][..]));
+    }
+
+    #[test]
+    fn what_made_room_for_a_piece_that_cannot_be_read_is_not_found_behind_another() {
+        let mut cache = Cache::new(2 * PIECE_BYTES);
+        put(&mut cache, (1, 0));
+        put(&mut cache, (1, 1));
+        assert_eq!(cache.get((1, 0)), Some(&[1, 0][..]));
+        assert_eq!(cache.put((2, 0), |_| Err(7)), Some(Err(7)));
+        assert_eq!(cache.get((1, 1)), None);
+    }
+
+    #[test]
+    fn pieces_are_found_in_whatever_order_they_lie_and_are_asked_for() {
+        let mut cache = Cache::new(8 * PIECE_BYTES);
+        let keys = [(1, 0), (1, 1), (2, 0), (1, 3), (1, 2), (2, 1)];
+        for key in keys {
+            put(&mut cache, key);
+        }
+        let orders = keys.into_iter().chain(keys.into_iter().rev());
+        for key in orders.chain([(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)]) {
+            assert_eq!(cache.get(key), Some(&[key.0 as u8, key.1 as u8][..]));
+        }
+        assert_eq!(cache.get((2, 2)), None);
     }
 
     #[test]

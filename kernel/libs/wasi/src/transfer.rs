@@ -34,9 +34,11 @@ impl Turn {
     /// So many bytes were copied. False if the command is not wanted any more.
     pub(crate) fn copied(&mut self, bytes: usize, host: &impl Host) -> bool {
         self.0 -= bytes.min(self.0);
-        if self.0 > 0 {
-            return true;
-        }
+        self.0 > 0 || self.end(host)
+    }
+
+    /// Others may run, and the next turn begins. False if the command is not wanted any more.
+    pub(crate) fn end(&mut self, host: &impl Host) -> bool {
         *self = Self::new();
         host.breathe()
     }
@@ -111,24 +113,33 @@ impl<H: Host> Context<H> {
             return Ok(0);
         }
         for index in 0..call.count {
-            if !turn.next_buffer(&self.host) {
+            // The first does not count, so that what is read from where a piece begins is whole pieces.
+            if index > 0 && !turn.next_buffer(&self.host) {
                 return Ok(done);
             }
             let buffer = memory.buffer(call.list, index)?;
             let mut target = memory.bytes_mut(buffer.pointer, buffer.length)?;
             while !target.is_empty() {
-                let (now, later) = target.split_at_mut(target.len().min(turn.left()));
-                let read = match self.read_piece(place, offset.saturating_add(done as u64), now) {
+                let wanted = target.len().min(turn.left());
+                let from = offset.saturating_add(done as u64);
+                let read = match self.read_piece(place, from, &mut target[..wanted]) {
                     Ok(read) => read,
                     // What was read before it counts.
                     Err(_) if done > 0 => return Ok(done),
                     Err(errno) => return Err(errno),
                 };
                 done += read;
-                if read < now.len() || !turn.copied(read, &self.host) {
+                // Less than was wanted is what is left of one of the pieces in which files are kept. A turn ends there, so
+                // that the next is a whole piece, and not parts of two.
+                let goes_on = match read {
+                    0 => false,
+                    _ if read < wanted => turn.end(&self.host),
+                    _ => turn.copied(read, &self.host),
+                };
+                if !goes_on {
                     return Ok(done);
                 }
-                target = later;
+                target = &mut target[read..];
             }
         }
         Ok(done)
@@ -147,23 +158,13 @@ impl<H: Host> Context<H> {
         true
     }
 
-    /// Fills all of `into` from a file, as far as the file goes.
+    /// Copies what a file has from `offset` on, or the beginning of that, and says how much. Nothing is the end of the file.
     fn read_piece(&mut self, place: Place, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         if place.volume == Volume::Scratch {
             return Ok(self.scratch.read(place.node, offset, into));
         }
-        let mut done = 0;
-        while done < into.len() {
-            let from = offset.saturating_add(done as u64);
-            let rest = &mut into[done..];
-            match self.host.read_file(place.node, from, rest) {
-                Ok(0) => break,
-                Ok(read) => done += read.min(rest.len()),
-                Err(_) if done > 0 => break,
-                Err(_) => return Err(Errno::Io),
-            }
-        }
-        Ok(done)
+        let read = self.host.read_file(place.node, offset, into);
+        read.map(|read| read.min(into.len())).map_err(|_| Errno::Io)
     }
 
     /// Writes the buffers of a call, which has been checked and wants so many bytes, to a file.
