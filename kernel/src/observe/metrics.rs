@@ -167,7 +167,7 @@ impl Text for Metrics {
 
 fn boot(out: &mut Out<'_>) -> fmt::Result {
     out.family(&BUILD)?;
-    out.sample(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1)?;
+    out.sample(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1_u64)?;
     out.family(&BOOT)?;
     for (stage, took_ns) in boot::stages() {
         out.sample(&BOOT, &[("stage", stage)], Seconds(took_ns))?;

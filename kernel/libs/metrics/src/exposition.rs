@@ -1,9 +1,10 @@
 //! The text format of Prometheus, version 0.0.4 (Prometheus documentation, "Exposition formats", "Text-based
 //! format").
 
-use core::fmt::{self, Display, Formatter, Write};
+use core::fmt::{self, Write};
 
 use crate::Histogram;
+use crate::digits::{Digits, Seconds, Value};
 
 /// What an answer in this format is declared to be.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -30,21 +31,6 @@ pub struct Family {
     pub help: &'static str,
 }
 
-/// A duration in nanoseconds as a number of seconds, with nothing lost.
-#[derive(Clone, Copy, Debug)]
-pub struct Seconds(pub u64);
-
-impl Display for Seconds {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{:09}",
-            self.0 / 1_000_000_000,
-            self.0 % 1_000_000_000
-        )
-    }
-}
-
 /// Labels of a sample: names, which are ours, and values, which can be any text.
 pub type Labels<'a> = [(&'static str, &'a str)];
 
@@ -68,14 +54,25 @@ impl<W: Write> Exposition<W> {
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
         };
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
+        let parts = [
+            "# HELP ",
+            name,
+            " ",
+            help,
+            "\n# TYPE ",
+            name,
+            " ",
+            kind,
+            "\n",
+        ];
+        parts.iter().try_for_each(|part| self.0.write_str(part))
     }
 
     /// A family of one sample without labels.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn single(&mut self, family: &Family, value: impl Display) -> fmt::Result {
+    pub fn single(&mut self, family: &Family, value: impl Into<Value>) -> fmt::Result {
         self.family(family)?;
         self.sample(family, &[], value)
     }
@@ -88,9 +85,9 @@ impl<W: Write> Exposition<W> {
         &mut self,
         family: &Family,
         labels: &Labels<'_>,
-        value: impl Display,
+        value: impl Into<Value>,
     ) -> fmt::Result {
-        self.line(family.name, "", labels, None, value)
+        self.line(family.name, "", labels, None, value.into())
     }
 
     /// The samples that a histogram is.
@@ -106,11 +103,11 @@ impl<W: Write> Exposition<W> {
         // The sum first: what is taken in meanwhile may be missing from it, and never from the count alone.
         let (name, sum_ns, mut all) = (family.name, histogram.sum_ns(), 0);
         for (bound_ns, up_to_it) in histogram.cumulated() {
-            self.line(name, "_bucket", labels, Some(bound_ns), up_to_it)?;
+            self.line(name, "_bucket", labels, Some(bound_ns), up_to_it.into())?;
             all = up_to_it;
         }
-        self.line(name, "_sum", labels, None, Seconds(sum_ns))?;
-        self.line(name, "_count", labels, None, all)
+        self.line(name, "_sum", labels, None, Seconds(sum_ns).into())?;
+        self.line(name, "_count", labels, None, all.into())
     }
 
     /// `bound_ns` is the bound of a bucket; none in it is the one without end.
@@ -120,10 +117,12 @@ impl<W: Write> Exposition<W> {
         suffix: &str,
         labels: &Labels<'_>,
         bound_ns: Option<Option<u64>>,
-        value: impl Display,
+        value: Value,
     ) -> fmt::Result {
         self.0.write_str(name)?;
-        self.0.write_str(suffix)?;
+        if !suffix.is_empty() {
+            self.0.write_str(suffix)?;
+        }
         // Most of the text is labels, so they are put together from strings, without formatting.
         let mut before = "{";
         for (label, text) in labels {
@@ -136,14 +135,24 @@ impl<W: Write> Exposition<W> {
         if let Some(bound_ns) = bound_ns {
             self.0.write_str(before)?;
             match bound_ns {
-                Some(ns) => write!(self.0, "le=\"{}", Bound(ns))?,
+                Some(ns) => {
+                    let mut digits = Digits::new();
+                    digits.short_seconds(ns);
+                    self.0.write_str("le=\"")?;
+                    self.0.write_str(digits.text())?;
+                }
                 None => self.0.write_str("le=\"+Inf")?,
             }
         }
+        let mut end = Digits::new();
+        end.put(b'\n');
+        end.value(value);
+        end.put(b' ');
         if !labels.is_empty() || bound_ns.is_some() {
-            self.0.write_str("\"}")?;
+            end.put(b'}');
+            end.put(b'"');
         }
-        writeln!(self.0, " {value}")
+        self.0.write_str(end.text())
     }
 
     /// A label's value: what would end it, or its line, is escaped.
@@ -160,22 +169,5 @@ impl<W: Write> Exposition<W> {
             rest = &rest[at + 1..];
         }
         self.0.write_str(rest)
-    }
-}
-
-/// A bucket's bound in seconds, as a person would write it.
-struct Bound(u64);
-
-impl Display for Bound {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (whole, mut rest, mut places) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000, 9);
-        if rest == 0 {
-            return write!(f, "{whole}");
-        }
-        while rest % 10 == 0 {
-            rest /= 10;
-            places -= 1;
-        }
-        write!(f, "{whole}.{rest:0places$}")
     }
 }

@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod bucket;
 mod counter;
+mod digits;
 mod exposition;
 mod histogram;
 #[cfg(feature = "reader")]
@@ -22,6 +23,7 @@ mod route;
 
 pub use bucket::Bucket;
 pub use counter::{Counter, Counters, PoolMeter, Traffic};
-pub use exposition::{CONTENT_TYPE, Exposition, Family, Kind, Seconds};
+pub use digits::{Seconds, Value};
+pub use exposition::{CONTENT_TYPE, Exposition, Family, Kind};
 pub use histogram::{BOUNDS_NS, Histogram};
 pub use route::{OUTCOMES, REFUSALS, RouteMeter, STATUSES, count_status, outcome_label};

@@ -28,7 +28,7 @@ fn refusal(text: &str) -> Wrong {
 fn a_sample_reads_as_the_format_has_it() {
     let text = written(|out| {
         out.family(&THINGS).expect("a string takes all");
-        out.sample(&THINGS, &[("route", "/fib"), ("status", "200")], 7)
+        out.sample(&THINGS, &[("route", "/fib"), ("status", "200")], 7_u64)
             .expect("a string takes all");
     });
     assert_eq!(
@@ -54,7 +54,7 @@ fn any_text_can_be_a_label_and_comes_back_as_it_was() {
     for value in nasty {
         let text = written(|out| {
             out.family(&THINGS).expect("a string takes all");
-            out.sample(&THINGS, &[("route", value)], 1)
+            out.sample(&THINGS, &[("route", value)], 1_u64)
                 .expect("a string takes all");
         });
         let scrape = read(&text).expect(&text);
