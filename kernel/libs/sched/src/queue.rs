@@ -224,12 +224,13 @@ impl Queue {
             at /= 4;
         }
         self.first = winner;
-        self.vacant.push(slot);
-        if self.is_empty() {
+        if winner == Rank::NOBODY {
             // Every node is nobody's now, so the next tree can begin with one leaf.
             self.height = 0;
             self.vacant.clear();
             self.tasks.clear();
+        } else {
+            self.vacant.push(slot);
         }
     }
 
