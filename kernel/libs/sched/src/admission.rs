@@ -235,11 +235,11 @@ impl Admission {
             EXTENDED_PPM
         };
         let (group, deadline_ns) = (ticket.group, ticket.entry.0);
-        let supply = |within_ns| ready.supply_ns(group, now_ns, within_ns, capacity_ppm);
+        let supply = ready.supply_to_running(group, now_ns, capacity_ppm);
         let book = self.book_of(group);
         [again_ns, again_ns / 4]
             .into_iter()
-            .find(|&more_ns| book.test(now_ns, (deadline_ns, more_ns), supply).is_ok())
+            .find(|&more_ns| book.test(now_ns, (deadline_ns, more_ns), &supply).is_ok())
     }
 
     /// The request was not done at its deadline.
@@ -363,8 +363,8 @@ impl Admission {
         let cost_ns = with_margin(estimate.ns());
         let wanted = (now_ns.saturating_add(terms.relative_deadline_ns), cost_ns);
         let test = |group| {
-            let supply = |within_ns| ready.supply_ns(group, now_ns, within_ns, CAPACITY_PPM);
-            self.book_of(group).test(now_ns, wanted, supply)
+            let supply = ready.supply(group, now_ns, CAPACITY_PPM);
+            self.book_of(group).test(now_ns, wanted, &supply)
         };
         if test(own).is_ok() {
             return Ok((own, Some(cost_ns)));

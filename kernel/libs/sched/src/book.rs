@@ -8,6 +8,8 @@
 
 use alloc::collections::BTreeMap;
 
+use crate::supply::Supply;
+
 /// The name of a booking: its deadline, and a number that no other has.
 pub(crate) type Entry = (u64, u64);
 
@@ -25,10 +27,10 @@ impl Book {
         &self,
         now_ns: u64,
         (deadline_ns, cost_ns): (u64, u64),
-        supply: impl Fn(u64) -> u64,
+        supply: &Supply,
     ) -> Result<(), u64> {
         let check = |deadline: u64, demand_ns: u64| {
-            let sure_ns = supply(deadline.saturating_sub(now_ns));
+            let sure_ns = supply.within_ns(deadline.saturating_sub(now_ns));
             match demand_ns.checked_sub(sure_ns) {
                 None | Some(0) => Ok(()),
                 Some(lacking_ns) => Err(lacking_ns),
@@ -68,6 +70,9 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::Book;
+    use crate::supply::{Free, Supply};
+
+    const WHOLE: Supply = Supply::Free(Free::new(1_000_000));
 
     fn book(entries: &[(u64, u64)]) -> Book {
         let mut book = Book::default();
@@ -79,38 +84,34 @@ mod tests {
 
     #[test]
     fn an_empty_book_takes_what_the_cpu_can_give_until_the_deadline() {
-        let whole = |within| within;
-        assert_eq!(book(&[]).test(100, (150, 50), whole), Ok(()));
-        assert_eq!(book(&[]).test(100, (150, 51), whole), Err(1));
+        assert_eq!(book(&[]).test(100, (150, 50), &WHOLE), Ok(()));
+        assert_eq!(book(&[]).test(100, (150, 51), &WHOLE), Err(1));
     }
 
     #[test]
     fn a_newcomer_with_an_early_deadline_must_leave_time_for_the_later_ones() {
         let book = book(&[(100, 60)]);
-        assert_eq!(book.test(0, (50, 40), |within| within), Ok(()));
-        assert_eq!(book.test(0, (50, 41), |within| within), Err(1));
+        assert_eq!(book.test(0, (50, 40), &WHOLE), Ok(()));
+        assert_eq!(book.test(0, (50, 41), &WHOLE), Err(1));
     }
 
     #[test]
     fn a_newcomer_with_a_late_deadline_has_what_the_earlier_ones_leave() {
         let book = book(&[(100, 60), (100, 20)]);
-        assert_eq!(book.test(0, (100, 20), |within| within), Ok(()));
-        assert_eq!(book.test(0, (100, 21), |within| within), Err(1));
+        assert_eq!(book.test(0, (100, 20), &WHOLE), Ok(()));
+        assert_eq!(book.test(0, (100, 21), &WHOLE), Err(1));
     }
 
     #[test]
     fn work_past_its_deadline_still_takes_its_time() {
-        assert_eq!(
-            book(&[(10, 30)]).test(50, (100, 21), |within| within),
-            Err(1)
-        );
+        assert_eq!(book(&[(10, 30)]).test(50, (100, 21), &WHOLE), Err(1));
     }
 
     #[test]
     fn what_has_been_given_is_not_asked_for_again() {
         let mut book = book(&[(100, 60)]);
         book.charge((100, 0), 50);
-        assert_eq!(book.test(50, (100, 40), |within| within), Ok(()));
+        assert_eq!(book.test(50, (100, 40), &WHOLE), Ok(()));
         book.charge((100, 0), 50);
         book.strike_out((100, 0));
         assert!(book.is_empty());

@@ -26,6 +26,7 @@ mod ready;
 mod server;
 mod slice;
 mod standing;
+mod supply;
 mod terms;
 mod ticket;
 

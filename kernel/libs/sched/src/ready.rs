@@ -15,7 +15,8 @@ use crate::policy::{Policy, Settings};
 use crate::queue::{Place, Queue, Rank, TaskId};
 use crate::server::{Reservation, Server};
 use crate::standing::{Standing, UNPROMISED};
-use crate::{KERNEL_PPM, MOST_KERNEL_PPM, part_of};
+use crate::supply::{Free, Supply};
+use crate::{KERNEL_PPM, MOST_KERNEL_PPM};
 
 /// A group of tasks with a share of the CPU in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,18 +275,37 @@ impl Ready {
     /// together, where `capacity_ppm` millionths of the CPU's time may be promised.
     #[must_use]
     pub fn supply_ns(&self, group: Group, now_ns: u64, within_ns: u64, capacity_ppm: u64) -> u64 {
-        let group = &self.groups[group.0];
-        let Some(mut server) = group.server else {
-            let taken = self.reserved_ppm() + self.kernel_excess_ppm;
-            let free = capacity_ppm.saturating_sub(taken);
-            return part_of(within_ns, free);
-        };
-        if group.is_idle() {
-            server.wake(now_ns);
-        } else {
-            server.refresh(now_ns);
+        self.supply(group, now_ns, capacity_ppm)
+            .within_ns(within_ns)
+    }
+
+    /// The same for any time.
+    pub(crate) fn supply(&self, group: Group, now_ns: u64, capacity_ppm: u64) -> Supply {
+        match self.groups[group.0].server {
+            Some(mut server) if self.groups[group.0].is_idle() => {
+                server.wake(now_ns);
+                Supply::Reserved { server, now_ns }
+            }
+            _ => self.supply_to_running(group, now_ns, capacity_ppm),
         }
-        server.supply_ns(now_ns, within_ns)
+    }
+
+    /// The same for a task of the group that has just stopped and goes on: the group is not idle without it.
+    pub(crate) fn supply_to_running(&self, group: Group, now_ns: u64, capacity_ppm: u64) -> Supply {
+        if let Some(mut server) = self.groups[group.0].server {
+            server.refresh(now_ns);
+            return Supply::Reserved { server, now_ns };
+        }
+        let taken = self.reserved_ppm() + self.kernel_excess_ppm;
+        let mut free = Free::new(capacity_ppm.saturating_sub(taken));
+        for group in self.groups.iter().filter(|group| !group.is_idle()) {
+            if let Some(mut server) = group.server {
+                server.refresh(now_ns);
+                let within_ns = server.deadline_ns().saturating_sub(now_ns);
+                free.owe(within_ns, server.arrears_ns(now_ns));
+            }
+        }
+        Supply::Free(free)
     }
 }
 

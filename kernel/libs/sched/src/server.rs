@@ -107,6 +107,18 @@ impl Server {
         self.left_ns
     }
 
+    /// What is left of the budget beyond the server's share of the time until its deadline, in nanoseconds: it has waited.
+    #[must_use]
+    pub const fn arrears_ns(&self, now_ns: u64) -> u64 {
+        let Reservation {
+            budget_ns,
+            period_ns,
+        } = self.reservation;
+        let ahead_ns = self.deadline_ns.saturating_sub(now_ns);
+        let share_ns = ahead_ns as u128 * budget_ns as u128 / period_ns as u128;
+        self.left_ns.saturating_sub(share_ns as u64)
+    }
+
     /// CPU time that its tasks are sure to have within the next `within_ns`, whatever others do: what is
     /// left at its deadline, and a budget at the end of each period after.
     #[must_use]

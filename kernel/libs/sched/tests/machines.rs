@@ -107,14 +107,14 @@ impl Machine {
     }
 }
 
-/// A machine with some tenants with reservations, one without, and a route or two each.
+/// A machine with some tenants with reservations, some without, and a route or two each.
 fn machine(random: &mut ChaCha8Rng) -> (Machine, Vec<(RouteId, u64, u64)>) {
     let mut ready = Ready::new(Settings::default());
     let mut admission = Admission::new(true);
     let mut routes = Vec::new();
-    let reserved = draw(random, 0, 4);
-    for number in 0..=reserved {
-        let group = if number == reserved {
+    let (reserved, plain) = (draw(random, 0, 4), draw(random, 1, 4));
+    for number in 0..reserved + plain {
+        let group = if number >= reserved {
             SHARED
         } else {
             let period = draw(random, 5, 50) * MS;
