@@ -90,6 +90,7 @@ mod schedules;
 mod script;
 mod served;
 mod setup;
+mod shares;
 mod shortage;
 mod slow;
 mod steps;
@@ -107,6 +108,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("wasi", wasi::SCENARIOS),
     ("script", script::SCENARIOS),
     ("setup", setup::SCENARIOS),
+    ("shares", shares::SCENARIOS),
     ("slow", slow::SCENARIOS),
     ("wire", wire::SCENARIOS),
     ("places", places::SCENARIOS),

@@ -88,6 +88,11 @@ impl Refused {
             Refusal::TenantAtOnce(most) => format!("the tenant has {most} requests at once\n"),
             Refusal::TenantWaiting(most) => format!("{most} requests wait for the tenant\n"),
             Refusal::TenantMemory(most) => format!("the tenant has {most} bytes of memory\n"),
+            Refusal::TenantPlaces(here) => {
+                format!(
+                    "the tenant has {here} requests here, and what is left is kept for others\n"
+                )
+            }
         };
         Self {
             status: Status::TooManyRequests,

@@ -20,7 +20,7 @@ use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_PART_BYTES, ARENA_SLOTS};
 use luge_memory::slots::SlotMap;
@@ -49,6 +49,8 @@ const KEEPING: usize = 64;
 static KEPT: [AtomicBool; KEEPING] = [const { AtomicBool::new(false) }; KEEPING];
 
 static SLOTS: Lock<SlotMap> = Lock::new(SlotMap::new(ARENA_SLOTS));
+/// How many slots are taken for programs.
+static FOR_GOOD: AtomicU32 = AtomicU32::new(0);
 
 /// Which arena is in which slot, for releases by address.
 static BY_SLOT: [AtomicPtr<Arena>; ARENA_SLOTS as usize] =
@@ -57,6 +59,7 @@ static BY_SLOT: [AtomicPtr<Arena>; ARENA_SLOTS as usize] =
 /// One sandbox's memory.
 pub struct Arena {
     slot: u32,
+    is_for_good: bool,
     limit: AtomicU64,
     has_refused: AtomicBool,
     inner: UnsafeCell<Inner>,
@@ -120,7 +123,10 @@ impl Arena {
     /// low slots, which keep something mapped for whoever comes next, are left to requests.
     #[must_use]
     pub fn take_for_good(limit: u64) -> Option<Box<Self>> {
-        parked::or_without(|| Self::new(limit, 0, SlotMap::take_highest))
+        let mut arena = parked::or_without(|| Self::new(limit, 0, SlotMap::take_highest))?;
+        arena.is_for_good = true;
+        FOR_GOOD.fetch_add(1, Relaxed);
+        Some(arena)
     }
 
     fn new(limit: u64, program: u64, take: fn(&mut SlotMap) -> Option<u32>) -> Option<Box<Self>> {
@@ -141,6 +147,7 @@ impl Arena {
         };
         let arena = Box::new(Self {
             slot,
+            is_for_good: false,
             limit: AtomicU64::new(limit),
             has_refused: AtomicBool::new(false),
             inner: UnsafeCell::new(inner),
@@ -486,6 +493,9 @@ impl Inner {
 
 impl Drop for Arena {
     fn drop(&mut self) {
+        if self.is_for_good {
+            FOR_GOOD.fetch_sub(1, Relaxed);
+        }
         BY_SLOT[self.slot as usize].store(core::ptr::null_mut(), Relaxed);
         let inner = self.inner.get_mut();
         let heap = layout::arena_heap_range(self.slot);
@@ -577,6 +587,12 @@ pub(super) fn owner_of(address: u64) -> Option<&'static Arena> {
     let slot = layout::arena_of(address)?;
     // SAFETY: the pointer is null or that of a boxed arena that has not been dropped.
     unsafe { BY_SLOT[slot as usize].load(Relaxed).as_ref() }
+}
+
+/// How many slots there are for requests, those that are taken included.
+#[must_use]
+pub fn for_requests() -> u32 {
+    ARENA_SLOTS - FOR_GOOD.load(Relaxed)
 }
 
 /// Arenas that there are, parked ones included.

@@ -16,6 +16,7 @@ use spin::Once;
 use super::{ready, share, trace};
 use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::time::Instant;
+use crate::mm::arena;
 
 static ADMISSION: Once<Lock<Admission>> = Once::new();
 /// What is counted of each route, by its number. It stays for good, so that nothing counted ever goes back.
@@ -76,6 +77,7 @@ pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
     if let Some(ppm) = share::of_the_kernel() {
         ready.set_kernel_share(ppm);
     }
+    admission.set_places(arena::for_requests().into());
     let admitted = admission.admit(route, now.as_ns(), &ready);
     drop((ready, admission));
     admitted.inspect_err(|refusal| note(route, refusal))
@@ -83,7 +85,10 @@ pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
 
 /// Why a request would be refused if it arrived now. It is then, and counts so.
 pub fn refuse_early(route: RouteId, now: Instant) -> Option<Refusal> {
-    let refusal = admission().refuse_early(route, now.as_ns(), &ready())?;
+    let mut admission = admission();
+    admission.set_places(arena::for_requests().into());
+    let refusal = admission.refuse_early(route, now.as_ns(), &ready())?;
+    drop(admission);
     note(route, &refusal);
     Some(refusal)
 }
@@ -102,6 +107,7 @@ fn place_of(refusal: &Refusal) -> usize {
         Refusal::TenantAtOnce(_) => 3,
         Refusal::TenantWaiting(_) => 4,
         Refusal::TenantMemory(_) => 5,
+        Refusal::TenantPlaces(_) => 9,
     }
 }
 

@@ -30,7 +30,7 @@ pub const OUTCOMES: [&str; Trap::ALL.len() + 7] = {
 };
 
 /// Why requests are not let in, as labels.
-pub const REFUSALS: [&str; 9] = [
+pub const REFUSALS: [&str; 10] = [
     "no-time",
     "route-at-once",
     "route-waiting",
@@ -40,6 +40,7 @@ pub const REFUSALS: [&str; 9] = [
     "no-room",
     "not-ready",
     "other",
+    "tenant-places",
 ];
 
 /// The label of an outcome. Exit codes are the guest's to choose, so they are not told apart.

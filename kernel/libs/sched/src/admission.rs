@@ -11,6 +11,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use luge_memory::shares::{Holder, Shares};
+
 use crate::book::Book;
 use crate::estimate::Estimate;
 use crate::ready::{Group, Ready, SHARED};
@@ -48,12 +50,16 @@ pub struct Admission {
     routes: Vec<Box<Route>>,
     /// By the group's number.
     books: Vec<(Group, Book)>,
+    /// The places of sandboxes, of which each request that is let in takes one.
+    places: Shares,
+    most_places: u64,
     next: u64,
     out: usize,
 }
 
 struct Tenant {
     terms: TenantTerms,
+    places: Holder,
     at_once: u32,
     waiting: u32,
     memory: u64,
@@ -72,7 +78,7 @@ struct Route {
 }
 
 impl Admission {
-    /// With nobody in it.
+    /// With nobody in it, and places for everybody.
     #[must_use]
     pub fn new(tests_demand: bool) -> Self {
         Self {
@@ -80,6 +86,8 @@ impl Admission {
             tenants: Vec::new(),
             routes: Vec::new(),
             books: alloc::vec![(SHARED, Book::default())],
+            places: Shares::new(),
+            most_places: u64::MAX,
             next: 0,
             out: 0,
         }
@@ -90,13 +98,23 @@ impl Admission {
         if terms.group != SHARED {
             self.books.push((terms.group, Book::default()));
         }
+        let places = self
+            .places
+            .add(terms.most_at_once.map_or(u64::MAX, u64::from));
         self.tenants.push(Tenant {
             terms,
+            places,
             at_once: 0,
             waiting: 0,
             memory: 0,
         });
         TenantId(self.tenants.len() - 1)
+    }
+
+    /// There are places for so many requests at once in all.
+    pub fn set_places(&mut self, most: u64) {
+        self.most_places = most;
+        self.places.set_total(most);
     }
 
     /// Makes room for so many routes in all: until there are more, a route asks for a small piece of memory and
@@ -271,6 +289,7 @@ impl Admission {
             route.over -= 1;
         }
         let tenant = &mut self.tenants[route.terms.tenant.0];
+        self.places.give_back(tenant.places, 1);
         tenant.at_once -= 1;
         tenant.memory -= ticket.memory;
         if ticket.version == route.version {
@@ -338,7 +357,18 @@ impl Admission {
         let memory = tenant.memory.saturating_add(route.terms.memory);
         match tenant.terms.most_memory {
             Some(most) if memory > most => Err(Refusal::TenantMemory(most)),
-            _ => Ok(()),
+            _ => self.check_places(tenant),
+        }
+    }
+
+    /// Whether a place is left that is not kept for another tenant. Where there is none at all, that is not for tenants to
+    /// be told.
+    fn check_places(&self, tenant: &Tenant) -> Result<(), Refusal> {
+        let free = self.most_places.saturating_sub(self.out as u64);
+        if free == 0 || self.places.may_take(tenant.places, 1, free) {
+            Ok(())
+        } else {
+            Err(Refusal::TenantPlaces(tenant.at_once))
         }
     }
 
@@ -432,6 +462,7 @@ impl Admission {
         *at_once += 1;
         *waiting += 1;
         let tenant = &mut self.tenants[terms.tenant.0];
+        self.places.take(tenant.places, 1);
         tenant.at_once += 1;
         tenant.waiting += 1;
         tenant.memory += terms.memory;

@@ -70,6 +70,8 @@ pub enum Refusal {
     TenantWaiting(u32),
     /// Its tenant's requests may take so much memory, in bytes, and that is taken.
     TenantMemory(u64),
+    /// So many of its tenant's are here already, and the places that are left are kept for other tenants.
+    TenantPlaces(u32),
 }
 
 /// How often things happened to a route's requests.
