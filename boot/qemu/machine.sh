@@ -83,12 +83,12 @@ describe_machine() {
     qemu+=(-kernel "$loader" -initrd "$kernel" -append "${append# }")
 }
 
-qemu_pid='' timer_pid='' watch_pid='' keeper_pid='' qemu_status=''
+qemu_pid='' timer_pid='' watch_pid='' keeper_pid='' pause_pid='' qemu_status=''
 
 # shellcheck disable=SC2317 # Runs at the end of the script, whatever ends it.
 end_machine() {
     local pid
-    for pid in $timer_pid $watch_pid $keeper_pid $qemu_pid; do kill "$pid" 2>/dev/null || true; done
+    for pid in $timer_pid $watch_pid $keeper_pid $pause_pid $qemu_pid; do kill "$pid" 2>/dev/null || true; done
     [ -z "$qemu_pid" ] || wait "$qemu_pid" 2>/dev/null || true
     rm -rf "$run"
 }
@@ -141,7 +141,8 @@ run_machine() {
         keep_core &
         keeper_pid=$!
     fi
-    if [ -n "$timeout" ]; then
+    # A time is for all starts together.
+    if [ -n "$timeout" ] && [ -z "$timer_pid" ]; then
         sleep "$timeout" &
         timer_pid=$!
     fi
@@ -163,4 +164,9 @@ run_machine() {
         exit 124
     fi
     qemu_pid=''
+    if [ -n "$watch_pid" ]; then
+        kill "$watch_pid" 2>/dev/null || true
+        wait "$watch_pid" 2>/dev/null || true
+        watch_pid=''
+    fi
 }

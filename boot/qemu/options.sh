@@ -29,6 +29,8 @@ The machine:
   --smp K             processors (only 1 for now)
   --accel NAME        tcg or kvm (default: kvm on real hardware that has it, else tcg)
   --timeout S         end the machine after S seconds
+  --restart           start the machine again, after a pause that grows from 1 to 60 s, when the kernel has panicked
+                      or the machine has reset itself or was killed
   --append 'K=V …'    add to the kernel's command line, for instance 'log=debug'
 
 When something goes wrong:
@@ -64,11 +66,11 @@ END
 
 modules='' image='' engine='' port=8080 memory=256M accel='' timeout='' cpu_timeout='' append='' core=''
 kernel='' loader='' wire='' gdb_port=1234 cpu=max
-batch=no gdb=no icount=no icount_shift='' build=yes allow_invalid=no
+restart=no batch=no gdb=no icount=no icount_shift='' build=yes allow_invalid=no
 
 valued=(--modules --image --port --engine --smp --memory --accel --timeout --append --core --kernel --loader
     --wire --gdb-port --cpu --cpu-timeout --icount-shift)
-plain_options=(--allow-invalid --batch --gdb --icount --icount-served --no-build --help)
+plain_options=(--allow-invalid --restart --batch --gdb --icount --icount-served --no-build --help)
 
 # check_number OPTION VALUE MOST WHAT — the value of an option is a whole number of 1 or more.
 check_number() {
@@ -191,6 +193,7 @@ parse_options() {
             exit 0
             ;;
         --allow-invalid) allow_invalid=yes ;;
+        --restart) restart=yes ;;
         --batch) batch=yes ;;
         --gdb) gdb=yes ;;
         --icount) icount=off ;;
@@ -218,6 +221,10 @@ check_options() {
         "an image has its functions on it already"
     [ "$allow_invalid" = no ] || [ -z "$image" ] || die 2 "--allow-invalid and --image exclude each other" \
         "it is for the disk that is made; what the kernel refuses of an image, it leaves out anyway"
+    [ "$restart" = no ] || [ "$batch" = no ] || die 2 "--restart and --batch exclude each other" \
+        "each function is to run once"
+    [ "$restart" = no ] || [ "$gdb" = no ] || die 2 "--restart and --gdb exclude each other" \
+        "a machine that is looked at stays as it is"
     if [ -f "$modules" ]; then
         die 2 "--modules: '$modules' is a file" "name the folder that it is in: --modules $(dirname "$modules")"
     fi

@@ -94,6 +94,7 @@ mod shares;
 mod shortage;
 mod slow;
 mod steps;
+mod supervision;
 mod templates;
 mod throws;
 mod tickets;
@@ -107,6 +108,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("conformance", conformance::SCENARIOS),
     ("wasi", wasi::SCENARIOS),
     ("script", script::SCENARIOS),
+    ("supervision", supervision::SCENARIOS),
     ("setup", setup::SCENARIOS),
     ("shares", shares::SCENARIOS),
     ("slow", slow::SCENARIOS),

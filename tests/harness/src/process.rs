@@ -77,6 +77,14 @@ pub fn stop(process: u32) -> Result<()> {
     kill(Pid::from_raw(process.try_into()?), Signal::SIGSTOP).context("stopping a process")
 }
 
+/// Kills a process.
+///
+/// # Errors
+/// There is no such process.
+pub fn kill_now(process: u32) -> Result<()> {
+    kill(Pid::from_raw(process.try_into()?), Signal::SIGKILL).context("killing a process")
+}
+
 /// Lets a process go on.
 ///
 /// # Errors
