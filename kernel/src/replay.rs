@@ -238,7 +238,7 @@ impl fmt::Display for Record {
 /// A sandbox for the client's next request, if it is let in.
 fn begin(client: &Client) -> Option<Arc<Sandbox>> {
     let program = client.function.module.program()?.clone();
-    let ticket = admission::admit(client.function.id, client.at).ok()?;
+    let ticket = admission::admit(client.function.id, client.at, client.at).ok()?;
     let arguments = client.arguments.clone();
     let request = client
         .function

@@ -10,7 +10,7 @@ use crate::guests::{Engine, Guests};
 use crate::promises::{LONG, SHORT, fib, missed, replay, tenant};
 use crate::records::{number, records};
 use crate::schedules::events;
-use crate::served::{SECOND_US, machine_of, route_with, spec, timing_us};
+use crate::served::{SECOND_US, boot_of, route_with, spec, timing_us};
 use crate::tickets::wait_for_all_tickets;
 
 scenarios![
@@ -133,7 +133,8 @@ fn who_may_go_on_after_a_deadline_does_and_is_counted(lab: &Lab) -> Result<()> {
         route_with("fib", SECOND_US / 100, &keys),
         route_with("sleep", SECOND_US / 100, &keys),
     ];
-    let machine = machine_of(lab, &spec(&routes), "memory_report=1")?;
+    let boot = boot_of(lab, &spec(&routes))?.append("memory_report=1");
+    let machine = lab.serve(&boot.switch("--icount-served"))?;
     let client = machine.client();
     client.get("/fib?n=27")?.expect("196418\n")?;
     client.get("/sleep?ms=300")?.expect("slept\n")?;

@@ -62,6 +62,7 @@ mod examples;
 mod exceptions;
 mod faults;
 mod files;
+mod floods;
 mod gate;
 mod guests;
 mod hostile;
@@ -115,6 +116,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("wire", wire::SCENARIOS),
     ("places", places::SCENARIOS),
     ("steps", steps::SCENARIOS),
+    ("floods", floods::SCENARIOS),
     ("loader", loader::SCENARIOS),
     ("kernel_faults", kernel_faults::SCENARIOS),
     ("examples", examples::SCENARIOS),

@@ -72,6 +72,9 @@ pub(super) struct Client {
     probes: Probes,
     /// Its place is wanted.
     is_given_up: bool,
+    /// When what it reads arrived, at the latest; a request that came before the one ahead of it was answered arrived
+    /// when it was.
+    arrived: Instant,
     /// Its request is a HEAD: answers have no body, whoever they are from.
     is_head: bool,
 }
@@ -98,6 +101,7 @@ impl Client {
             stalls_at: None,
             probes: Probes::default(),
             is_given_up: false,
+            arrived: now,
             is_head: false,
         }
     }
@@ -192,13 +196,14 @@ impl Client {
             let refusal = self.connection.give_up();
             let _ = self.refuse(refusal, around);
         }
+        self.arrived = around.now;
         loop {
             let went_on = match mem::replace(&mut self.phase, Phase::Reading) {
                 Phase::Reading => self.read(stack, around, None),
                 Phase::Receiving(purpose) => self.read(stack, around, Some(purpose)),
                 Phase::Running(work) => self.run(work, around.date),
                 Phase::Writing(writing) => self.write(writing, around),
-                Phase::Sending => self.sent(around.now),
+                Phase::Sending => self.sent(),
             };
             self.flush(stack, around.now);
             match went_on {
@@ -338,7 +343,7 @@ impl Client {
     /// Everything that the function needs is here.
     fn start(&mut self, purpose: Purpose, body: Body, around: &Surroundings<'_>) -> Moved {
         self.persistence = purpose.persistence();
-        match purpose.start(body, around) {
+        match purpose.start(body, self.arrived, around.date) {
             Ok(work) => {
                 self.phase = Phase::Running(work);
                 Moved::On
@@ -363,7 +368,7 @@ impl Client {
     }
 
     /// Once everything is sent: the next request, or the end.
-    fn sent(&mut self, now: Instant) -> Moved {
+    fn sent(&mut self) -> Moved {
         if !self.outgoing.is_empty() {
             self.phase = Phase::Sending;
             return Moved::Not;
@@ -371,7 +376,8 @@ impl Client {
         match self.persistence {
             Persistence::Close => Moved::Out(Fate::Close),
             Persistence::KeepAlive => {
-                self.connection.finish(now.as_ns());
+                self.arrived = Instant::now();
+                self.connection.finish(self.arrived.as_ns());
                 self.is_head = false;
                 self.phase = Phase::Reading;
                 Moved::On

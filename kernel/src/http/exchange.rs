@@ -190,7 +190,7 @@ impl Call {
 }
 
 impl Exchange {
-    /// Lets the call of `function` in and makes a sandbox for its `program`.
+    /// Lets the call of `function` in, which `arrived` whole, and makes a sandbox for its `program`.
     ///
     /// # Errors
     /// What to tell the client instead.
@@ -199,6 +199,7 @@ impl Exchange {
         function: Arc<Function>,
         program: Arc<dyn Workload>,
         body: Body,
+        arrived: Instant,
         date: Option<Date>,
     ) -> Result<Self, Refused> {
         let Call {
@@ -209,13 +210,11 @@ impl Exchange {
             ..
         } = call;
         let body_bytes = body.memory_bytes();
-        // What came before in this step has taken its time.
-        let now = Instant::now();
-        let sandbox = admission::admit(function.id, now)
+        let sandbox = admission::admit(function.id, arrived, Instant::now())
             .map_err(Refused::by_admission)
             .and_then(|ticket| {
                 let request = function.request(program, arguments, body, Some(ticket));
-                sandbox::submit(request, now).map_err(Refused::by_sandboxes)
+                sandbox::submit(request, arrived).map_err(Refused::by_sandboxes)
             })
             .inspect_err(|refused| count(&function, refused.status))?;
         let answer = match is_head {

@@ -45,10 +45,16 @@ impl Work {
     ///
     /// # Errors
     /// What to tell the client instead.
-    pub(super) fn call(call: Call, body: Body, date: Option<Date>) -> Result<Self, Refused> {
+    pub(super) fn call(
+        call: Call,
+        body: Body,
+        arrived: Instant,
+        date: Option<Date>,
+    ) -> Result<Self, Refused> {
         let function = call.function_now(&body)?;
         if let Some(program) = function.module.program().cloned() {
-            return Exchange::start(call, function, program, body, date).map(Self::Exchange);
+            let started = Exchange::start(call, function, program, body, arrived, date);
+            return started.map(Self::Exchange);
         }
         function.module.want();
         let until = Instant::now().plus_ns(function.relative_deadline_ns);
@@ -73,7 +79,7 @@ impl Waiting {
             Ok(function) => match function.module.program().cloned() {
                 Some(program) => {
                     let (call, body) = (self.call.take(), core::mem::take(&mut self.body));
-                    Exchange::start(call, function, program, body, date)
+                    Exchange::start(call, function, program, body, Instant::now(), date)
                 }
                 None if Instant::now() < self.until => return Next::Waits,
                 None => return Next::Answered(self.not_ready(&function, outgoing, date)),

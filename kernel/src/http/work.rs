@@ -2,7 +2,6 @@
 
 use luge_http::{Date, Outgoing, Persistence};
 
-use super::Surroundings;
 use super::admin::{Deployment, Upload};
 use super::exchange::{Call, Exchange, Progress, Refused};
 use super::waiting::{Next, Waiting};
@@ -46,13 +45,18 @@ impl Purpose {
         }
     }
 
-    /// The body is here.
+    /// The body is here, since `arrived`.
     ///
     /// # Errors
     /// What to tell the client instead.
-    pub(super) fn start(self, body: Body, around: &Surroundings<'_>) -> Result<Work, Refused> {
+    pub(super) fn start(
+        self,
+        body: Body,
+        arrived: Instant,
+        date: Option<Date>,
+    ) -> Result<Work, Refused> {
         match self {
-            Self::Call(call) => Work::call(call, body, around.date),
+            Self::Call(call) => Work::call(call, body, arrived, date),
             Self::Upload(upload) => Deployment::start(upload, body).map(Work::Deployment),
         }
     }

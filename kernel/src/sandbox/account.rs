@@ -9,6 +9,7 @@ use luge_spec::OnMiss;
 use luge_trace::Kind;
 
 use super::Sandbox;
+use crate::arch::time::Instant;
 use crate::sched::{self, admission};
 
 impl Sandbox {
@@ -92,13 +93,7 @@ impl Sandbox {
 
     /// Its deadline has come, and it is not done.
     pub(super) fn miss(&self) {
-        self.note(Kind::Miss);
-        if let Some(meter) = self.meter {
-            meter.misses.count();
-        }
-        if let Some(ticket) = &*self.ticket.lock() {
-            admission::missed(ticket);
-        }
+        self.count_miss();
         match self.request.on_miss {
             OnMiss::Kill => self.doom(Outcome::OverDeadline),
             OnMiss::Run => {
@@ -111,6 +106,24 @@ impl Sandbox {
                 }
                 self.fall_behind();
             }
+        }
+    }
+
+    /// It ends now. If it was not noticed that its deadline came before, since the kernel did something else, that is
+    /// counted all the same.
+    pub(super) fn count_late_end(&self, now: Instant) {
+        if now > self.deadline && !self.is_late.swap(true, Relaxed) {
+            self.count_miss();
+        }
+    }
+
+    fn count_miss(&self) {
+        self.note(Kind::Miss);
+        if let Some(meter) = self.meter {
+            meter.misses.count();
+        }
+        if let Some(ticket) = &*self.ticket.lock() {
+            admission::missed(ticket);
         }
     }
 

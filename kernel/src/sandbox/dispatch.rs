@@ -242,6 +242,7 @@ fn report(sandbox: &Sandbox, stack_end: u64, found: &Found, trap: Trap) {
 /// Ends a sandbox for good: its arena and stack go whole, its client is told.
 fn end(sandbox: &Arc<Sandbox>, event: Event) {
     let began = Instant::now();
+    sandbox.count_late_end(began);
     sandbox.happened(event);
     let _ = sandbox.leave_queue();
     sched::forget_wake(sandbox.task(), sandbox.deadline);

@@ -67,18 +67,18 @@ pub fn meter(route: RouteId) -> &'static RouteMeter {
     METERS.lock()[route.index()]
 }
 
-/// Lets a request in that arrived at `now`, or says why not.
+/// Lets a request in that arrived at `arrived`, from which on its deadline counts, or says why not.
 ///
 /// # Errors
 /// The [`Refusal`].
-pub fn admit(route: RouteId, now: Instant) -> Result<Ticket, Refusal> {
+pub fn admit(route: RouteId, arrived: Instant, now: Instant) -> Result<Ticket, Refusal> {
     let mut admission = admission();
     let mut ready = ready();
     if let Some(ppm) = share::of_the_kernel() {
         ready.set_kernel_share(ppm);
     }
     admission.set_places(arena::for_requests().into());
-    let admitted = admission.admit(route, now.as_ns(), &ready);
+    let admitted = admission.admit_since(route, arrived.as_ns(), now.as_ns(), &ready);
     drop((ready, admission));
     admitted.inspect_err(|refusal| note(route, refusal))
 }

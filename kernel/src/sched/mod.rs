@@ -142,6 +142,8 @@ pub fn run_forever(hooks: Hooks) -> ! {
         if ATTENTION.answer() || poll_at <= now {
             let next = (hooks.poll)(now);
             poll_at = next.unwrap_or(now.plus_ns(LONGEST_SLEEP_NS));
+            // A request may have waited until then for so long that its deadline is past.
+            wake_sleepers(Instant::now(), hooks.wake);
         }
         let log = serial::send_some(LOG_STEP_NS);
         let turn_ns = if log == Sent::All {

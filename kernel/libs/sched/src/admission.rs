@@ -162,15 +162,31 @@ impl Admission {
     /// # Errors
     /// The [`Refusal`]; nothing has changed then but its count.
     pub fn admit(&mut self, route: RouteId, now_ns: u64, ready: &Ready) -> Result<Ticket, Refusal> {
-        self.routes[route.0].estimate.refresh();
+        self.admit_since(route, now_ns, now_ns, ready)
+    }
+
+    /// The same for a request that arrived at `arrived_ns`, from which on its deadline counts.
+    ///
+    /// # Errors
+    /// As for [`Self::admit`].
+    pub fn admit_since(
+        &mut self,
+        route: RouteId,
+        arrived_ns: u64,
+        now_ns: u64,
+        ready: &Ready,
+    ) -> Result<Ticket, Refusal> {
+        let state = &mut *self.routes[route.0];
+        state.estimate.refresh();
+        let deadline_ns = arrived_ns.saturating_add(state.terms.relative_deadline_ns);
         let admitted = self
             .check_limits(route)
-            .and_then(|()| self.find_time(route, now_ns, ready));
+            .and_then(|()| self.find_time(route, deadline_ns, now_ns, ready));
         let counts = &mut self.routes[route.0].counts;
         match admitted {
             Ok((group, booked_ns)) => {
                 counts.admitted += 1;
-                Ok(self.issue(route, now_ns, group, booked_ns))
+                Ok(self.issue(route, deadline_ns, group, booked_ns))
             }
             Err(refusal) => {
                 counts.refused += 1;
@@ -181,9 +197,12 @@ impl Admission {
 
     /// Why a request would be refused if it arrived now, if it would be; then it counts as refused.
     pub fn refuse_early(&mut self, route: RouteId, now_ns: u64, ready: &Ready) -> Option<Refusal> {
-        self.routes[route.0].estimate.refresh();
+        let state = &mut *self.routes[route.0];
+        state.estimate.refresh();
+        let deadline_ns = now_ns.saturating_add(state.terms.relative_deadline_ns);
         let found = self.check_limits(route);
-        let found = found.and_then(|()| self.find_time(route, now_ns, ready).map(drop));
+        let found =
+            found.and_then(|()| self.find_time(route, deadline_ns, now_ns, ready).map(drop));
         let refusal = found.err()?;
         self.routes[route.0].counts.refused += 1;
         Some(refusal)
@@ -376,6 +395,7 @@ impl Admission {
     fn find_time(
         &self,
         route: RouteId,
+        deadline_ns: u64,
         now_ns: u64,
         ready: &Ready,
     ) -> Result<(Group, Option<u64>), Refusal> {
@@ -389,9 +409,9 @@ impl Admission {
         if !self.tests_demand {
             return Ok((own, None));
         }
-        self.check_demand(route, own, now_ns, ready)?;
+        self.check_demand(route, own, (deadline_ns, now_ns), ready)?;
         let cost_ns = with_margin(estimate.ns());
-        let wanted = (now_ns.saturating_add(terms.relative_deadline_ns), cost_ns);
+        let wanted = (deadline_ns, cost_ns);
         let test = |group| {
             let supply = ready.supply(group, now_ns, CAPACITY_PPM);
             self.book_of(group).test(now_ns, wanted, &supply)
@@ -416,7 +436,7 @@ impl Admission {
         &self,
         route: RouteId,
         group: Group,
-        now_ns: u64,
+        (deadline_ns, now_ns): (u64, u64),
         ready: &Ready,
     ) -> Result<(), Refusal> {
         let route = &self.routes[route.0];
@@ -424,7 +444,7 @@ impl Admission {
         let Some(demand_ns) = route.estimate.demand_ns(route.over, within) else {
             return Ok(());
         };
-        let within_ns = route.terms.relative_deadline_ns;
+        let within_ns = deadline_ns.saturating_sub(now_ns);
         let supply_ns = |group| ready.supply_ns(group, now_ns, within_ns, CAPACITY_PPM);
         let supply_ns = match group {
             SHARED => supply_ns(SHARED),
@@ -445,7 +465,7 @@ impl Admission {
     fn issue(
         &mut self,
         route: RouteId,
-        now_ns: u64,
+        deadline_ns: u64,
         group: Group,
         booked_ns: Option<u64>,
     ) -> Ticket {
@@ -466,7 +486,6 @@ impl Admission {
         tenant.at_once += 1;
         tenant.waiting += 1;
         tenant.memory += terms.memory;
-        let deadline_ns = now_ns.saturating_add(terms.relative_deadline_ns);
         let ticket = Ticket {
             route,
             group,

@@ -284,3 +284,16 @@ fn each_limit_refuses_by_its_own_name_and_counts_what_is_here() {
         assert_eq!(admission.out(), 0);
     }
 }
+
+#[test]
+fn a_request_that_has_waited_has_what_is_left_of_its_deadline() {
+    let (mut admission, ready, id) = simple(|tenant| route(tenant, 100 * MS, 40 * MS));
+    let early = admission.admit_since(id, 0, 50 * MS, &ready).unwrap();
+    assert!(early.booked_ns().is_some(), "41 of 47 ms");
+    admission.give_back(early, Measured::Nothing);
+    let refused = admission.admit_since(id, 0, 60 * MS, &ready).unwrap_err();
+    assert!(matches!(refused, Refusal::NoTime { .. }), "{refused:?}");
+    let late = admission.admit_since(id, 0, 200 * MS, &ready).unwrap_err();
+    assert!(matches!(late, Refusal::NoTime { .. }), "{late:?}");
+    assert!(admission.nothing_is_booked());
+}
