@@ -78,6 +78,7 @@ report_end() {
     33) advise "kernel panic" ;;
     35) advise "the kernel faulted while it handled a fault" ;;
     37) die 37 "not every function passed" ;;
+    39) complain "a device of the machine is missing or failed; the last line of the log says which" ;;
     65) complain "the loader was given start information that it cannot use" ;;
     67) complain "the loader was given a memory map that it cannot use" ;;
     69) complain "the loader was given a damaged kernel" ;;

@@ -64,6 +64,11 @@ describe_machine() {
     if [ "$icount" != no ]; then
         qemu+=(-icount "shift=${icount_shift:-0},sleep=$icount" -rtc "base=2026-01-01,clock=vm")
     fi
+    # It counts in the machine's time, and its NMI makes even a kernel that hangs say where.
+    if [ "$restart" = yes ]; then
+        qemu+=(-device ib700 -watchdog-action inject-nmi)
+        append+=" watchdog=on"
+    fi
     if [ "$gdb" = yes ]; then
         qemu+=(-S -gdb "tcp:127.0.0.1:$gdb_port")
     fi

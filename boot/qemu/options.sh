@@ -30,7 +30,7 @@ The machine:
   --accel NAME        tcg or kvm (default: kvm on real hardware that has it, else tcg)
   --timeout S         end the machine after S seconds
   --restart           start the machine again, after a pause that grows from 1 to 60 s, when the kernel has panicked
-                      or the machine has reset itself or was killed
+                      or hangs, a device failed, or the machine has reset itself or was killed
   --append 'K=V …'    add to the kernel's command line, for instance 'log=debug'
 
 When something goes wrong:
@@ -60,7 +60,7 @@ For tests:
 Exit status: 0 powered off (with --batch: every function passed); 1 the build failed or QEMU would not
 start; 2 wrong usage, or a tool is missing; 3 the machine reset itself; 124 timeout; 130 and 143
 interrupted; 33 kernel panic; 35 a fault while a fault was handled; 37 a function failed in --batch;
-65–73 the loader gave up (it says why).
+39 a device is missing or failed; 65–73 the loader gave up (it says why).
 END
 }
 

@@ -10,8 +10,8 @@ shortest_pause=1 longest_pause=60 long_life=60
 # may_do_better STATUS
 may_do_better() {
     case $1 in
-    # Reset, kernel panic, last words.
-    3 | 33 | 35) return 0 ;;
+    # Reset, kernel panic, last words, a device that failed.
+    3 | 33 | 35 | 39) return 0 ;;
     # QEMU itself was killed, or crashed.
     *) [ "$1" -ge 128 ] ;;
     esac

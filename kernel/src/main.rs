@@ -32,12 +32,15 @@ mod wasi;
 
 use bootloader_api::config::{BootloaderConfig, Mapping};
 use bootloader_api::{BootInfo, entry_point};
-use log::{info, warn};
+use log::{error, info, warn};
+use luge_boot_info::exit::ExitCode;
 use luge_sched::Settings;
 use luge_spec::command_line::{self, Options};
 
 use arch::time::earlier;
-use arch::{acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps};
+use arch::{
+    acpi, apic, cpu, gdt, interrupts, paging, per_cpu, power, random, serial, time, traps, watchdog,
+};
 use mm::{dma, frames, memories, stacks};
 use observe::boot as stages;
 use observe::{debugger, dropped, last_words, logger, memory_report};
@@ -204,6 +207,8 @@ fn start_devices(options: &Options) {
 /// Finds the functions of the disk, unless a scenario has another use for it.
 fn start_functions(options: &Options) {
     #[cfg(feature = "scenarios")]
+    scenario::before_the_disk(options.scenario.as_deref());
+    #[cfg(feature = "scenarios")]
     if options
         .scenario
         .as_deref()
@@ -214,8 +219,8 @@ fn start_functions(options: &Options) {
     functions::start(options);
 }
 
-/// Starts what the dispatcher polls: the batch, the replay, or the server. Without a network the kernel goes on, for
-/// whoever reads the log.
+/// Starts what the dispatcher polls: the batch, the replay, or the server. Without a network the machine ends: an idle
+/// kernel serves nobody.
 fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant> {
     if options.batch {
         return |now| {
@@ -228,12 +233,17 @@ fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant
     }
     let ports = functions::table().ports();
     if let Err(reason) = http::start(options, &ports, time::Instant::now()) {
-        warn!("nothing is served: {reason}");
+        error!("nothing can be served: {reason}");
+        power::exit(ExitCode::DeviceFailed.value());
+    }
+    if options.watchdog {
+        watchdog::start();
     }
     |now| {
         let next = functions::loading::poll(now);
         let next = earlier(next, http::poll(now, &functions::table()));
         let next = earlier(next, dropped::poll(now));
+        let next = earlier(next, watchdog::feed(now));
         earlier(next, time::poll(now))
     }
 }

@@ -25,6 +25,7 @@ use crate::{conformance, functions, mm, sandbox};
 
 mod clocks;
 mod deployments;
+mod mishaps;
 mod registers;
 mod starved;
 mod warm;
@@ -58,6 +59,9 @@ pub fn at_boot(name: &str) -> bool {
         "conformance-wasmi-replaced" => conformance::all(Subject::InterpreterOfReplacedStores),
         "conformance-wasmtime" => conformance::all(Subject::NativeCode),
         "hang" => hang(),
+        "hang-while-served" => clocks::hang_soon(),
+        "disk-silent-once" | "disk-silent" => (),
+        _ if mishaps::begin(name) => (),
         "triple-fault" => triple_fault(),
         "kernel-fault" => kernel_fault(),
         "kernel-divide-error" => {
@@ -81,6 +85,15 @@ fn panic_after_lines() -> ! {
 /// Whether the scenario `name` reads the disk itself. A disk is read once.
 pub fn has_the_disk(name: &str) -> bool {
     name.starts_with("conformance-")
+}
+
+/// What is to go wrong with the disk while it is read at boot.
+pub fn before_the_disk(name: Option<&str>) {
+    match name {
+        Some("disk-silent-once") => crate::disk::scenario::lose(1),
+        Some("disk-silent") => crate::disk::scenario::lose(u32::MAX),
+        _ => {}
+    }
 }
 
 /// `raise-13` raises exception 13. False if that is not what `name` is.
@@ -119,6 +132,7 @@ pub fn fault_in_fault_handler() {
     kernel_fault();
 }
 
+#[inline(never)]
 fn hang() -> ! {
     loop {
         core::hint::spin_loop();

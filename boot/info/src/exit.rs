@@ -21,6 +21,8 @@ pub enum ExitCode {
     LastWords = 0x11,
     /// A module failed while the kernel ran every function of the disk once (status 37).
     BatchFailed = 0x12,
+    /// A device that is needed is not there, or does not work and cannot be mended by resetting it (status 39).
+    DeviceFailed = 0x13,
     /// The loader got no start information that it can read, or no kernel module (status 65).
     BadStartInfo = 0x20,
     /// The firmware's memory map is damaged (status 67).
@@ -35,10 +37,11 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in the order of their values.
-    pub const ALL: [ExitCode; 8] = [
+    pub const ALL: [ExitCode; 9] = [
         ExitCode::Panic,
         ExitCode::LastWords,
         ExitCode::BatchFailed,
+        ExitCode::DeviceFailed,
         ExitCode::BadStartInfo,
         ExitCode::BadMemoryMap,
         ExitCode::BadKernel,
@@ -73,6 +76,7 @@ impl fmt::Display for ExitCode {
             ExitCode::Panic => "kernel panic",
             ExitCode::LastWords => "fault inside a fault handler",
             ExitCode::BatchFailed => "a module failed in the batch",
+            ExitCode::DeviceFailed => "a device failed",
             ExitCode::BadStartInfo => "no usable start information",
             ExitCode::BadMemoryMap => "damaged memory map",
             ExitCode::BadKernel => "damaged kernel",
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn the_statuses_are_the_ones_that_the_scripts_know() {
         let statuses = ExitCode::ALL.map(ExitCode::qemu_status);
-        assert_eq!(statuses, [33, 35, 37, 65, 67, 69, 71, 73]);
+        assert_eq!(statuses, [33, 35, 37, 39, 65, 67, 69, 71, 73]);
     }
 
     #[test]

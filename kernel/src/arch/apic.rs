@@ -36,6 +36,7 @@ mod local {
 /// Bits of those registers. SDM Vol. 3A, "Spurious Interrupt" (the first), "Local Vector Table" and "APIC Timer".
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const MASKED: u32 = 1 << 16;
+const DELIVER_NMI: u32 = 0b100 << 8;
 const TIMER_TSC_DEADLINE: u32 = 0b10 << 17;
 const DIVIDE_BY_1: u32 = 0b1011;
 /// Of a redirection entry: 82093AA data sheet, "I/O Redirection Table Registers".
@@ -83,6 +84,11 @@ pub unsafe fn init(local_registers: *mut u8, io: IoApic) {
     USE_DEADLINE.store(deadline, Relaxed);
     let mode = if deadline { TIMER_TSC_DEADLINE } else { 0 };
     write(local::TIMER, u32::from(interrupts::TIMER) | mode);
+}
+
+/// Has this CPU take the NMI that comes over LINT1, as the PC's custom is.
+pub fn take_nmi() {
+    write(local::LINT1, DELIVER_NMI);
 }
 
 /// Whether the timer is told TSC values instead of counts.

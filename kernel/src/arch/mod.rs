@@ -20,3 +20,4 @@ pub mod stand_in;
 pub mod switch;
 pub mod time;
 pub mod traps;
+pub mod watchdog;

@@ -17,6 +17,8 @@ use virtio_drivers::transport::DeviceType;
 
 use crate::virtio;
 
+#[cfg(feature = "scenarios")]
+pub use device::scenario;
 pub use device::{READS, WAITED_TICKS};
 pub use luge_disk::{FileError, Volume};
 pub use store::Store;
@@ -37,8 +39,8 @@ pub enum DiskError {
 /// # Errors
 /// [`DiskError`]; then there is no way to read from the disk before the next boot.
 pub fn open() -> Result<Store, DiskError> {
-    let (transport, _) = virtio::take(DeviceType::Block).ok_or(DiskError::NoDisk)?;
-    let device = device::Disk::new(transport).map_err(DiskError::Device)?;
+    let (transport, place) = virtio::take(DeviceType::Block).ok_or(DiskError::NoDisk)?;
+    let device = device::Disk::new(transport, place).map_err(DiskError::Device)?;
     let volume = Volume::open(device).map_err(DiskError::Open)?;
     Ok(Store::new(volume))
 }

@@ -5,6 +5,7 @@ use luge_metrics::Traffic;
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
+use crate::arch::time::Instant as Moment;
 use crate::virtio::{FRAME_BYTES, Network, Transmitter};
 
 /// Frames that arrived.
@@ -40,8 +41,8 @@ impl Card {
     }
 
     /// Tells the card what was queued for it.
-    pub(super) fn tell(&mut self) {
-        self.network.tell();
+    pub(super) fn tell(&mut self, now: Moment) {
+        self.network.tell(now);
     }
 
     /// Keeps the card from interrupting until it is next asked for frames.

@@ -100,14 +100,14 @@ impl Stack {
         operators: Option<u16>,
         now: Instant,
     ) -> Result<Self, NoNetwork> {
-        let (transport, gsi) = virtio::take(DeviceType::Network).ok_or(NoNetwork::NoCard)?;
+        let (transport, place) = virtio::take(DeviceType::Network).ok_or(NoNetwork::NoCard)?;
         let mut card = Card::new(Network::start(transport).map_err(NoNetwork::Card)?);
         let interface = start_interface(&mut card, options, now);
         let connections = usize::from(options.max_connections);
         let pool = Pool::new(connections, operators.is_some());
         card.lead(start_handshakes(&card, options, ports, pool.total()));
-        INTERRUPT.store(gsi, Relaxed);
-        interrupts::register(gsi, on_interrupt).map_err(|_| NoNetwork::NoInterrupt)?;
+        INTERRUPT.store(place.gsi, Relaxed);
+        interrupts::register(place.gsi, on_interrupt).map_err(|_| NoNetwork::NoInterrupt)?;
         log::info!(
             "{}/{} on {}, ports {ports:?}, {} connections at once",
             options.ip,
@@ -168,7 +168,7 @@ impl Stack {
             .poll_egress(stack_now, &mut self.card, sockets)
             != PollResult::None
         {}
-        self.card.tell();
+        self.card.tell(now);
         let stack_at = self.interface.poll_at(stack_now, self.pool.sockets());
         let stack_at =
             stack_at.map(|at| Instant::from_ns(at.total_micros().cast_unsigned() * 1_000));

@@ -14,7 +14,7 @@ use log::Level;
 
 use super::logger::{LastPort, last_words};
 use crate::arch::traps::{FaultFrame, Name, is_guest_code};
-use crate::arch::{cpu, paging, per_cpu, power, serial};
+use crate::arch::{cpu, paging, per_cpu, power, serial, watchdog};
 use crate::mm;
 use crate::sandbox::{self, sight};
 use crate::sched::trace;
@@ -50,6 +50,10 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
 pub fn on_kernel_fault(frame: &FaultFrame, why: &'static str, nested: bool) -> ! {
     begin();
     let name = Name(frame.vector);
+    let why = match name.as_str() {
+        "NMI" if watchdog::is_on() => "the watchdog: the dispatcher has not come round for 30 s",
+        _ => why,
+    };
     let what = if nested { "last words" } else { "kernel panic" };
     last_words(
         Level::Error,

@@ -51,3 +51,12 @@ fn go_on() {
         power::off();
     }
 }
+
+/// Has the dispatcher hang when it has come round for two seconds.
+pub fn hang_soon() {
+    scenario::on_look(|| {
+        if Instant::now() > Instant::from_ns(READ_AT[0]) {
+            super::hang();
+        }
+    });
+}

@@ -11,13 +11,16 @@
 //! Invariant: each window is mapped once and belongs to one transport; only its two interrupt
 //! registers are touched by anybody else, and only through [`acknowledge`].
 
+mod health;
 mod line;
 mod memory;
 mod network;
 mod ring;
+#[cfg(feature = "scenarios")]
+pub mod scenario;
 
 use alloc::vec::Vec;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use virtio_drivers::transport::mmio::{MmioError, MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, DeviceTypeError, Transport};
@@ -43,7 +46,32 @@ pub struct Window {
 /// A device that nobody has taken yet.
 struct Found {
     transport: MmioTransport<'static>,
-    gsi: u32,
+    place: Place,
+}
+
+/// Where a device is, for whoever has taken it and gives it up to begin anew.
+#[derive(Debug)]
+pub struct Place {
+    registers: usize,
+    size: usize,
+    /// The global system interrupt of the device.
+    pub gsi: u32,
+}
+
+impl Place {
+    /// The device here once more, reset.
+    ///
+    /// # Errors
+    /// There is none any more.
+    ///
+    /// # Safety
+    /// The transport that came with this place, or from here, has been dropped.
+    pub unsafe fn reopen(&mut self) -> Result<MmioTransport<'static>, MmioError> {
+        let registers: *mut VirtIOHeader = ptr::with_exposed_provenance_mut(self.registers);
+        let registers = NonNull::new(registers).expect("it is mapped");
+        // SAFETY: as in `open`, where the window was mapped; nobody else has a transport, as the caller promises.
+        unsafe { MmioTransport::new(registers, self.size) }
+    }
 }
 
 static FOUND: Lock<Vec<Found>> = Lock::new(Vec::new());
@@ -54,17 +82,14 @@ static FOUND: Lock<Vec<Found>> = Lock::new(Vec::new());
 pub fn probe(windows: impl IntoIterator<Item = Window>) {
     for window in windows {
         match open(&window) {
-            Ok(transport) => {
+            Ok((transport, place)) => {
                 log::debug!(
                     "{:?} at {:#x}, GSI {}",
                     transport.device_type(),
                     window.base,
                     window.gsi
                 );
-                FOUND.lock().push(Found {
-                    transport,
-                    gsi: window.gsi,
-                });
+                FOUND.lock().push(Found { transport, place });
             }
             Err(MmioError::InvalidDeviceID(DeviceTypeError::InvalidDeviceType(0))) => {}
             Err(error) => log::warn!("no virtio device at {:#x}: {error}", window.base),
@@ -72,20 +97,20 @@ pub fn probe(windows: impl IntoIterator<Item = Window>) {
     }
 }
 
-/// Takes the first device of this kind that is left, with its global system interrupt.
+/// Takes the first device of this kind that is left, and where it is.
 ///
-/// Dropping the transport resets the device; it does not come back.
-pub fn take(kind: DeviceType) -> Option<(MmioTransport<'static>, u32)> {
+/// Dropping the transport resets the device.
+pub fn take(kind: DeviceType) -> Option<(MmioTransport<'static>, Place)> {
     let mut found = FOUND.lock();
     let index = found
         .iter()
         .position(|device| device.transport.device_type() == kind)?;
     let device = found.remove(index);
-    Some((device.transport, device.gsi))
+    Some((device.transport, device.place))
 }
 
 /// Maps a window and reads its header.
-fn open(window: &Window) -> Result<MmioTransport<'static>, MmioError> {
+fn open(window: &Window) -> Result<(MmioTransport<'static>, Place), MmioError> {
     if window.size < size_of::<VirtIOHeader>() {
         return Err(MmioError::MmioRegionTooSmall);
     }
@@ -97,5 +122,10 @@ fn open(window: &Window) -> Result<MmioTransport<'static>, MmioError> {
     // - every window is opened once, by `probe`, so no other pointer claims it.
     let transport = unsafe { MmioTransport::new(registers.cast(), window.size) }?;
     line::remember(window.gsi, registers);
-    Ok(transport)
+    let place = Place {
+        registers: registers.as_ptr().expose_provenance(),
+        size: window.size,
+        gsi: window.gsi,
+    };
+    Ok((transport, place))
 }

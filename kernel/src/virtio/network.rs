@@ -8,15 +8,22 @@
 //! Interrupts: the card interrupts for arriving frames when the last call of [`Network::receive`] found
 //! none, and for sent ones only while there is no room for more.
 //!
-//! The card is not trusted. What cannot be (a buffer that it does not have) ends its use; a frame of
-//! a length that cannot be is dropped.
+//! The card is not trusted. One that returns a buffer that it does not have, asks to be reset or sends nothing is reset
+//! and started anew, at the price of the frames that it had; one that does so again and again ends the machine. A frame
+//! of a length that cannot be is dropped.
 
 use bitflags::bitflags;
+use luge_boot_info::exit::ExitCode;
 use virtio_drivers::Error;
-use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::mmio::MmioTransport;
+use virtio_drivers::transport::{DeviceStatus, Transport};
 
+use super::health::{Health, Illness};
 use super::ring::{Flow, Ring, SLOT_BYTES, SLOTS};
+#[cfg(feature = "scenarios")]
+use super::scenario;
+use crate::arch::power;
+use crate::arch::time::Instant;
 
 /// The longest frame, without its check sequence: 1500 bytes and the Ethernet header.
 pub const FRAME_BYTES: usize = 1514;
@@ -55,7 +62,9 @@ pub struct Network {
     outgoing: Ring,
     /// Slot and length of the frame that was handed out last.
     reading: Option<(usize, usize)>,
-    broken: bool,
+    /// Why it is not used until it has been reset.
+    illness: Option<Illness>,
+    health: Health,
 }
 
 impl Network {
@@ -64,10 +73,7 @@ impl Network {
     /// # Errors
     /// [`Error::Unsupported`] if the card lacks what we need; others from setting its queues up.
     pub fn start(mut transport: MmioTransport<'static>) -> Result<Self, Error> {
-        let features = transport.begin_init(Features::all());
-        if features != Features::all() {
-            return Err(Error::Unsupported);
-        }
+        begin(&mut transport)?;
         let hardware_address =
             transport.read_consistent(|| transport.read_config_space(ADDRESS_OFFSET))?;
         let incoming = Ring::new(&mut transport, RECEIVE_QUEUE, Flow::FromDevice)?;
@@ -80,13 +86,79 @@ impl Network {
             incoming,
             outgoing,
             reading: None,
-            broken: false,
+            illness: None,
+            health: Health::new(Instant::now()),
         };
-        while let Some(slot) = network.incoming.take() {
-            network.incoming.give(slot, SLOT_BYTES)?;
-        }
-        network.tell();
+        network.give_all()?;
         Ok(network)
+    }
+
+    /// Gives the card all buffers for what may arrive.
+    fn give_all(&mut self) -> Result<(), Error> {
+        while let Some(slot) = self.incoming.take() {
+            self.incoming.give(slot, SLOT_BYTES)?;
+        }
+        self.incoming.tell(&mut self.transport);
+        Ok(())
+    }
+
+    /// Looks after the card, at the end of a turn: resets it if it does not do its work. If that is of no use, the machine
+    /// ends.
+    fn look_after(&mut self, now: Instant) {
+        if self.illness.is_none() {
+            if !self.health.is_due(now) {
+                return;
+            }
+            self.examine(now);
+        }
+        let Some(illness) = self.illness.take() else {
+            return;
+        };
+        let what = illness.as_str();
+        if !self.health.may_be_reset(now) {
+            give_up(format_args!("{what}, whenever it is reset"));
+        }
+        log::warn!("the network card {what}: it is reset");
+        if let Err(error) = self.reset() {
+            give_up(format_args!("{what}, and does not start again: {error}"));
+        }
+    }
+
+    /// Finds what a card does not say by itself.
+    fn examine(&mut self, now: Instant) {
+        if self
+            .transport
+            .get_status()
+            .contains(DeviceStatus::DEVICE_NEEDS_RESET)
+        {
+            self.illness = Some(Illness::NeedsReset);
+            return;
+        }
+        let free = self.outgoing.free();
+        self.reclaim();
+        if self.outgoing.free() > free || self.outgoing.free() == SLOTS {
+            self.health.works(now);
+        } else if self.health.is_stalled(now) {
+            self.illness = Some(Illness::Stalled);
+        }
+        #[cfg(feature = "scenarios")]
+        if scenario::is_to_be_offended() {
+            self.outgoing.offend();
+            self.outgoing.tell(&mut self.transport);
+        }
+    }
+
+    /// Begins anew, with nothing on its way.
+    fn reset(&mut self) -> Result<(), Error> {
+        begin(&mut self.transport)?;
+        self.reading = None;
+        self.incoming.renew(&mut self.transport)?;
+        self.outgoing.renew(&mut self.transport)?;
+        self.outgoing.want_silence();
+        self.transport.finish_init();
+        #[cfg(feature = "scenarios")]
+        scenario::card_was_reset();
+        self.give_all()
     }
 
     /// The card's hardware address.
@@ -131,7 +203,8 @@ impl Network {
     }
 
     /// Tells the card of what was sent, and of buffers that it got back. To be called once a turn.
-    pub fn tell(&mut self) {
+    pub fn tell(&mut self, now: Instant) {
+        self.look_after(now);
         self.incoming.tell(&mut self.transport);
         self.outgoing.tell(&mut self.transport);
     }
@@ -177,7 +250,7 @@ impl Network {
                 self.outgoing.want_silence();
             }
         }
-        !self.broken && self.outgoing.free() > 0
+        self.illness.is_none() && self.outgoing.free() > 0
     }
 
     /// Takes back what has been sent.
@@ -191,17 +264,31 @@ impl Network {
         }
     }
 
-    /// Gives the card up if it broke its contract.
+    /// The card is ill if it broke its contract.
     fn check<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         result
             .inspect_err(|error| {
-                log::error!(
-                    "the network card broke its contract and is not used any more: {error}"
-                );
-                self.broken = true;
+                log::debug!("the network card: {error}");
+                self.illness = Some(Illness::WrongBuffer);
             })
             .ok()
     }
+}
+
+/// Resets the card and agrees with it on what is used.
+fn begin(transport: &mut MmioTransport<'static>) -> Result<(), Error> {
+    let features = transport.begin_init(Features::all());
+    if features == Features::all() {
+        Ok(())
+    } else {
+        Err(Error::Unsupported)
+    }
+}
+
+/// Ends the machine: without a card it serves nobody.
+fn give_up(why: core::fmt::Arguments<'_>) -> ! {
+    log::error!("the network card {why}: the machine ends");
+    power::exit(ExitCode::DeviceFailed.value())
 }
 
 /// Room for one frame in the sending queue.

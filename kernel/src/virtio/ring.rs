@@ -21,6 +21,8 @@ use virtio_drivers::transport::mmio::MmioTransport;
 use virtio_drivers::{Error, PAGE_SIZE};
 
 use super::Memory;
+#[cfg(feature = "scenarios")]
+use super::scenario;
 use crate::mm::dma;
 
 /// Buffers of a ring. QEMU's queues have 256 places; a burst of this many frames is plenty.
@@ -78,6 +80,15 @@ impl Ring {
         })
     }
 
+    /// Takes all slots back and sets the queue up anew, of a device that has been reset.
+    pub(super) fn renew(&mut self, transport: &mut MmioTransport<'static>) -> Result<(), Error> {
+        self.queue = VirtQueue::new(transport, self.index, false, false)?;
+        self.free = (0..SLOTS).collect();
+        self.given = [None; SLOTS];
+        self.untold = false;
+        Ok(())
+    }
+
     /// A slot that is free, for the caller to fill or to give to the device.
     pub(super) fn take(&mut self) -> Option<usize> {
         self.free.pop()
@@ -129,6 +140,10 @@ impl Ring {
     ///
     /// `None` may be out of date at once; [`Ring::want_interrupts`] tells when it is not.
     pub(super) fn next_done(&mut self) -> Result<Option<(usize, usize)>, Error> {
+        #[cfg(feature = "scenarios")]
+        if let Some(lie) = scenario::what_is_done(self.flow) {
+            return lie;
+        }
         let Some(token) = self.queue.peek_used() else {
             return Ok(None);
         };
@@ -174,6 +189,19 @@ impl Ring {
         if self.queue.should_notify() {
             transport.notify(self.index);
         }
+    }
+}
+
+/// Offences of the driver, for scenarios.
+#[cfg(feature = "scenarios")]
+impl Ring {
+    /// Gives the device a buffer in the wrong direction, which it must take for an error.
+    pub(super) fn offend(&mut self) {
+        let Some(slot) = self.take() else { return };
+        let flow = core::mem::replace(&mut self.flow, Flow::FromDevice);
+        let given = self.give(slot, SLOT_BYTES);
+        self.flow = flow;
+        log::info!("a buffer in the wrong direction: {given:?}");
     }
 }
 

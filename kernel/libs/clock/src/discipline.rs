@@ -13,8 +13,8 @@ const CLOSEST_NS: i64 = 100_000;
 /// How well the end of a second has to be known; the RTC cannot be read in the last quarter of a millisecond before it.
 const FINE_NS: i64 = 1_000_000;
 /// Beyond this, the end of the second is looked for all the time, every [`SEARCH_NS`].
-const COARSE_NS: i64 = 30_000_000;
-const SEARCH_NS: i64 = 10_000_000;
+const COARSE_NS: i64 = 50_000_000;
+const SEARCH_NS: i64 = 20_000_000;
 /// So long before the earliest end of a second that the RTC can be read, and so long after the latest.
 const BEFORE_END_NS: i64 = 600_000;
 const AFTER_END_NS: i64 = 300_000;

@@ -20,7 +20,7 @@ const ANCHOR_NS: i64 = 600 * SECOND_NS;
 const BASE_NS: i64 = SECOND_NS;
 
 /// The difference is known if it is known so well.
-const FOUND_NS: i64 = 30_000_000;
+const FOUND_NS: i64 = 50_000_000;
 
 /// The difference at one moment of the counter.
 #[derive(Clone, Copy, Debug)]

@@ -27,6 +27,10 @@ pub(crate) const SECOND_NS: i64 = 1_000_000_000;
 
 /// What `ppb` parts per billion of `ns` are.
 pub(crate) fn parts(ns: i64, ppb: i64) -> i64 {
+    // Between two looks it is short enough for this, and a long division is not needed.
+    if let Some(product) = ns.checked_mul(ppb) {
+        return product / SECOND_NS;
+    }
     let product = i128::from(ns) * i128::from(ppb) / i128::from(SECOND_NS);
     product.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }

@@ -22,6 +22,7 @@
 //! | `max_connections` | connections served at once | 128 |
 //! | `keepalive_timeout_s` | how long a connection is kept with no request on it, in seconds; a balancer in front should give its own up before that | 75 |
 //! | `admin_token` | what whoever deploys functions while the machine runs must know: 16 to 256 visible characters | none: nobody can |
+//! | `watchdog` | none, or `on`, `off`: feed an IB700 watchdog while the dispatcher comes round, and take its NMI for the end | `off` |
 //! | `scenario` | what to do wrong on purpose; kernels built for the tests only | none |
 //! | `virtio_mmio.device` | `size@address:interrupt` of a virtio window; may be repeated | none |
 //!
@@ -49,7 +50,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "log",
     "log_format",
     "log_all_ends",
@@ -70,6 +71,7 @@ const KEYS: [&str; 22] = [
     "max_connections",
     "keepalive_timeout_s",
     "admin_token",
+    "watchdog",
     "scenario",
     "virtio_mmio.device",
 ];
@@ -100,6 +102,8 @@ pub struct Options {
     pub bench: bool,
     /// Log the memory in use whenever the kernel is idle and it changed.
     pub memory_report: bool,
+    /// Feed the watchdog while the dispatcher comes round.
+    pub watchdog: bool,
     /// The engine that runs what the spec does not assign to one; if there is none either, native code
     /// runs where the disk has it, and the interpreter the rest.
     pub engine: Option<Engine>,
@@ -147,6 +151,7 @@ impl Default for Options {
             batch: false,
             bench: false,
             memory_report: false,
+            watchdog: false,
             engine: None,
             ip: Ipv4Addr::new(10, 0, 2, 15),
             prefix: 24,
@@ -258,6 +263,7 @@ impl Options {
             "log_all_ends" => self.log_all_ends = flag(word, key, value)?,
             "batch" => self.batch = flag(word, key, value)?,
             "bench" => self.bench = flag(word, key, value)?,
+            "watchdog" => self.watchdog = flag(word, key, value)?,
             "memory_report" => self.memory_report = flag(word, key, value)?,
             "engine" => self.engine = Some(engine(value)?),
             "ip" => (self.ip, self.prefix) = network(value)?,
