@@ -6,12 +6,15 @@ use luge_harness::replay::{Replay, Report, Request};
 use luge_harness::{Lab, ports};
 use serde_json::{Value, json};
 
-use crate::promises::tenant;
+use crate::promises::{cpu_us, tenant};
 use crate::served::{SECOND_US, route_with};
 
 scenarios![
     sleepers_of_one_tenant_leave_others_places_of_sandboxes,
     a_tenant_that_is_alone_has_all_places_of_sandboxes,
+    beside_twelve_endless_loops_a_second_another_tenants_work_is_done_nearly_as_soon_as_alone,
+    beside_a_flood_of_one_tenant_all_of_anothers_work_within_its_share_is_done,
+    a_tenant_beside_idle_ones_is_refused_nothing_that_the_machine_can_do,
 ];
 
 /// More than the machine has places for.
@@ -85,5 +88,100 @@ fn a_tenant_that_is_alone_has_all_places_of_sandboxes(lab: &Lab) -> Result<()> {
         (PLACES - 4..=PLACES).contains(&slept),
         "{slept} slept at once"
     );
+    Ok(())
+}
+
+/// Of a kind that takes longer than is booked for it at first, twice a second. Its route's deadline is that of the loops.
+fn beside_twelve_endless_loops_a_second_another_tenants_work_is_done_nearly_as_soon_as_alone(
+    lab: &Lab,
+) -> Result<()> {
+    const WORK: &str = "/work 29";
+    const DEADLINE_US: u64 = 2_500_000;
+    const END_US: u64 = 4 * SECOND_US;
+    let route = |name: &str| {
+        let mut route = route_with(name, DEADLINE_US, &json!({}));
+        route["path"] = "fib.wasm".into();
+        route
+    };
+    let tenants = [
+        tenant("loops", 8080, &[route("endless")]),
+        tenant("other", ports::free()?, &[route("work")]),
+    ];
+    let alone_us = cpu_us(lab, WORK)?;
+    ensure!((100_000..300_000).contains(&alone_us), "{alone_us} us");
+    let mut replay = Replay::new(Value::from(&tenants[..])).module("fib.wasm", lab.example("fib")?);
+    for start_us in (0..END_US).step_by(1_000_000 / 12) {
+        replay.client(start_us, 1, "/endless 60");
+    }
+    for start_us in (SECOND_US / 2..END_US).step_by(500_000) {
+        replay.client(start_us, 1, WORK);
+    }
+    let report = replay.play(lab, "")?;
+    let work: Vec<_> = report.of("/work").collect();
+    let done = work.iter().filter(|request| request.end == "exit 0");
+    ensure!(done.count() == work.len(), "{work:?}");
+    let mut took_us: Vec<_> = work.iter().map(|request| request.took_us).collect();
+    took_us.sort_unstable();
+    let median_us = took_us[took_us.len() / 2];
+    ensure!(
+        median_us < alone_us + alone_us / 4,
+        "{took_us:?} us beside them, {alone_us} us alone"
+    );
+    let loops = report
+        .of("/endless")
+        .filter(|request| request.end != "refused");
+    ensure!(loops.count() >= 12, "{:?}", report.counts);
+    Ok(())
+}
+
+/// What takes some 30 ms, and two tenants that are busy with it.
+const PIECE: &str = "25";
+const PIECE_US: u64 = 30_000;
+
+fn two_busy_tenants(lab: &Lab) -> Result<Replay> {
+    let busy = |name: &str| {
+        let keys = json!({ "expected-execution-us": PIECE_US });
+        let mut route = route_with(name, SECOND_US / 2, &keys);
+        route["path"] = "fib.wasm".into();
+        route
+    };
+    let tenants = [
+        tenant("flood", 8080, &[busy("flood")]),
+        tenant("steady", ports::free()?, &[busy("steady")]),
+    ];
+    Ok(Replay::new(Value::from(&tenants[..])).module("fib.wasm", lab.example("fib")?))
+}
+
+/// One asks for three times what there is, the other for four tenths, when there is no room any more.
+fn beside_a_flood_of_one_tenant_all_of_anothers_work_within_its_share_is_done(
+    lab: &Lab,
+) -> Result<()> {
+    let mut replay = two_busy_tenants(lab)?;
+    for start_us in (0..2 * SECOND_US).step_by(10_000) {
+        replay.client(start_us, 1, &format!("/flood {PIECE}"));
+    }
+    for start_us in (SECOND_US / 2..2 * SECOND_US).step_by(75_000) {
+        replay.client(start_us, 1, &format!("/steady {PIECE}"));
+    }
+    let report = replay.play(lab, "")?;
+    let done = |route| report.of(route).filter(|request| request.end == "exit 0");
+    let steady = report.of("/steady").count();
+    ensure!(done("/steady").count() == steady, "{:?}", report.counts);
+    let busy_us = (done("/steady").count() + done("/flood").count()) as u64 * PIECE_US;
+    ensure!(busy_us * 10 > 2 * SECOND_US * 8, "{:?}", report.counts);
+    ensure!(report.tickets == 0, "{} tickets are out", report.tickets);
+    Ok(())
+}
+
+fn a_tenant_beside_idle_ones_is_refused_nothing_that_the_machine_can_do(lab: &Lab) -> Result<()> {
+    let mut replay = two_busy_tenants(lab)?;
+    for start_us in (0..SECOND_US).step_by(34_000) {
+        replay.client(start_us, 1, &format!("/flood {PIECE}"));
+    }
+    let report = replay.play(lab, "")?;
+    let done = report
+        .of("/flood")
+        .filter(|request| request.end == "exit 0");
+    ensure!(done.count() == report.requests.len(), "{:?}", report.counts);
     Ok(())
 }

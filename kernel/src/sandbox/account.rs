@@ -4,13 +4,33 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use log::{Level, log_enabled, warn};
 use luge_sandbox::Outcome;
-use luge_sched::Measured;
+use luge_sched::{Measured, Ticket};
 use luge_spec::OnMiss;
 use luge_trace::Kind;
 
-use super::Sandbox;
+use super::{LIVE, Sandbox};
 use crate::arch::time::Instant;
 use crate::sched::{self, admission};
+
+/// Has those fall behind whose bookings were taken back for the request that was let in last.
+#[inline]
+pub(super) fn tell_recalled() {
+    if admission::has_recalled() {
+        tell(&admission::take_recalled());
+    }
+}
+
+#[cold]
+fn tell(recalled: &[u64]) {
+    for sandbox in LIVE.lock().values() {
+        let ticket = sandbox.ticket.lock();
+        let number = ticket.as_ref().map(Ticket::number);
+        drop(ticket);
+        if number.is_some_and(|number| recalled.contains(&number)) {
+            sandbox.fall_behind();
+        }
+    }
+}
 
 impl Sandbox {
     /// CPU time that it was charged with: its own, that of its host calls, and what the kernel did to make it

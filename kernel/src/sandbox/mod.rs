@@ -223,6 +223,7 @@ impl Deref for Current {
 /// given back.
 pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refused> {
     let began = Instant::now();
+    account::tell_recalled();
     let ticket = request.ticket.take();
     let Some((stack, arena)) = take_room(&request) else {
         if let Some(ticket) = ticket {

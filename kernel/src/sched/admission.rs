@@ -5,11 +5,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use luge_metrics::RouteMeter;
 use luge_sched::{
-    Admission, Counts, Measured, Refusal, Reservation, RouteId, RouteTerms, SHARED, TenantId,
-    TenantTerms, Ticket,
+    Admission, Counts, Measured, Refusal, Reservation, RouteId, RouteTerms, TenantId, TenantTerms,
+    Ticket,
 };
 use spin::Once;
 
@@ -17,6 +18,10 @@ use super::{ready, share, trace};
 use crate::arch::lock::{Lock, LockGuard};
 use crate::arch::time::Instant;
 use crate::mm::arena;
+
+/// The numbers of tickets that have lost their bookings, until their sandboxes are told.
+static RECALLED: Lock<Vec<u64>> = Lock::new(Vec::new());
+static HAS_RECALLED: AtomicBool = AtomicBool::new(false);
 
 static ADMISSION: Once<Lock<Admission>> = Once::new();
 /// What is counted of each route, by its number. It stays for good, so that nothing counted ever goes back.
@@ -35,7 +40,10 @@ fn admission() -> LockGuard<'static, Admission> {
 /// Adds a tenant, and says whether all that is reserved is still less than there is to promise.
 pub fn add_tenant(reservation: Option<Reservation>, terms: TenantTerms) -> (TenantId, bool) {
     let mut ready = ready();
-    let group = reservation.map_or(SHARED, |share| ready.reserve_share(share));
+    let group = match reservation {
+        Some(share) => ready.reserve_share(share),
+        None => ready.share_equally(),
+    };
     let fits = ready.reserved_ppm() < luge_sched::CAPACITY_PPM;
     drop(ready);
     let terms = TenantTerms { group, ..terms };
@@ -79,8 +87,24 @@ pub fn admit(route: RouteId, arrived: Instant, now: Instant) -> Result<Ticket, R
     }
     admission.set_places(arena::for_requests().into());
     let admitted = admission.admit_since(route, arrived.as_ns(), now.as_ns(), &ready);
+    if admission.recalled().next().is_some() {
+        RECALLED.lock().extend(admission.recalled());
+        HAS_RECALLED.store(true, Relaxed);
+    }
     drop((ready, admission));
     admitted.inspect_err(|refusal| note(route, refusal))
+}
+
+/// Whether tickets have lost their bookings, so that somebody else has its share.
+#[inline]
+pub fn has_recalled() -> bool {
+    HAS_RECALLED.load(Relaxed)
+}
+
+/// The numbers of those. Their sandboxes go on without a promise; each is told once.
+pub fn take_recalled() -> Vec<u64> {
+    HAS_RECALLED.store(false, Relaxed);
+    core::mem::take(&mut *RECALLED.lock())
 }
 
 /// Why a request would be refused if it arrived now. It is then, and counts so.

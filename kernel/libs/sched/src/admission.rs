@@ -8,36 +8,23 @@
 //! and one in each count of its route and tenant; [`Admission::give_back`] takes out just those. Dropping
 //! a ticket is a bug, and panics.
 
+mod time;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use luge_memory::shares::{Holder, Shares};
 
-use crate::book::Book;
+use crate::book::{Book, Booking, Recall};
 use crate::estimate::Estimate;
-use crate::ready::{Group, Ready, SHARED};
+use crate::ready::{Group, Lane, Ready, SHARED};
 use crate::terms::{Counts, Refusal, RouteId, RouteTerms, TenantId, TenantTerms};
 use crate::ticket::{Measured, Ticket};
-use crate::{CAPACITY_PPM, EXTENDED_PPM, part_of};
 
 /// Of a route's deadline, the part that is booked for a request while nothing is known of the route: one in so many.
 const FIRST_PART: u64 = 256;
 /// The longest that is booked then, in nanoseconds. What runs longer falls behind, so little depends on it.
 const FIRST_NS: u64 = 5_000_000;
-/// What is booked beyond the estimate: one part in so many, and so many nanoseconds. Estimates are never
-/// exact, and a request that runs over its booking has no promise any more.
-const MARGIN_PART: u64 = 32;
-const MARGIN_NS: u64 = 20_000;
-/// By how much a short booking may be made longer, in nanoseconds: a machine under a hypervisor stands
-/// still for a while now and then, and that is charged to whoever runs.
-const EXTENSION_NS: u64 = 20_000_000;
-/// While a route's estimate is unsettled, bookings are not extended if so many of its requests exceed theirs, or if
-/// more than this is promised with it, in millionths of the time.
-const FEW_OVER: u32 = 6;
-const UNSETTLED_PPM: u64 = CAPACITY_PPM / 2;
-/// The longest that a client is told to wait, in seconds.
-const LONGEST_RETRY_S: u32 = 60;
-
 /// Tenants, routes, and what is promised.
 pub struct Admission {
     /// Whether demand is tested. If not, nothing is booked, and only the limits hold.
@@ -48,8 +35,10 @@ pub struct Admission {
         reason = "room for many routes is to cost little until they come"
     )]
     routes: Vec<Box<Route>>,
-    /// By the group's number.
-    books: Vec<(Group, Book)>,
+    books: Vec<(Lane, Book)>,
+    /// How many tenants without a reservation share a book.
+    equals: u64,
+    recall: Recall,
     /// The places of sandboxes, of which each request that is let in takes one.
     places: Shares,
     most_places: u64,
@@ -85,7 +74,9 @@ impl Admission {
             tests_demand,
             tenants: Vec::new(),
             routes: Vec::new(),
-            books: alloc::vec![(SHARED, Book::default())],
+            books: alloc::vec![(SHARED.booked(), Book::default())],
+            equals: 0,
+            recall: Recall::new(),
             places: Shares::new(),
             most_places: u64::MAX,
             next: 0,
@@ -95,8 +86,10 @@ impl Admission {
 
     /// Adds a tenant.
     pub fn add_tenant(&mut self, terms: TenantTerms) -> TenantId {
-        if terms.group != SHARED {
-            self.books.push((terms.group, Book::default()));
+        let is_equal = terms.group.booked() == SHARED.booked();
+        self.equals += u64::from(is_equal);
+        if !is_equal {
+            self.books.push((terms.group.booked(), Book::default()));
         }
         let places = self
             .places
@@ -157,7 +150,8 @@ impl Admission {
         route.version = route.version.wrapping_add(1);
     }
 
-    /// Lets a request in that arrives now, if the limits and what is promised allow.
+    /// Lets a request in that arrives now, if the limits and what is promised allow. What others have booked beyond their
+    /// shares may have to go for it, see [`recalled`](Self::recalled).
     ///
     /// # Errors
     /// The [`Refusal`]; nothing has changed then but its count.
@@ -179,20 +173,31 @@ impl Admission {
         let state = &mut *self.routes[route.0];
         state.estimate.refresh();
         let deadline_ns = arrived_ns.saturating_add(state.terms.relative_deadline_ns);
+        self.recall.forget();
         let admitted = self
             .check_limits(route)
             .and_then(|()| self.find_time(route, deadline_ns, now_ns, ready));
         let counts = &mut self.routes[route.0].counts;
         match admitted {
-            Ok((group, booked_ns)) => {
+            Ok((group, booking)) => {
                 counts.admitted += 1;
-                Ok(self.issue(route, deadline_ns, group, booked_ns))
+                for entry in self.recall.recalled() {
+                    let shared = self.books.iter_mut().find(|(of, _)| *of == SHARED.booked());
+                    let (_, shared) = shared.expect("it is there from the beginning");
+                    shared.strike_out(*entry);
+                }
+                Ok(self.issue(route, deadline_ns, group, booking))
             }
             Err(refusal) => {
                 counts.refused += 1;
                 Err(refusal)
             }
         }
+    }
+
+    /// The [numbers](Ticket::number) of the tickets that have lost their bookings for the request that was let in last.
+    pub fn recalled(&self) -> impl Iterator<Item = u64> {
+        self.recall.recalled().iter().map(|(_, number)| *number)
     }
 
     /// Why a request would be refused if it arrived now, if it would be; then it counts as refused.
@@ -203,6 +208,7 @@ impl Admission {
         let found = self.check_limits(route);
         let found =
             found.and_then(|()| self.find_time(route, deadline_ns, now_ns, ready).map(drop));
+        self.recall.forget();
         let refusal = found.err()?;
         self.routes[route.0].counts.refused += 1;
         Some(refusal)
@@ -221,7 +227,8 @@ impl Admission {
     /// The request has had `ran_ns` of CPU time.
     pub fn charge(&mut self, ticket: &Ticket, ran_ns: u64) {
         if ticket.booked_ns.is_some() {
-            self.book(ticket.group).charge(ticket.entry, ran_ns);
+            self.book(ticket.group.booked())
+                .charge(ticket.entry, ran_ns);
         }
         let route = &mut self.routes[ticket.route.0];
         if let Some(mark) = ticket.exceeded
@@ -237,7 +244,9 @@ impl Admission {
     pub fn extend(&mut self, ticket: &mut Ticket, now_ns: u64, ready: &Ready) -> Option<u64> {
         let booked_ns = ticket.booked_ns?;
         if let Some(more_ns) = self.find_more(ticket, booked_ns, now_ns, ready) {
-            self.book(ticket.group).enter(ticket.entry, more_ns);
+            let booking = self.extension(ticket, more_ns, now_ns, ready);
+            self.book(ticket.group.booked())
+                .enter(ticket.entry, booking);
             ticket.extended_ns += more_ns;
             return Some(more_ns);
         }
@@ -248,35 +257,6 @@ impl Admission {
             route.over += 1;
         }
         None
-    }
-
-    /// What can be booked beyond `booked_ns`. Nothing for the many that exceed their bookings while the estimate is
-    /// unsettled: together they would take all the time in which some of them could be done.
-    fn find_more(
-        &self,
-        ticket: &Ticket,
-        booked_ns: u64,
-        now_ns: u64,
-        ready: &Ready,
-    ) -> Option<u64> {
-        let left_ns = booked_ns.max(EXTENSION_NS) - ticket.extended_ns;
-        let again_ns = booked_ns.saturating_add(ticket.extended_ns).min(left_ns);
-        let route = &self.routes[ticket.route.0];
-        let is_unsettled = route.estimate.is_unsettled();
-        if again_ns == 0 || (is_unsettled && route.over >= FEW_OVER) {
-            return None;
-        }
-        let capacity_ppm = if is_unsettled {
-            UNSETTLED_PPM
-        } else {
-            EXTENDED_PPM
-        };
-        let (group, deadline_ns) = (ticket.group, ticket.entry.0);
-        let supply = ready.supply_to_running(group, now_ns, capacity_ppm);
-        let book = self.book_of(group);
-        [again_ns, again_ns / 4]
-            .into_iter()
-            .find(|&more_ns| book.test(now_ns, (deadline_ns, more_ns), &supply).is_ok())
     }
 
     /// The request was not done at its deadline.
@@ -300,7 +280,7 @@ impl Admission {
         ticket.is_given_back = true;
         self.out -= 1;
         if ticket.booked_ns.is_some() {
-            self.book(ticket.group).strike_out(ticket.entry);
+            self.book(ticket.group.booked()).strike_out(ticket.entry);
         }
         let route = &mut self.routes[ticket.route.0];
         route.at_once -= 1;
@@ -391,83 +371,12 @@ impl Admission {
         }
     }
 
-    /// The group that a request can run in, and what is to be booked there, if anything is.
-    fn find_time(
-        &self,
-        route: RouteId,
-        deadline_ns: u64,
-        now_ns: u64,
-        ready: &Ready,
-    ) -> Result<(Group, Option<u64>), Refusal> {
-        let Route {
-            terms,
-            estimate,
-            at_once,
-            ..
-        } = &*self.routes[route.0];
-        let own = self.tenants[terms.tenant.0].terms.group;
-        if !self.tests_demand {
-            return Ok((own, None));
-        }
-        self.check_demand(route, own, (deadline_ns, now_ns), ready)?;
-        let cost_ns = with_margin(estimate.ns());
-        let wanted = (deadline_ns, cost_ns);
-        let test = |group| {
-            let supply = ready.supply(group, now_ns, CAPACITY_PPM);
-            self.book_of(group).test(now_ns, wanted, &supply)
-        };
-        if test(own).is_ok() {
-            return Ok((own, Some(cost_ns)));
-        }
-        match test(SHARED) {
-            Ok(()) => Ok((SHARED, Some(cost_ns))),
-            // Not even alone: by its estimate it never fits. It may try without a promise, one at a time,
-            // or the estimate could never change.
-            Err(_) if *at_once == 0 && self.never_fits(cost_ns, terms, ready) => Ok((own, None)),
-            Err(lacking_ns) => Err(Refusal::NoTime {
-                retry_after_s: retry_after_s(lacking_ns, ready),
-            }),
-        }
-    }
-
-    /// While a route's estimate is unsettled, bookings say too little. So of its requests only as many are let in as
-    /// can be done in time if they take as long as the last ones, and one in any case.
-    fn check_demand(
-        &self,
-        route: RouteId,
-        group: Group,
-        (deadline_ns, now_ns): (u64, u64),
-        ready: &Ready,
-    ) -> Result<(), Refusal> {
-        let route = &self.routes[route.0];
-        let within = route.at_once - route.over + 1;
-        let Some(demand_ns) = route.estimate.demand_ns(route.over, within) else {
-            return Ok(());
-        };
-        let within_ns = deadline_ns.saturating_sub(now_ns);
-        let supply_ns = |group| ready.supply_ns(group, now_ns, within_ns, CAPACITY_PPM);
-        let supply_ns = match group {
-            SHARED => supply_ns(SHARED),
-            group => supply_ns(group).saturating_add(supply_ns(SHARED)),
-        };
-        match demand_ns.checked_sub(supply_ns) {
-            Some(lacking_ns @ 1..) if route.at_once > 0 => Err(Refusal::NoTime {
-                retry_after_s: retry_after_s(lacking_ns, ready),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn never_fits(&self, cost_ns: u64, terms: &RouteTerms, ready: &Ready) -> bool {
-        cost_ns > ready.supply_ns(SHARED, 0, terms.relative_deadline_ns, CAPACITY_PPM)
-    }
-
     fn issue(
         &mut self,
         route: RouteId,
         deadline_ns: u64,
         group: Group,
-        booked_ns: Option<u64>,
+        booking: Option<Booking>,
     ) -> Ticket {
         self.next += 1;
         self.out += 1;
@@ -491,7 +400,7 @@ impl Admission {
             group,
             entry: (deadline_ns, self.next),
             estimate_ns: estimate.ns(),
-            booked_ns,
+            booked_ns: booking.map(|booking| booking.left_ns),
             extended_ns: 0,
             exceeded: None,
             memory: terms.memory,
@@ -499,20 +408,20 @@ impl Admission {
             has_begun: false,
             is_given_back: false,
         };
-        if let Some(booked_ns) = booked_ns {
-            self.book(group).enter(ticket.entry, booked_ns);
+        if let Some(booking) = booking {
+            self.book(group.booked()).enter(ticket.entry, booking);
         }
         ticket
     }
 
-    fn book_of(&self, group: Group) -> &Book {
-        let found = self.books.iter().find(|(of, _)| *of == group);
-        &found.expect("every group has a book").1
+    fn book_of(&self, lane: Lane) -> &Book {
+        let found = self.books.iter().find(|(of, _)| *of == lane);
+        &found.expect("every lane of booked tasks has a book").1
     }
 
-    fn book(&mut self, group: Group) -> &mut Book {
-        let found = self.books.iter_mut().find(|(of, _)| *of == group);
-        &mut found.expect("every group has a book").1
+    fn book(&mut self, lane: Lane) -> &mut Book {
+        let found = self.books.iter_mut().find(|(of, _)| *of == lane);
+        &mut found.expect("every lane of booked tasks has a book").1
     }
 }
 
@@ -521,20 +430,4 @@ fn first_estimate(terms: &RouteTerms) -> Estimate {
     let hoped_ns = (terms.relative_deadline_ns / FIRST_PART).min(FIRST_NS);
     Estimate::new(terms.percentile, terms.given_estimate_ns, hoped_ns)
         .with_budget(terms.budget_ns.unwrap_or(u64::MAX))
-}
-
-const fn with_margin(estimate_ns: u64) -> u64 {
-    estimate_ns
-        .saturating_add(estimate_ns / MARGIN_PART)
-        .saturating_add(MARGIN_NS)
-}
-
-/// When what is lacking now will have been worked off, at the pace of what everybody shares.
-fn retry_after_s(lacking_ns: u64, ready: &Ready) -> u32 {
-    let pace_ns = part_of(
-        1_000_000_000,
-        CAPACITY_PPM.saturating_sub(ready.reserved_ppm()),
-    );
-    let seconds = lacking_ns.div_ceil(pace_ns.max(1));
-    u32::try_from(seconds).map_or(LONGEST_RETRY_S, |s| s.clamp(1, LONGEST_RETRY_S))
 }

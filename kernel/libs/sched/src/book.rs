@@ -6,16 +6,81 @@
 //! booked until then is no more than what the CPU is sure to give. It is exact, and looks at each booking
 //! once.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 
 use crate::supply::Supply;
 
 /// The name of a booking: its deadline, and a number that no other has.
 pub(crate) type Entry = (u64, u64);
 
-/// What is booked on one group's supply, in nanoseconds of CPU time still to be given.
+/// What is booked on one lane's supply.
 #[derive(Default)]
-pub(crate) struct Book(BTreeMap<Entry, u64>);
+pub(crate) struct Book(BTreeMap<Entry, Booking>);
+
+/// CPU time that is promised.
+#[derive(Clone, Copy)]
+pub(crate) struct Booking {
+    /// Still to be given, in nanoseconds.
+    pub(crate) left_ns: u64,
+    /// The tenant's number.
+    pub(crate) tenant: usize,
+    /// Whether it was beyond its tenant's share when it was made.
+    pub(crate) is_lent: bool,
+}
+
+/// So many bookings can be taken back for one that is made.
+const MOST_RECALLED: usize = 64;
+
+/// Bookings that have to go so that a tenant has its share.
+#[derive(Default)]
+pub(crate) struct Recall {
+    /// Those that could go, as far as the book was looked at: of many, the ones with the latest deadlines.
+    lent: VecDeque<(Entry, u64)>,
+    /// Those that have to.
+    recalled: Vec<Entry>,
+}
+
+impl Recall {
+    /// Of none.
+    pub(crate) fn new() -> Self {
+        Self {
+            lent: VecDeque::with_capacity(MOST_RECALLED),
+            recalled: Vec::with_capacity(MOST_RECALLED),
+        }
+    }
+
+    /// What was found to have to go.
+    pub(crate) fn recalled(&self) -> &[Entry] {
+        &self.recalled
+    }
+
+    /// Nothing has to go.
+    pub(crate) fn forget(&mut self) {
+        self.recalled.clear();
+    }
+
+    fn could_take(&mut self, entry: Entry, left_ns: u64) {
+        if self.lent.len() == MOST_RECALLED {
+            self.lent.pop_front();
+        }
+        self.lent.push_back((entry, left_ns));
+    }
+
+    /// Takes back so much at least. How much; none if there is not so much.
+    fn take(&mut self, lacking_ns: u64) -> Option<u64> {
+        let mut taken_ns = 0;
+        while taken_ns < lacking_ns {
+            let (entry, left_ns) = self.lent.pop_back()?;
+            if self.recalled.len() == MOST_RECALLED {
+                return None;
+            }
+            self.recalled.push(entry);
+            taken_ns += left_ns;
+        }
+        Some(taken_ns)
+    }
+}
 
 impl Book {
     /// Whether `cost_ns` more by `deadline_ns` can be promised without breaking what is promised, where
@@ -37,24 +102,93 @@ impl Book {
             }
         };
         let after = (deadline_ns, u64::MAX);
-        let before: u64 = self.0.range(..=after).map(|(_, left_ns)| left_ns).sum();
+        let before = self.0.range(..=after);
+        let before: u64 = before.map(|(_, booking)| booking.left_ns).sum();
         let mut demand_ns = before.saturating_add(cost_ns);
         check(deadline_ns, demand_ns)?;
-        for (&(deadline, _), left_ns) in self.0.range(after..) {
-            demand_ns = demand_ns.saturating_add(*left_ns);
+        for (&(deadline, _), booking) in self.0.range(after..) {
+            demand_ns = demand_ns.saturating_add(booking.left_ns);
             check(deadline, demand_ns)?;
         }
         Ok(())
     }
 
-    pub(crate) fn enter(&mut self, entry: Entry, cost_ns: u64) {
-        self.0.insert(entry, cost_ns);
+    /// Whether `cost_ns` more by `deadline_ns` is within a tenant's `share`, with what it has booked of that.
+    pub(crate) fn is_within(
+        &self,
+        now_ns: u64,
+        (deadline_ns, cost_ns): (u64, u64),
+        tenant: usize,
+        share: &Supply,
+    ) -> bool {
+        let is_sure = |deadline: u64, demand_ns: u64| {
+            demand_ns <= share.within_ns(deadline.saturating_sub(now_ns))
+        };
+        let own_ns = |booking: &Booking| match booking.tenant == tenant && !booking.is_lent {
+            true => booking.left_ns,
+            false => 0,
+        };
+        let after = (deadline_ns, u64::MAX);
+        let before = self.0.range(..=after);
+        let before: u64 = before.map(|(_, booking)| own_ns(booking)).sum();
+        let mut demand_ns = before.saturating_add(cost_ns);
+        is_sure(deadline_ns, demand_ns)
+            && self.0.range(after..).all(|(&(deadline, _), booking)| {
+                demand_ns = demand_ns.saturating_add(own_ns(booking));
+                is_sure(deadline, demand_ns)
+            })
+    }
+
+    /// As [`test`](Self::test), where bookings that are lent may go. Which of them have to is in `recall` then.
+    pub(crate) fn test_with_recall(
+        &self,
+        now_ns: u64,
+        (deadline_ns, cost_ns): (u64, u64),
+        supply: &Supply,
+        recall: &mut Recall,
+    ) -> bool {
+        recall.forget();
+        recall.lent.clear();
+        let newcomer = (deadline_ns, u64::MAX);
+        let before = self.0.range(..newcomer).map(|(at, b)| (*at, *b));
+        let after = self.0.range(newcomer..).map(|(at, b)| (*at, *b));
+        let wanted = Booking {
+            left_ns: cost_ns,
+            tenant: 0,
+            is_lent: false,
+        };
+        let mut demand_ns = 0_u64;
+        for (entry, booking) in before.chain([(newcomer, wanted)]).chain(after) {
+            demand_ns = demand_ns.saturating_add(booking.left_ns);
+            if booking.is_lent && booking.left_ns > 0 {
+                recall.could_take(entry, booking.left_ns);
+            }
+            if entry < newcomer {
+                continue;
+            }
+            let sure_ns = supply.within_ns(entry.0.saturating_sub(now_ns));
+            let lacking_ns = demand_ns.saturating_sub(sure_ns);
+            match recall.take(lacking_ns) {
+                Some(taken_ns) => demand_ns -= taken_ns,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    pub(crate) fn enter(&mut self, entry: Entry, booking: Booking) {
+        self.0.insert(entry, booking);
+    }
+
+    /// Whether a booking is lent; not if it is there no more.
+    pub(crate) fn is_lent(&self, entry: Entry) -> bool {
+        self.0.get(&entry).is_some_and(|booking| booking.is_lent)
     }
 
     /// Of what was booked, `ran_ns` has been given.
     pub(crate) fn charge(&mut self, entry: Entry, ran_ns: u64) {
-        if let Some(left_ns) = self.0.get_mut(&entry) {
-            *left_ns = left_ns.saturating_sub(ran_ns);
+        if let Some(booking) = self.0.get_mut(&entry) {
+            booking.left_ns = booking.left_ns.saturating_sub(ran_ns);
         }
     }
 
@@ -69,7 +203,7 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use super::Book;
+    use super::{Book, Booking};
     use crate::supply::{Free, Supply};
 
     const WHOLE: Supply = Supply::Free(Free::new(1_000_000));
@@ -77,7 +211,12 @@ mod tests {
     fn book(entries: &[(u64, u64)]) -> Book {
         let mut book = Book::default();
         for (number, &(deadline, cost)) in (0..).zip(entries) {
-            book.enter((deadline, number), cost);
+            let booking = Booking {
+                left_ns: cost,
+                tenant: 0,
+                is_lent: false,
+            };
+            book.enter((deadline, number), booking);
         }
         book
     }

@@ -1,10 +1,14 @@
 //! What is ready to run, and who of it comes first.
 //!
-//! There is a group for each tenant with a reservation and one, [`SHARED`], for everybody else; of those,
-//! the ones without a promise are queued by themselves, with a small reservation. A group is a [`Queue`] and,
+//! There is a lane for each tenant with a reservation, and one for what is booked of everybody else. What these have
+//! without a promise is queued by itself, in a lane for each tenant with a small reservation. A lane is a [`Queue`] and,
 //! if something is reserved, a [`Server`]. Who runs next is found in two steps: the
-//! group whose first task ranks first, and that task. Only the second grows with the number of tasks, and
-//! it is O(log n); the first looks at each group, of which there are as many as tenants.
+//! lane whose first task ranks first, and that task. Only the second grows with the number of tasks, and
+//! it is O(log n); the first looks at each lane, of which there are as many as tenants.
+//!
+//! The time that no promise wants is shared by the lanes that have tasks, equally: the one that has had least of it is next
+//! (start-time fair queueing: Goyal, Vin and Cheng, SIGCOMM 1996). One that comes begins with as much as the one that is
+//! next has had, so that nobody saves up.
 //!
 //! The servers have a say under EDF only; under the other policies, which exist for comparison, all
 //! tasks are as in one queue.
@@ -18,18 +22,29 @@ use crate::standing::{Standing, UNPROMISED};
 use crate::supply::{Free, Supply};
 use crate::{KERNEL_PPM, MOST_KERNEL_PPM};
 
-/// A group of tasks with a share of the CPU in common.
+/// A queue with a share of the CPU, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Group(usize);
+pub(crate) struct Lane(usize);
 
-/// The group of those with no reservation of their own.
-pub const SHARED: Group = Group(0);
-/// Where those of [`SHARED`] are queued that have no promise.
-const REST: Group = Group(1);
-/// What they have of the CPU in any case, and how often, in nanoseconds: otherwise a request that runs a
-/// little over its booking would wait for as long as there is promised work.
+/// Where a tenant's tasks are queued: while they have a promise, and when they have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    booked: u32,
+    unbooked: u32,
+}
+
+/// The group of the first tenant with no reservation of its own, and of the host's own work.
+pub const SHARED: Group = Group {
+    booked: 0,
+    unbooked: 1,
+};
+/// What those without a reservation have of the CPU in any case, and how often, in nanoseconds: otherwise a request that
+/// runs a little over its booking would wait for as long as there is promised work.
 const REST_BUDGET_NS: u64 = 100_000;
 const REST_PERIOD_NS: u64 = 5_000_000;
+
+/// Where there are no more lanes than those of [`SHARED`], nobody shares with anybody.
+const FEWEST_LANES: usize = 2;
 
 /// For how long a task beyond its booking keeps the time that nobody was promised before the next has it: until it has
 /// had so much beyond its booking, in nanoseconds, or so many times what it had at first, if that is more. If they all
@@ -49,13 +64,19 @@ pub enum Comeback {
 /// All tasks that are ready.
 pub struct Ready {
     settings: Settings,
-    groups: Vec<Member>,
+    lanes: Vec<Member>,
     /// The task that was preempted and has the CPU next whatever else is there: where nothing comes
     /// before what has begun.
     held: Option<TaskId>,
     /// How many are queued, in all groups.
     queued: usize,
     turns: u64,
+    /// Whether [`SHARED`] is a tenant's.
+    is_first_taken: bool,
+    /// What servers of tenants are together of the time, in millionths.
+    reserved_ppm: u64,
+    /// What the lane had had of the time that no promise wants which has it now, or had it last, see [`Member::had`].
+    least_had: u64,
     /// By how much the kernel's own work exceeds what is set aside for it, in millionths of the time.
     kernel_excess_ppm: u64,
 }
@@ -65,9 +86,11 @@ struct Member {
     /// The task beyond its booking that has the time which nobody was promised.
     holder: Option<Tenure>,
     server: Option<Server>,
-    /// Whether it is [`REST`].
+    /// CPU time that it has had without a promise, in nanoseconds, as a key for tasks without one.
+    had: u64,
+    /// Whether it is for those only that have no promise.
     is_rest: bool,
-    /// Whether a task of it has the CPU. It is not in the queue then, and the group is not idle.
+    /// Whether a task of it has the CPU. It is not in the queue then, and the lane is not idle.
     is_running: bool,
 }
 
@@ -84,28 +107,55 @@ impl Ready {
     /// Nothing ready, and nothing reserved.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let mut rest = Member::new(Reservation::new(REST_BUDGET_NS, REST_PERIOD_NS));
-        rest.is_rest = true;
         Self {
             settings,
-            groups: alloc::vec![Member::new(None), rest],
+            lanes: alloc::vec![Member::new(None), Member::rest(1)],
             held: None,
             queued: 0,
             turns: 0,
+            is_first_taken: false,
+            reserved_ppm: 0,
+            least_had: UNPROMISED,
             kernel_excess_ppm: 0,
         }
     }
 
-    /// Adds a group with a reservation.
+    /// Adds a tenant with a reservation.
     pub fn reserve_share(&mut self, reservation: Reservation) -> Group {
-        self.groups.push(Member::new(Some(reservation)));
-        Group(self.groups.len() - 1)
+        self.reserved_ppm += reservation.ppm();
+        self.add_lane(Member::new(Some(reservation)))
     }
 
-    /// Makes room in every group for this many tasks.
+    /// Adds a tenant without one. To be called before there are tasks.
+    pub fn share_equally(&mut self) -> Group {
+        if !core::mem::replace(&mut self.is_first_taken, true) {
+            return SHARED;
+        }
+        let group = self.add_lane(Member::rest(1));
+        let rest = |lane: &&mut Member| lane.is_rest;
+        let count = self.lanes.iter().filter(|lane| lane.is_rest).count() as u64;
+        for lane in self.lanes.iter_mut().filter(rest) {
+            *lane = Member::rest(count);
+        }
+        Group {
+            booked: SHARED.booked,
+            ..group
+        }
+    }
+
+    fn add_lane(&mut self, member: Member) -> Group {
+        let lane = self.lanes.len() as u32;
+        self.lanes.push(member);
+        Group {
+            booked: lane,
+            unbooked: lane,
+        }
+    }
+
+    /// Makes room in every lane for this many tasks.
     pub fn reserve_room(&mut self, tasks: usize) {
-        for group in &mut self.groups {
-            group.queue.reserve(tasks);
+        for lane in &mut self.lanes {
+            lane.queue.reserve(tasks);
         }
     }
 
@@ -117,10 +167,8 @@ impl Ready {
 
     /// What all reservations of tenants together are of the CPU's time, in millionths.
     #[must_use]
-    pub fn reserved_ppm(&self) -> u64 {
-        let tenants = self.groups.iter().skip(REST.0 + 1);
-        let servers = tenants.filter_map(|group| group.server.as_ref());
-        servers.map(|server| server.reservation().ppm()).sum()
+    pub const fn reserved_ppm(&self) -> u64 {
+        self.reserved_ppm
     }
 
     /// The kernel's own work took this part of the time of late, in millionths: what it takes cannot be
@@ -173,8 +221,12 @@ impl Ready {
         now_ns: u64,
     ) {
         let by_deadline = self.settings.policy == Policy::EarliestDeadline;
-        let is_rest = group == SHARED && !standing.is_booked() && by_deadline;
-        let lane = if is_rest { REST } else { group };
+        let has_no_promise = !standing.is_booked() && by_deadline;
+        let lane = Lane(if has_no_promise {
+            group.unbooked
+        } else {
+            group.booked
+        } as usize);
         // One that was preempted has never left, and a server with a task is not idle.
         let comes = comeback == Comeback::Woken || standing.lane != lane;
         standing.lane = lane;
@@ -183,17 +235,17 @@ impl Ready {
             standing.take_turn(self.turns);
         }
         let key = standing.key(self.settings.policy, now_ns);
-        let group = &mut self.groups[lane.0];
-        if comes && group.is_idle() {
-            group.wake(now_ns);
+        let lane = &mut self.lanes[lane.0];
+        if comes && lane.is_idle() {
+            lane.wake(now_ns, self.least_had);
         }
         self.queued += 1;
-        standing.place = group.queue.insert(task, key, standing.arrival());
+        standing.place = lane.queue.insert(task, key, standing.arrival());
         if by_deadline
             && comeback == Comeback::Preempted
             && let Some(over_ns) = standing.over_ns()
         {
-            group.keep(task, standing.place, over_ns);
+            lane.keep(task, standing.place, over_ns);
         }
     }
 
@@ -204,15 +256,15 @@ impl Ready {
         }
         let by_deadline = self.settings.policy == Policy::EarliestDeadline;
         let (mut first, mut its) = (Rank::NOBODY, None);
-        for group in &mut self.groups {
-            let rank = group.rank(by_deadline, now_ns);
+        for lane in &mut self.lanes {
+            let rank = lane.rank(by_deadline, now_ns);
             if rank < first {
-                (first, its) = (rank, Some(group));
+                (first, its) = (rank, Some(lane));
             }
         }
-        let group = its?;
-        let task = group.take(first)?;
-        group.is_running = true;
+        let lane = its?;
+        let task = lane.take(first)?;
+        lane.is_running = true;
         self.queued -= 1;
         Some(task)
     }
@@ -223,7 +275,7 @@ impl Ready {
             self.held = None;
             return true;
         }
-        let queue = &mut self.groups[standing.lane.0].queue;
+        let queue = &mut self.lanes[standing.lane.0].queue;
         let was_there = queue.remove(task, standing.place);
         self.queued -= usize::from(was_there);
         was_there
@@ -232,16 +284,31 @@ impl Ready {
     /// The running task has stopped after `ran_ns` of CPU time. Nothing follows from it for one that
     /// [shares](Standing::shares).
     pub fn stopped(&mut self, standing: &Standing, ran_ns: u64) {
-        self.groups[standing.lane.0].is_running = false;
-        self.charge(standing, ran_ns);
+        let lane = &mut self.lanes[standing.lane.0];
+        lane.is_running = false;
+        let unpromised_ns = lane.charge(ran_ns);
+        if unpromised_ns > 0 && self.lanes.len() > FEWEST_LANES {
+            self.count(standing.lane, unpromised_ns);
+        }
     }
 
     /// Takes CPU time that was spent for a task from what is reserved for it. Nothing follows from it for
     /// one that [shares](Standing::shares).
     pub fn charge(&mut self, standing: &Standing, ran_ns: u64) {
-        if let Some(server) = &mut self.groups[standing.lane.0].server {
-            server.charge(ran_ns);
+        let unpromised_ns = self.lanes[standing.lane.0].charge(ran_ns);
+        if unpromised_ns > 0 && self.lanes.len() > FEWEST_LANES {
+            self.count(standing.lane, unpromised_ns);
         }
+    }
+
+    /// A lane has had so much of the time that no promise wants. Where there is none that shares it, nobody counts.
+    fn count(&mut self, lane: Lane, ran_ns: u64) {
+        let lane = &mut self.lanes[lane.0];
+        let before = lane.had;
+        lane.had = before.saturating_add(ran_ns);
+        // Who comes now begins where the lane is that is next. Alone, it had the CPU for as long as it wanted.
+        let least_had = if self.queued == 0 { lane.had } else { before };
+        self.least_had = self.least_had.max(least_had);
     }
 
     /// How long the task that was taken last may run before the queue is looked at again, in
@@ -251,7 +318,7 @@ impl Ready {
         if !self.settings.is_preemptive || self.is_empty() {
             return u64::MAX;
         }
-        let budget = match &self.groups[standing.lane.0].server {
+        let budget = match &self.lanes[standing.lane.0].server {
             Some(server) if server.left_ns() > 0 => server.left_ns(),
             _ => u64::MAX,
         };
@@ -259,53 +326,76 @@ impl Ready {
         self.settings.quantum_ns.min(budget).min(place)
     }
 
-    /// When a throttled group with tasks gets its budget back, in nanoseconds since boot.
+    /// When a throttled lane with tasks gets its budget back, in nanoseconds since boot.
     #[must_use]
     pub fn next_replenishment_ns(&self) -> Option<u64> {
-        self.groups
+        self.lanes
             .iter()
-            .filter(|group| !group.queue.is_empty())
-            .filter_map(|group| group.server.as_ref())
+            .filter(|lane| !lane.queue.is_empty())
+            .filter_map(|lane| lane.server.as_ref())
             .filter(|server| server.left_ns() == 0)
             .map(Server::deadline_ns)
             .min()
     }
 
-    /// CPU time that tasks of this group are sure to have within the next `within_ns`, for all of them
+    /// CPU time that booked tasks of this group are sure to have within the next `within_ns`, for all of them
     /// together, where `capacity_ppm` millionths of the CPU's time may be promised.
     #[must_use]
     pub fn supply_ns(&self, group: Group, now_ns: u64, within_ns: u64, capacity_ppm: u64) -> u64 {
-        self.supply(group, now_ns, capacity_ppm)
-            .within_ns(within_ns)
+        let supply = self.supply(group.booked(), now_ns, capacity_ppm);
+        supply.within_ns(within_ns)
     }
 
     /// The same for any time.
-    pub(crate) fn supply(&self, group: Group, now_ns: u64, capacity_ppm: u64) -> Supply {
-        match self.groups[group.0].server {
-            Some(mut server) if self.groups[group.0].is_idle() => {
+    pub(crate) fn supply(&self, lane: Lane, now_ns: u64, capacity_ppm: u64) -> Supply {
+        match self.lanes[lane.0].server {
+            Some(mut server) if self.lanes[lane.0].is_idle() => {
                 server.wake(now_ns);
                 Supply::Reserved { server, now_ns }
             }
-            _ => self.supply_to_running(group, now_ns, capacity_ppm),
+            _ => self.supply_to_running(lane, now_ns, capacity_ppm),
         }
     }
 
-    /// The same for a task of the group that has just stopped and goes on: the group is not idle without it.
-    pub(crate) fn supply_to_running(&self, group: Group, now_ns: u64, capacity_ppm: u64) -> Supply {
-        if let Some(mut server) = self.groups[group.0].server {
+    /// The same for a task of the lane that has just stopped and goes on: the lane is not idle without it.
+    pub(crate) fn supply_to_running(&self, lane: Lane, now_ns: u64, capacity_ppm: u64) -> Supply {
+        if let Some(mut server) = self.lanes[lane.0].server {
             server.refresh(now_ns);
             return Supply::Reserved { server, now_ns };
         }
-        let taken = self.reserved_ppm() + self.kernel_excess_ppm;
+        let taken = self.reserved_ppm + self.kernel_excess_ppm;
         let mut free = Free::new(capacity_ppm.saturating_sub(taken));
-        for group in self.groups.iter().filter(|group| !group.is_idle()) {
-            if let Some(mut server) = group.server {
+        for lane in self.lanes.iter().filter(|lane| !lane.is_idle()) {
+            if let Some(mut server) = lane.server {
                 server.refresh(now_ns);
                 let within_ns = server.deadline_ns().saturating_sub(now_ns);
                 free.owe(within_ns, server.arrears_ns(now_ns));
             }
         }
         Supply::Free(free)
+    }
+}
+
+impl Ready {
+    /// An equal share of what servers leave, for one of so many tenants.
+    pub(crate) fn share(&self, capacity_ppm: u64, of: u64) -> Supply {
+        let taken = self.reserved_ppm + self.kernel_excess_ppm;
+        Supply::Free(Free::new(capacity_ppm.saturating_sub(taken) / of.max(1)))
+    }
+}
+
+impl Group {
+    /// Where its booked tasks are queued.
+    pub(crate) const fn booked(self) -> Lane {
+        Lane(self.booked as usize)
+    }
+
+    /// The same tenant's, where its booked tasks run on what servers leave.
+    pub(crate) const fn on_shared(self) -> Self {
+        Self {
+            booked: SHARED.booked,
+            ..self
+        }
     }
 }
 
@@ -316,7 +406,16 @@ impl Member {
             queue: Queue::new(),
             holder: None,
             server: reservation.map(Server::new),
+            had: UNPROMISED,
             is_running: false,
+        }
+    }
+
+    /// For one of so many tenants without reservations, which has no promise.
+    fn rest(of: u64) -> Self {
+        Self {
+            is_rest: true,
+            ..Self::new(Reservation::new(REST_BUDGET_NS, of * REST_PERIOD_NS))
         }
     }
 
@@ -338,7 +437,7 @@ impl Member {
         });
     }
 
-    /// Takes its first task, where `rank` is the group's.
+    /// Takes its first task, where `rank` is the lane's.
     fn take(&mut self, rank: Rank) -> Option<TaskId> {
         let is_promised = self.queue.first_rank().key() < UNPROMISED;
         // What is reserved for those beyond their bookings is for who is least beyond.
@@ -353,13 +452,21 @@ impl Member {
         }
     }
 
-    fn wake(&mut self, now_ns: u64) {
+    /// Takes CPU time from what is reserved. How much of it was beyond that.
+    #[inline]
+    fn charge(&mut self, ran_ns: u64) -> u64 {
+        let server = self.server.as_mut();
+        server.map_or(0, |server| server.charge(ran_ns))
+    }
+
+    fn wake(&mut self, now_ns: u64, least_had: u64) {
+        self.had = self.had.max(least_had);
         if let Some(server) = &mut self.server {
             server.wake(now_ns);
         }
     }
 
-    /// The rank of its first task among those of all groups.
+    /// The rank of its first task among those of all lanes.
     #[inline]
     fn rank(&mut self, by_deadline: bool, now_ns: u64) -> Rank {
         let rank = self.queue.first_rank();
@@ -367,7 +474,7 @@ impl Member {
             Some(server) if by_deadline && !self.queue.is_empty() => {
                 server.refresh(now_ns);
                 rank.with_key(match server.left_ns() {
-                    0 => rank.key() | UNPROMISED,
+                    0 => self.had,
                     _ => server.deadline_ns(),
                 })
             }

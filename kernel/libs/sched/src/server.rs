@@ -96,9 +96,15 @@ impl Server {
         }
     }
 
-    /// Takes `ran_ns` of CPU time from the budget.
-    pub const fn charge(&mut self, ran_ns: u64) {
-        self.left_ns = self.left_ns.saturating_sub(ran_ns);
+    /// Takes `ran_ns` of CPU time from the budget. How much of it was beyond that.
+    pub const fn charge(&mut self, ran_ns: u64) -> u64 {
+        match self.left_ns.checked_sub(ran_ns) {
+            Some(left_ns) => {
+                self.left_ns = left_ns;
+                0
+            }
+            None => ran_ns - core::mem::replace(&mut self.left_ns, 0),
+        }
     }
 
     /// CPU time until the budget is used up, in nanoseconds.

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 
 use crate::policy::{Policy, Settings};
 use crate::queue::Place;
-use crate::ready::{Group, SHARED};
+use crate::ready::{Lane, SHARED};
 use crate::slice::Slice;
 
 /// How much CPU time a task without a booking gets before its deadline in the queue is postponed, in
@@ -28,7 +28,7 @@ pub struct Standing {
     turn: u64,
     turn_used_ns: u64,
     /// Where it is queued, or was last: the queue, and the place in it.
-    pub(crate) lane: Group,
+    pub(crate) lane: Lane,
     pub(crate) place: Place,
 }
 
@@ -70,7 +70,7 @@ impl Standing {
             ran_ns: 0,
             turn: 0,
             turn_used_ns: 0,
-            lane: SHARED,
+            lane: SHARED.booked(),
             place: Place::NONE,
         }
     }
@@ -96,7 +96,7 @@ impl Standing {
     /// Whether it was last queued where nothing is reserved, so that no reservation is charged.
     #[must_use]
     pub fn shares(&self) -> bool {
-        self.lane == SHARED
+        self.lane == SHARED.booked()
     }
 
     /// Charges `ran_ns` of CPU time.

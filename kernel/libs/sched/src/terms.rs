@@ -21,7 +21,7 @@ impl RouteId {
 /// What holds for all requests of a tenant together.
 #[derive(Clone, Copy, Debug)]
 pub struct TenantTerms {
-    /// Where its requests run: a share of its own, or [`crate::SHARED`].
+    /// Where its requests run.
     pub group: Group,
     /// Requests that are let in and not done, at most.
     pub most_at_once: Option<u32>,

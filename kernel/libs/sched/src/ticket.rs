@@ -50,6 +50,12 @@ impl Ticket {
         self.route
     }
 
+    /// A number that no other ticket has.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.entry.1
+    }
+
     /// How long it is expected to run, in nanoseconds.
     #[must_use]
     pub const fn estimate_ns(&self) -> u64 {

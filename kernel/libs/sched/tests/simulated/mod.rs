@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use luge_sched::{
-    Admission, Comeback, Group, Measured, Ready, Reservation, RouteId, RouteTerms, SHARED,
-    Settings, Standing, TaskId, TenantId, Ticket,
+    Admission, Comeback, Group, Measured, Ready, Reservation, RouteId, RouteTerms, Settings,
+    Standing, TaskId, TenantId, Ticket,
 };
 
 use crate::terms::tenant;
@@ -71,7 +71,10 @@ impl Simulation {
 
     /// Adds a tenant with this reservation, or none.
     pub fn add_tenant(&mut self, reservation: Option<Reservation>) -> TenantId {
-        let group = reservation.map_or(SHARED, |share| self.ready.reserve_share(share));
+        let group = match reservation {
+            Some(share) => self.ready.reserve_share(share),
+            None => self.ready.share_equally(),
+        };
         self.admission.add_tenant(tenant(group))
     }
 
@@ -113,6 +116,7 @@ impl Simulation {
     fn arrive(&mut self, arrival: &Arrival) -> Option<usize> {
         let route = arrival.route;
         let ticket = self.admission.admit(route, self.now_ns, &self.ready).ok()?;
+        self.recall();
         let index = self.jobs.len();
         let deadline_ns = self.now_ns + self.routes[route.index()].relative_deadline_ns;
         let (group, booked_ns) = (ticket.group(), ticket.booked_ns());
@@ -131,6 +135,22 @@ impl Simulation {
             fate: Fate::Ended,
         });
         Some(index)
+    }
+
+    /// Those that have lost their bookings fall behind.
+    fn recall(&mut self) {
+        for number in self.admission.recalled() {
+            let index = self.jobs.iter().position(|job| {
+                let ticket = job.ticket.as_ref();
+                ticket.is_some_and(|ticket| ticket.number() == number)
+            });
+            let index = index.expect("it is not over");
+            let job = &mut self.jobs[index];
+            job.standing.miss();
+            let task = TaskId(index as u64);
+            self.ready
+                .requeue(task, job.group, &mut job.standing, self.now_ns);
+        }
     }
 
     fn run_until(&mut self, until_ns: u64) {
