@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use luge_harness::http::Client;
+use luge_harness::http::{Client, Raw};
 use luge_harness::lab::Workshop;
 use luge_harness::{Boot, Disk, End, Kernel, Lab, Machine};
 use serde_json::{Map, Value, json};
@@ -46,6 +46,11 @@ const TIMER_PERCENT: u64 = 1;
 
 /// How many times what copying it costs a mebibyte of a file may.
 const COPIES: u64 = 2;
+
+/// Connections that are kept open, with nothing on them, beside a request…
+const IDLE: u64 = 64;
+/// …and how many percent more it may take for that.
+const IDLE_PERCENT: u64 = 10;
 
 /// How much of what starting the interpreter of JavaScript costs may be work of others than itself, in percent.
 const OTHERS_PERCENT: u64 = 5;
@@ -110,7 +115,13 @@ fn figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
         let served = Served::begin(lab, &boot)?;
         let request = served.instructions_of(|client| client.get("/empty")?.expect(""))?;
         figures.insert(format!("request-empty-{engine}"), request);
-        drop(served);
+        let idle = served.idle_connections()?;
+        let request = served.instructions_of(|client| client.get("/empty")?.expect(""))?;
+        figures.insert(
+            format!("request-empty-beside-idle-{IDLE}-{engine}"),
+            request,
+        );
+        drop((idle, served));
         figures.extend(startup::figures(lab, engine)?);
     }
     figures.insert("watched-second".into(), watched::second(lab)?);
@@ -123,7 +134,13 @@ fn figures(lab: &Lab) -> Result<BTreeMap<String, u64>> {
 
 /// An aim for something that is not measured would be met by everything.
 fn none_is_missing(figures: &BTreeMap<String, u64>) -> Result<()> {
-    let relative = ["fib-30", "file-mebibyte", "request-js-without-its-code"];
+    let beside_idle = format!("request-empty-beside-idle-{IDLE}");
+    let relative = [
+        "fib-30",
+        "file-mebibyte",
+        "request-js-without-its-code",
+        &beside_idle,
+    ];
     let relative = relative
         .iter()
         .flat_map(|name| ["wasmi", "wasmtime"].map(|engine| format!("{name}-{engine}")));
@@ -216,6 +233,22 @@ impl Served {
         let before = serve(WARM_UP)?;
         Ok((serve(REQUESTS)? - before) / REQUESTS)
     }
+
+    /// Connections on which a request has been answered, and which are kept.
+    fn idle_connections(&self) -> Result<Vec<Raw>> {
+        let connect = |_| {
+            let mut connection = Raw::connect(self.machine.port())?;
+            connection.send("GET /empty HTTP/1.1\r\nhost: luge\r\n\r\n")?;
+            let head = connection.read_head()?;
+            ensure!(
+                head.contains("Connection: keep-alive\r\n"),
+                "it is not kept: {head}"
+            );
+            self.served.set(self.served.get() + 1);
+            Ok(connection)
+        };
+        (0..IDLE).map(connect).collect()
+    }
 }
 
 /// How long the CPU has been busy, as the kernel reports it when it is idle after `sandboxes` have ended.
@@ -235,6 +268,11 @@ fn aim_of(name: &str, figures: &BTreeMap<String, u64>) -> Option<u64> {
     if let Some(engine) = name.strip_prefix("file-mebibyte-") {
         let copy = figures.get(&format!("copy-mebibyte-{engine}"))?;
         return Some(copy * COPIES);
+    }
+    if let Some((request, _)) = name.split_once(&format!("-beside-idle-{IDLE}")) {
+        let engine = name.rsplit_once('-')?.1;
+        let alone = figures.get(&format!("{request}-{engine}"))?;
+        return Some(alone + alone * IDLE_PERCENT / 100);
     }
     if let Some(engine) = name.strip_prefix("request-js-without-its-code-") {
         let whole = figures.get(&format!("request-js-{engine}"))?;

@@ -3,7 +3,7 @@
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use luge_harness::http::{Raw, Response};
+use luge_harness::http::{Client, Raw, Response};
 use luge_harness::{Boot, Disk, Kernel, Lab, Machine};
 use luge_metrics::reader::read;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::admin::{deploy, fields, remove, speaker, with_token};
 use crate::guests::text;
 use crate::load::{Memory, heap_mapped, settled_memory, wait_for_memory};
 use crate::loading::module_of;
-use crate::served::{AMPLE_US, route, route_with, spec, wait_until};
+use crate::served::{AMPLE_US, route, route_with, sandboxes_of, spec, wait_until};
 
 scenarios![
     a_module_of_40_mb_is_deployed_beside_small_requests_and_its_body_leaves_nothing_behind,
@@ -167,10 +167,14 @@ fn machine_with_sleepers(lab: &Lab) -> Result<Machine> {
     lab.serve(&boot.switch("--memory").switch("128M"))
 }
 
+/// So many sleepers take more than all memory; the small ones, what two large ones more would.
+const LARGE: usize = 14;
+const SMALL: usize = 60;
+
 /// Connections for sleepers that take more than all memory, on which nothing is sent yet, with what is to be sent.
 fn sleepers(machine: &Machine) -> Result<Vec<(Raw, String)>> {
     let mut sleepers = Vec::new();
-    for (name, count) in [("large", 14), ("small", 8)] {
+    for (name, count) in [("large", LARGE), ("small", SMALL)] {
         for _ in 0..count {
             let raw = Raw::connect(machine.port())?;
             let head = format!("GET /{name}?500000 HTTP/1.1\r\nhost: luge\r\n\r\n");
@@ -178,6 +182,17 @@ fn sleepers(machine: &Machine) -> Result<Vec<(Raw, String)>> {
         }
     }
     Ok(sleepers)
+}
+
+/// How many requests found no room for a sandbox.
+fn refused(client: &Client) -> Result<usize> {
+    count_of(client, "luge_refusals_total", &[("reason", "no-room")])
+}
+
+fn count_of(client: &Client, name: &str, labels: &[(&str, &str)]) -> Result<usize> {
+    let metrics = client.get("/metrics")?.text();
+    let metrics = read(&metrics).map_err(|wrong| anyhow!("{wrong:?}"))?;
+    Ok(metrics.sum(name, labels) as usize)
 }
 
 /// Begins to upload a module of so many bytes.
@@ -213,10 +228,8 @@ fn what_a_translation_may_need_is_not_given_to_requests_that_come_after_it_has_b
         })?;
         if begun {
             ensure!(deployed.status < 300, "{deployed:?}");
-            let metrics = machine.client().get("/metrics")?.text();
-            let metrics = read(&metrics).map_err(|wrong| anyhow!("{wrong:?}"))?;
-            let refused = metrics.sum("luge_refusals_total", &[("reason", "no-room")]);
-            ensure!(refused > 0.0, "there was room for all of them");
+            let refused = refused(&machine.client())?;
+            ensure!(refused > 0, "there was room for all of them");
             drop(sleepers);
             return wait_until(|| Ok(machine.client().get("/slow")?.status == 200));
         }
@@ -269,11 +282,21 @@ fn an_upload_for_which_there_is_no_memory_is_refused_before_its_body_comes(
 ) -> Result<()> {
     let machine = machine_with_sleepers(lab)?;
     let mut sleepers = sleepers(&machine)?;
-    for (raw, head) in &mut sleepers {
-        raw.send(head)?;
+    let client = machine.client();
+    let (large, small) = sleepers.split_at_mut(LARGE);
+    // The small ones last, since there would be room for them beside a large one that is refused. Nobody else asks for a
+    // sandbox, who would take the place of one that sleeps and then leave it.
+    for (sleepers, count) in [(large, LARGE), (small, LARGE + SMALL)] {
+        for (raw, head) in sleepers {
+            raw.send(head)?;
+        }
+        let let_in = |route| sandboxes_of(&client, Some(route));
+        // Some may find that there is no memory only once they run.
+        let answered = || count_of(&client, "luge_requests_total", &[]);
+        let wait = || Ok(let_in("/large")? + let_in("/small")? + answered()? == count);
+        wait_until(wait).context("sleepers are neither let in nor refused")?;
     }
-    let wait = || Ok(machine.client().get("/small?0")?.status == 503);
-    wait_until(wait).context("sleepers do not fill the memory")?;
+    ensure!(refused(&client)? > 0, "there was room for all of them");
     let mut upload = Raw::connect(machine.port())?;
     upload.send(upload_head(20 * MIB))?;
     let answer = upload.read_to_end()?;

@@ -67,6 +67,7 @@ mod gate;
 mod guests;
 mod hostile;
 mod http;
+mod idle;
 mod image;
 mod instances;
 mod kernel_faults;
@@ -115,6 +116,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("slow", slow::SCENARIOS),
     ("wire", wire::SCENARIOS),
     ("places", places::SCENARIOS),
+    ("idle", idle::SCENARIOS),
     ("steps", steps::SCENARIOS),
     ("floods", floods::SCENARIOS),
     ("loader", loader::SCENARIOS),

@@ -27,7 +27,8 @@ pub fn neighbour(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 2, 100 + number)
 }
 
-fn serve(lab: &Lab) -> Result<(Wire, Machine)> {
+/// A machine with `echo` on a wire.
+pub fn serve(lab: &Lab) -> Result<(Wire, Machine)> {
     let routes = [route("echo", AMPLE_US)];
     let folder = lab.folder("disk")?.file("functions.json", spec(&routes))?;
     let disk = folder.copy("echo.wasm", lab.example("echo")?)?.disk();

@@ -128,10 +128,10 @@ impl Client {
         matches!(self.phase, Phase::Receiving(_)) && self.connection.body_bytes() > 0
     }
 
-    /// What it holds a place with, as one of many: `takes` is how much it has of what there is need of.
-    pub(super) fn holder(&self, index: usize, takes: usize, yields: Option<Yields>) -> Holder {
+    /// What it holds its place with, as one of many: `takes` is how much it has of what there is need of.
+    pub(super) fn holder(&self, place: usize, takes: usize, yields: Option<Yields>) -> Holder {
         Holder {
-            index,
+            index: place,
             port: self.port,
             peer: self.link.peer(),
             takes,
@@ -141,7 +141,7 @@ impl Client {
 
     /// Whether its socket can be given to another. Not while a request of it is served, nor if something has come that
     /// its next step looks at.
-    pub(super) fn yields(&self, stack: &mut Stack, now: Instant) -> Option<Yields> {
+    pub(super) fn yields(&self, stack: &Stack, now: Instant) -> Option<Yields> {
         match &self.phase {
             _ if self.is_given_up => None,
             Phase::Reading | Phase::Receiving(_) => {
@@ -161,7 +161,7 @@ impl Client {
     }
 
     /// Whether the memory of its part of a body can be given to another. One that waits for more is the last to go.
-    pub(super) fn yields_body(&self, stack: &mut Stack, now: Instant) -> Option<Yields> {
+    pub(super) fn yields_body(&self, stack: &Stack, now: Instant) -> Option<Yields> {
         if self.is_given_up || !self.has_part_of_body() {
             return None;
         }
@@ -177,7 +177,7 @@ impl Client {
     }
 
     /// Whether something that it has sent has not been looked at.
-    fn has_unread(&self, stack: &mut Stack) -> bool {
+    fn has_unread(&self, stack: &Stack) -> bool {
         stack.can_read(&self.link)
     }
 
@@ -427,6 +427,12 @@ impl Client {
             Phase::Writing(_) | Phase::Sending => None,
         };
         Fate::Stay(earlier(deadline, earlier(self.stalls_at, looks_at)))
+    }
+
+    /// Whether only its peer has something to do now, until the moment that its step has named: nothing is to be sent, and
+    /// what has come was taken, since a step that leaves something of a head unread ends in a refusal.
+    pub(super) fn rests(&self) -> bool {
+        matches!(self.phase, Phase::Reading) && self.outgoing.is_empty()
     }
 
     /// The ticket with which it waits to write a part of a page.

@@ -9,12 +9,15 @@
 //! Neither waits: a sandbox that has ended or has written something asks the dispatcher for
 //! attention, as the network card's interrupt does.
 //!
+//! Only those clients are stepped that have something to do ([`clients`]).
+//!
 //! Invariant: a client is stepped by `poll` alone, so whatever a step finds stays so until it ends.
 
 #![deny(unsafe_code)]
 
 mod admin;
 mod client;
+mod clients;
 mod exchange;
 mod fate;
 mod kept;
@@ -41,13 +44,14 @@ use crate::functions::Table;
 use crate::mm::{self, idle};
 use crate::net::{NoNetwork, Stack};
 use client::Client;
+use clients::Clients;
 use fate::Fate;
 use writing::Turns;
 
 /// Everything that the server has.
 struct Server {
     stack: Stack,
-    clients: Vec<Client>,
+    clients: Clients,
     /// Who may have to make room, while that is found out. Room for all.
     holders: Vec<Holder>,
     clock: Clock,
@@ -80,6 +84,7 @@ const BODY_SHARE: usize = 4;
 /// Answers in which no function had a part, by status.
 pub static HOST_ANSWERS: Counters<{ STATUSES.len() }> = Counters::new();
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 static SERVER: Lock<Option<Server>> = Lock::new(None);
 
@@ -134,6 +139,11 @@ pub fn connections() -> usize {
     CONNECTIONS.load(Relaxed)
 }
 
+/// How many of them wait for their clients to send something, and cost nothing meanwhile.
+pub fn waiting_connections() -> usize {
+    WAITING.load(Relaxed)
+}
+
 /// The host itself answers with this status.
 fn count_host_answer(status: Status) {
     count_status(&HOST_ANSWERS, status.code());
@@ -156,7 +166,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
     ports.extend(of_its_own);
     kept::start(options.keepalive_timeout_s);
     let stack = Stack::start(options, &ports, of_its_own, now)?;
-    let clients = Vec::with_capacity(stack.sockets());
+    let clients = Clients::new(stack.sockets());
     let holders = Vec::with_capacity(stack.sockets());
     let clock = Clock {
         unix_s: 0,
@@ -196,21 +206,23 @@ pub fn poll(now: Instant, table: &Table) -> Option<Instant> {
 
 impl Server {
     fn poll(&mut self, now: Instant, table: &Table) -> Option<Instant> {
-        self.stack.receive_packets(now);
+        let clients = &mut self.clients;
+        self.stack.receive_packets(now, |place| clients.wake(place));
         while let Some(link) = self.stack.accept() {
-            self.clients.push(Client::new(link, now));
+            self.clients.add(link, now);
         }
+        self.clients.wake_due(now);
         self.make_room(now);
-        CONNECTIONS.store(self.clients.len(), Relaxed);
-        let bodies: usize = self.clients.iter().map(Client::body_bytes).sum();
+        CONNECTIONS.store(self.clients.count(), Relaxed);
+        let bodies: usize = self.clients.awake().map(Client::body_bytes).sum();
         let parts_of_bodies = match bodies {
             0 => 0,
             _ => {
-                let clients = self.clients.iter();
+                let clients = self.clients.awake();
                 clients.filter(|client| client.has_part_of_body()).count()
             }
         };
-        let waiting = self.clients.iter().filter_map(Client::waits_with);
+        let waiting = self.clients.awake().filter_map(Client::waits_with);
         self.turns.call(now, waiting);
         let around = Surroundings {
             now,
@@ -228,33 +240,33 @@ impl Server {
         let mut next = None;
         let mut index = 0;
         self.running = 0;
-        while let Some(client) = self.clients.get_mut(index) {
+        while let Some(client) = self.clients.nth_awake(index) {
             match client.step(&mut self.stack, &around) {
+                Fate::Stay(until) if client.rests() => self.clients.rest(index, until),
                 Fate::Stay(until) => {
                     self.running += usize::from(client.is_running());
                     next = earlier(next, until);
                     index += 1;
                 }
                 Fate::Close => {
-                    let link = self.clients.swap_remove(index).leave();
+                    let link = self.clients.remove(index).leave();
                     self.stack.close(link, now);
                 }
                 Fate::Abort => {
-                    let link = self.clients.swap_remove(index).leave();
+                    let link = self.clients.remove(index).leave();
                     self.stack.abort(link, now);
                 }
             }
         }
-        CONNECTIONS.store(self.clients.len(), Relaxed);
+        CONNECTIONS.store(self.clients.count(), Relaxed);
+        WAITING.store(self.clients.resting(), Relaxed);
+        next = earlier(next, self.clients.wake_at());
         if around.wants_body_room.get() {
             next = earlier(next, Some(self.make_body_room(now)));
         }
         let call_at = self.turns.next_call();
-        if self
-            .clients
-            .iter()
-            .any(|client| client.waits_with().is_some())
-        {
+        let mut clients = self.clients.awake();
+        if clients.any(|client| client.waits_with().is_some()) {
             next = earlier(next, Some(call_at));
         }
         earlier(next, self.stack.send_packets(now))
@@ -262,7 +274,7 @@ impl Server {
 
     /// Gives clients up while there are too few sockets for whoever comes next, or the kernel is short of memory.
     fn make_room(&mut self, now: Instant) {
-        let is_short = self.clients.len() > self.running && idle::is_kernel_short();
+        let is_short = self.clients.count() > self.running && idle::is_kernel_short();
         let lacking = self.stack.lacking().max(usize::from(is_short));
         if lacking == 0 {
             return;
@@ -270,7 +282,7 @@ impl Server {
         self.find_holders(|client, stack| (1, client.yields(stack, now)));
         for _ in 0..lacking {
             match who_yields(&mut self.holders) {
-                Some(index) => self.clients[index].give_up(),
+                Some(place) => self.clients.give_up(place),
                 None => return,
             }
         }
@@ -280,8 +292,8 @@ impl Server {
     fn make_body_room(&mut self, now: Instant) -> Instant {
         self.find_holders(|client, stack| (client.body_bytes(), client.yields_body(stack, now)));
         match who_yields(&mut self.holders) {
-            Some(index) => {
-                self.clients[index].give_up();
+            Some(place) => {
+                self.clients.give_up(place);
                 now
             }
             // All of them may still turn out to be fast.
@@ -290,11 +302,11 @@ impl Server {
     }
 
     /// Notes of each client how much it takes of what there is need of, and whether it can make room.
-    fn find_holders(&mut self, look: impl Fn(&Client, &mut Stack) -> (usize, Option<Yields>)) {
+    fn find_holders(&mut self, look: impl Fn(&Client, &Stack) -> (usize, Option<Yields>)) {
         self.holders.clear();
-        for (index, client) in self.clients.iter().enumerate() {
-            let (takes, yields) = look(client, &mut self.stack);
-            self.holders.push(client.holder(index, takes, yields));
+        for (place, client) in self.clients.all() {
+            let (takes, yields) = look(client, &self.stack);
+            self.holders.push(client.holder(place, takes, yields));
         }
     }
 }

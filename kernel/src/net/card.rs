@@ -1,5 +1,7 @@
 //! The network card as smoltcp wants it.
 
+use core::mem;
+
 use luge_handshake::{Flow, Handshakes, Opening, Visit};
 use luge_metrics::Traffic;
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
@@ -13,12 +15,29 @@ pub static RECEIVED: Traffic = Traffic::new();
 /// Frames that were sent.
 pub static SENT: Traffic = Traffic::new();
 
+/// EtherType ARP.
+const ARP: [u8; 2] = [0x08, 0x06];
+
+/// What a frame that has arrived is.
+pub(super) enum Arrival {
+    /// A segment of the connection that has this place.
+    Segment(u16),
+    /// It completes a handshake.
+    Opening(Opening),
+    /// A part of a handshake, which has been dealt with.
+    Handshake,
+    /// It may say where a neighbour is.
+    Neighbour,
+    /// Something else.
+    Other,
+}
+
 /// The card, and the handshakes that are led before smoltcp sees a frame.
 pub(super) struct Card {
     network: Network,
     handshakes: Option<Handshakes>,
-    /// What the frame that arrived last completes.
-    opening: Option<Opening>,
+    /// Whether smoltcp has not seen the frame that arrived last, and is to.
+    is_unseen: bool,
 }
 
 impl Card {
@@ -27,7 +46,7 @@ impl Card {
         Self {
             network,
             handshakes: None,
-            opening: None,
+            is_unseen: false,
         }
     }
 
@@ -50,9 +69,28 @@ impl Card {
         self.network.hush();
     }
 
-    /// The connection that the frame which arrived last opens, if it does. Says so once.
-    pub(super) fn take_opening(&mut self) -> Option<Opening> {
-        self.opening.take()
+    /// Takes the next frame that has arrived. smoltcp is shown it by its next poll, unless it has to do with a handshake.
+    pub(super) fn next_arrival(&mut self, now: Instant) -> Option<Arrival> {
+        self.is_unseen = false;
+        let (frame, transmitter) = self.network.receive()?;
+        RECEIVED.passed(frame.len());
+        let visit = match &mut self.handshakes {
+            Some(handshakes) => handshakes.look_at(frame, now.secs().cast_unsigned()),
+            None => Visit::Other,
+        };
+        let arrival = match visit {
+            Visit::Connection(place) => Arrival::Segment(place),
+            Visit::Other if frame.get(12..14) == Some(&ARP) => Arrival::Neighbour,
+            Visit::Other => Arrival::Other,
+            Visit::Early => return Some(Arrival::Handshake),
+            Visit::Opening(opening) => return Some(Arrival::Opening(opening)),
+            Visit::Request(answer) => {
+                send(transmitter, answer.frame());
+                return Some(Arrival::Handshake);
+            }
+        };
+        self.is_unseen = true;
+        Some(arrival)
     }
 
     /// The frame that arrived last.
@@ -66,10 +104,10 @@ impl Card {
         handshakes.is_some_and(|handshakes| handshakes.has_share(flow))
     }
 
-    /// smoltcp has this connection from now on.
-    pub(super) fn opened(&mut self, flow: Flow) {
+    /// smoltcp has this connection from now on, at `place`.
+    pub(super) fn opened(&mut self, flow: Flow, place: u16) {
         if let Some(handshakes) = &mut self.handshakes {
-            handshakes.opened(flow);
+            handshakes.opened(flow, place);
         }
     }
 
@@ -85,26 +123,17 @@ impl Device for Card {
     type RxToken<'a> = Frame<'a>;
     type TxToken<'a> = Room<'a>;
 
-    fn receive(&mut self, now: Instant) -> Option<(Frame<'_>, Room<'_>)> {
-        let (frame, transmitter) = self.network.receive()?;
-        RECEIVED.passed(frame.len());
-        let visit = match &mut self.handshakes {
-            Some(handshakes) => handshakes.look_at(frame, now.secs().cast_unsigned()),
-            None => Visit::Other,
-        };
-        match visit {
-            Visit::Other => return Some((Frame(frame), Room(Some(transmitter)))),
-            Visit::Early => {}
-            Visit::Opening(opening) => self.opening = Some(opening),
-            Visit::Request(answer) => send(transmitter, answer.frame()),
+    fn receive(&mut self, _: Instant) -> Option<(Frame<'_>, Room<'_>)> {
+        if !mem::take(&mut self.is_unseen) {
+            return None;
         }
-        // smoltcp passes over an empty frame.
-        Some((Frame(&mut []), Room(None)))
+        let (frame, transmitter) = self.network.receive_again()?;
+        Some((Frame(frame), Room(transmitter)))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
         let room = self.network.transmitter()?;
-        Some(Room(Some(room)))
+        Some(Room(room))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -129,13 +158,12 @@ impl phy::RxToken for Frame<'_> {
     }
 }
 
-/// Room for a frame to send; none with a frame that is not answered.
-pub(super) struct Room<'a>(Option<Transmitter<'a>>);
+/// Room for a frame to send.
+pub(super) struct Room<'a>(Transmitter<'a>);
 
 impl phy::TxToken for Room<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, fill: F) -> R {
-        let transmitter = self.0.expect("nobody answers an empty frame");
         SENT.passed(bytes);
-        transmitter.transmit(bytes, fill)
+        self.0.transmit(bytes, fill)
     }
 }

@@ -9,6 +9,8 @@
 //! (`luge_handshake`), and a socket is taken when one is complete. When none is left, the segment that completes a
 //! handshake is not acknowledged, and the client sends it again with its request.
 //!
+//! A packet costs what its own connection costs, and no more for all others ([`sockets`], decision 51).
+//!
 //! Invariant: every socket is in one place: on the shelf, with the server as a [`Link`] (or about to be accepted), or
 //! closing.
 
@@ -16,13 +18,15 @@
 
 mod card;
 mod pool;
+mod sockets;
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use luge_handshake::{Handshakes, KEY_BYTES, Server};
+use luge_handshake::{Handshakes, KEY_BYTES, Opening, Server};
 use luge_spec::command_line::Options;
-use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult};
+use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant as StackInstant};
 use smoltcp::wire::{EthernetAddress, IpCidr};
@@ -32,7 +36,7 @@ use crate::arch::time::Instant;
 use crate::arch::{interrupts, random};
 use crate::sched;
 use crate::virtio::{self, Network};
-use card::Card;
+use card::{Arrival, Card};
 use pool::{Opened, Pool, RECEIVE_BYTES, Standing};
 
 pub use card::{RECEIVED, SENT};
@@ -83,6 +87,8 @@ pub struct Stack {
     interface: Interface,
     card: Card,
     pool: Pool,
+    /// For packets that belong to no connection.
+    no_sockets: SocketSet<'static>,
     operators: Option<u16>,
     /// The card was not asked to the end, so it will not interrupt.
     more_has_arrived: bool,
@@ -119,33 +125,50 @@ impl Stack {
             interface,
             card,
             pool,
+            no_sockets: SocketSet::new(Vec::new()),
             operators,
             more_has_arrived: false,
         })
     }
 
-    /// Takes in what has arrived.
-    pub fn receive_packets(&mut self, now: Instant) {
+    /// Takes in what has arrived, and tells `heard` of each connection to which some of it belongs, by its place.
+    pub fn receive_packets(&mut self, now: Instant, mut heard: impl FnMut(u16)) {
         let stack_now = stack_time(now);
         self.more_has_arrived = true;
         for _ in 0..PACKETS_AT_ONCE {
-            let sockets = self.pool.sockets();
-            let result = self
-                .interface
-                .poll_ingress_single(stack_now, &mut self.card, sockets);
-            if result == PollIngressSingleResult::None {
-                self.more_has_arrived = false;
-                break;
+            match self.card.next_arrival(stack_now) {
+                Some(Arrival::Segment(place)) => {
+                    self.show(Some(place), stack_now);
+                    heard(place);
+                }
+                Some(Arrival::Opening(opening)) => self.open(&opening, stack_now),
+                Some(Arrival::Handshake) => {}
+                Some(Arrival::Neighbour) => {
+                    self.show(None, stack_now);
+                    self.pool.sockets().hear_of_neighbour();
+                }
+                Some(Arrival::Other) => self.show(None, stack_now),
+                None => {
+                    self.more_has_arrived = false;
+                    break;
+                }
             }
-            self.open(stack_now);
         }
     }
 
-    /// Opens the connection whose handshake the last packet has completed, if it has.
-    fn open(&mut self, now: StackInstant) {
-        let Some(opening) = self.card.take_opening() else {
-            return;
+    /// Shows smoltcp the packet that has arrived, and the socket to which it belongs.
+    fn show(&mut self, place: Option<u16>, now: StackInstant) {
+        let sockets = match place {
+            Some(place) => self.pool.set(place),
+            None => &mut self.no_sockets,
         };
+        let card = &mut self.card;
+        // There is no more to do for those that are polled afterwards, whatever it says.
+        let _ = self.interface.poll_ingress_single(now, card, sockets);
+    }
+
+    /// Opens the connection whose handshake the last packet has completed.
+    fn open(&mut self, opening: &Opening, now: StackInstant) {
         let flow = opening.flow();
         let standing = match self.card.has_share(flow) {
             _ if self.operators == Some(flow.port()) => Standing::Operator,
@@ -153,8 +176,8 @@ impl Stack {
             false => Standing::Newcomer,
         };
         let frame = self.card.last_frame();
-        if let Opened::Yes = self.pool.open(&opening, frame, standing, now) {
-            self.card.opened(flow);
+        if let Opened::At(place) = self.pool.open(opening, frame, standing, now) {
+            self.card.opened(flow, place);
         }
     }
 
@@ -163,13 +186,8 @@ impl Stack {
         let stack_now = stack_time(now);
         let close_at = self.pool.tidy(now, |flow| self.card.closed(flow));
         let sockets = self.pool.sockets();
-        while self
-            .interface
-            .poll_egress(stack_now, &mut self.card, sockets)
-            != PollResult::None
-        {}
+        let stack_at = sockets.send(&mut self.interface, &mut self.card, stack_now);
         self.card.tell(now);
-        let stack_at = self.interface.poll_at(stack_now, self.pool.sockets());
         let stack_at =
             stack_at.map(|at| Instant::from_ns(at.total_micros().cast_unsigned() * 1_000));
         let arrived_at = self.more_has_arrived.then_some(now);
@@ -198,8 +216,8 @@ impl Stack {
     }
 
     /// What the peer is doing.
-    pub fn peer(&mut self, link: &Link) -> Peer {
-        match self.pool.socket(link).state() {
+    pub fn peer(&self, link: &Link) -> Peer {
+        match self.pool.peek(link).state() {
             State::Established => Peer::Open,
             State::CloseWait => Peer::Finished,
             _ => Peer::Gone,
@@ -207,12 +225,15 @@ impl Stack {
     }
 
     /// Whether bytes have arrived that nobody has read.
-    pub fn can_read(&mut self, link: &Link) -> bool {
-        self.pool.socket(link).can_recv()
+    pub fn can_read(&self, link: &Link) -> bool {
+        self.pool.peek(link).can_recv()
     }
 
     /// Shows `take` what has arrived, until it takes less than it is shown.
     pub fn read(&mut self, link: &Link, mut take: impl FnMut(&[u8]) -> usize) {
+        if !self.can_read(link) {
+            return;
+        }
         let socket = self.pool.socket(link);
         while socket.can_recv() {
             let all = socket.recv(|bytes| {

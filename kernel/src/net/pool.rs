@@ -1,15 +1,15 @@
-//! The sockets, and where each of them is.
+//! The connections, and the sockets for those that come.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use luge_handshake::{Flow, Opening, establish};
-use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
-use smoltcp::socket::Socket as AnySocket;
+use smoltcp::iface::SocketSet;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant as StackInstant};
 
+use super::sockets::{Place, Sockets};
 use crate::arch::paging::PAGE_BYTES;
 use crate::arch::time::{Instant, earlier};
 use crate::mm;
@@ -44,11 +44,16 @@ const ACKNOWLEDGE_MS: u64 = 10;
 #[derive(Debug)]
 #[must_use = "a link that is dropped is a socket lost"]
 pub struct Link {
-    handle: SocketHandle,
+    place: Place,
     flow: Flow,
 }
 
 impl Link {
+    /// The number of its place, which no other link has at the same time. There are as many as sockets.
+    pub fn place(&self) -> u16 {
+        self.place.number
+    }
+
     /// The peer's address.
     pub fn peer(&self) -> Ipv4Addr {
         self.flow.peer()
@@ -83,18 +88,23 @@ pub(super) enum Standing {
 /// What came of the end of a handshake.
 #[must_use]
 pub(super) enum Opened {
-    /// The connection is there.
-    Yes,
+    /// The connection is there, at the place with this number.
+    At(u16),
     /// There is no socket for it, or the segment was not in order. The client sends it again.
     No,
 }
 
+/// A socket that waits for a connection.
+struct Shelved {
+    /// The number of its place, which is empty.
+    place: u16,
+    socket: Socket<'static>,
+}
+
 /// All sockets.
 pub(super) struct Pool {
-    sockets: SocketSet<'static>,
-    /// Where a socket enters its connection.
-    stage: SocketSet<'static>,
-    shelf: Vec<Socket<'static>>,
+    sockets: Sockets,
+    shelf: Vec<Shelved>,
     established: VecDeque<Link>,
     closing: Vec<Closing>,
     connections: usize,
@@ -110,19 +120,18 @@ impl Pool {
         let spare = connections.div_ceil(SPARE_SHARE).min(MOST_SPARE);
         let operators = if operator_has_port { OPERATORS } else { 0 };
         let wanted = connections + spare + operators;
-        let total = wanted.min(affordable());
-        let shelf: Vec<_> = (0..total).map_while(|_| new_socket()).collect();
-        if shelf.len() < wanted {
-            log::warn!("memory for {} of {wanted} sockets only", shelf.len());
-        }
+        let most = u16::try_from(wanted.min(affordable())).unwrap_or(u16::MAX);
+        let shelved = |place| new_socket().map(|socket| Shelved { place, socket });
+        let shelf: Vec<_> = (0..most).map_while(shelved).collect();
         let total = shelf.len();
+        if total < wanted {
+            log::warn!("memory for {total} of {wanted} sockets only");
+        }
         // If there are very few, none is kept back.
         let operators = operators.min(total / 4);
         let spare = operators + spare.min(total / 4);
-        let storage = |sockets| Vec::<SocketStorage<'static>>::with_capacity(sockets);
         Self {
-            sockets: SocketSet::new(storage(total)),
-            stage: SocketSet::new(storage(1)),
+            sockets: Sockets::new(most),
             shelf,
             established: VecDeque::with_capacity(total),
             closing: Vec::with_capacity(total),
@@ -158,12 +167,24 @@ impl Pool {
         }
     }
 
-    pub(super) fn sockets(&mut self) -> &mut SocketSet<'static> {
+    /// The set in which the socket of a place is, for a packet that has arrived for it.
+    pub(super) fn set(&mut self, place: u16) -> &mut SocketSet<'static> {
+        self.sockets.set(place)
+    }
+
+    /// All of them, to send what is due.
+    pub(super) fn sockets(&mut self) -> &mut Sockets {
         &mut self.sockets
     }
 
+    /// The socket of a connection, to look at.
+    pub(super) fn peek(&self, link: &Link) -> &Socket<'static> {
+        self.sockets.get(link.place)
+    }
+
+    /// The socket of a connection, to do something to it.
     pub(super) fn socket(&mut self, link: &Link) -> &mut Socket<'static> {
-        self.sockets.get_mut(link.handle)
+        self.sockets.get_mut(link.place)
     }
 
     /// Takes a socket for a handshake that the segment in `frame` has completed.
@@ -175,20 +196,20 @@ impl Pool {
         now: StackInstant,
     ) -> Opened {
         let is_left = self.shelf.len() > self.kept_from(standing);
-        let Some(mut socket) = self.shelf.pop_if(|_| is_left) else {
+        let Some(Shelved { place, mut socket }) = self.shelf.pop_if(|_| is_left) else {
             return Opened::No;
         };
         socket.set_ack_delay(Some(Duration::from_millis(ACKNOWLEDGE_MS)));
-        let socket = establish(&mut self.stage, socket, opening, frame, now);
+        let socket = establish(self.sockets.set(place), socket, opening, frame, now);
         if !socket.is_open() {
-            self.shelf.push(socket);
+            self.shelf.push(Shelved { place, socket });
             return Opened::No;
         }
         self.established.push_back(Link {
-            handle: self.sockets.add(socket),
+            place: self.sockets.put(place, socket),
             flow: opening.flow(),
         });
-        Opened::Yes
+        Opened::At(place)
     }
 
     pub(super) fn accept(&mut self) -> Option<Link> {
@@ -210,7 +231,7 @@ impl Pool {
 
     fn pass(&mut self, link: Link, now: Instant) {
         let until = now.plus_ns(CLOSING_NS);
-        let is_answered = self.socket(&link).send_queue() == 0;
+        let is_answered = self.peek(&link).send_queue() == 0;
         self.closing.push(Closing {
             link,
             since: now,
@@ -233,14 +254,18 @@ impl Pool {
         let is_urgent = shelf.len() <= few;
         let mut next = None;
         closing.retain_mut(|closing| {
-            let socket = sockets.get_mut::<Socket>(closing.link.handle);
-            // Nobody reads this any more. A request that came too late is not acknowledged.
-            if closing.is_answered && socket.can_recv() && socket.is_open() {
-                socket.abort();
-                closing.since = now;
-                closing.until = now.plus_ns(RESET_NS);
+            let place = closing.link.place;
+            let socket = sockets.get(place);
+            if socket.can_recv() {
+                // Nobody reads this any more. A request that came too late is not acknowledged.
+                let is_late = closing.is_answered && socket.is_open();
+                let socket = sockets.get_mut(place);
+                if is_late {
+                    closing.reset(socket, now);
+                }
+                while socket.can_recv() && socket.recv(|bytes| (bytes.len(), ())).is_ok() {}
             }
-            while socket.can_recv() && socket.recv(|bytes| (bytes.len(), ())).is_ok() {}
+            let socket = sockets.get(place);
             let hurry_at = match socket.state() {
                 // A reset is sent at once, if it is known where to.
                 State::Closed => closing.since.plus_ns(1),
@@ -261,9 +286,7 @@ impl Pool {
                 State::TimeWait => false,
                 _ => {
                     if time_is_up {
-                        socket.abort();
-                        closing.since = now;
-                        closing.until = now.plus_ns(RESET_NS);
+                        closing.reset(sockets.get_mut(place), now);
                     }
                     true
                 }
@@ -273,7 +296,7 @@ impl Pool {
                 next = earlier(next, earlier(Some(closing.until), hurry_at));
             } else {
                 closed(closing.link.flow);
-                shelve(sockets, shelf, closing.link.handle);
+                shelf.push(shelved(sockets.take(place), place.number));
             }
             stays
         });
@@ -281,16 +304,21 @@ impl Pool {
     }
 }
 
-fn shelve(
-    sockets: &mut SocketSet<'static>,
-    shelf: &mut Vec<Socket<'static>>,
-    handle: SocketHandle,
-) {
-    let AnySocket::Tcp(mut socket) = sockets.remove(handle);
-    // From TIME-WAIT; a socket out of the set sends nothing.
+impl Closing {
+    /// Breaks the connection off, and waits for no more than that.
+    fn reset(&mut self, socket: &mut Socket<'static>, now: Instant) {
+        socket.abort();
+        self.since = now;
+        self.until = now.plus_ns(RESET_NS);
+    }
+}
+
+/// A socket whose connection is over.
+fn shelved(mut socket: Socket<'static>, place: u16) -> Shelved {
+    // From TIME-WAIT; a socket out of its place sends nothing.
     socket.abort();
     socket.set_keep_alive(None);
-    shelf.push(socket);
+    Shelved { place, socket }
 }
 
 /// A closed socket, if there is memory for its buffers.

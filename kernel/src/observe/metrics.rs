@@ -43,6 +43,7 @@ families! {
     RAN: Histogram "luge_run_seconds", "How long a sandbox had the CPU.";
     HOST_ANSWERS: Counter "luge_host_answers_total", "Answers of the host itself, in which no function had a part, by status.";
     CONNECTIONS: Gauge "luge_connections", "Connections that are open.";
+    WAITING: Gauge "luge_connections_waiting", "Connections that wait for their clients to send something.";
     SANDBOXES: Gauge "luge_sandboxes", "Sandboxes that live, by what they do.";
     SWITCHES: Counter "luge_context_switches_total", "How often the CPU went to a sandbox and came back.";
     BUSY: Counter "luge_cpu_busy_seconds_total", "Time that the CPU was not halted.";
@@ -232,6 +233,7 @@ fn memory(out: &mut Out<'_>) -> fmt::Result {
 
 fn devices(out: &mut Out<'_>) -> fmt::Result {
     out.single(&CONNECTIONS, http::connections())?;
+    out.single(&WAITING, http::waiting_connections())?;
     out.family(&HOST_ANSWERS)?;
     for (status, count) in http::HOST_ANSWERS.with(&STATUSES).filter(|(_, n)| *n > 0) {
         out.sample(&HOST_ANSWERS, &[("status", status)], count)?;

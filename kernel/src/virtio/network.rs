@@ -195,6 +195,17 @@ impl Network {
         Some(&self.incoming.bytes(slot)[HEADER_BYTES..HEADER_BYTES + frame_bytes])
     }
 
+    /// The frame that was handed out last, once more, and room to answer it, if there still is.
+    pub fn receive_again(&mut self) -> Option<(&mut [u8], Transmitter<'_>)> {
+        let (slot, frame_bytes) = self.reading?;
+        if !self.make_room() {
+            return None;
+        }
+        let frame = &mut self.incoming.bytes(slot)[HEADER_BYTES..HEADER_BYTES + frame_bytes];
+        let ring = &mut self.outgoing;
+        Some((frame, Transmitter { ring }))
+    }
+
     /// Room to send a frame, if the card has not fallen behind.
     pub fn transmitter(&mut self) -> Option<Transmitter<'_>> {
         self.make_room().then_some(Transmitter {

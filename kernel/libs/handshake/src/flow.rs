@@ -37,10 +37,17 @@ impl Flow {
     }
 }
 
+/// A connection, and the place that its owner has given it.
+#[derive(Debug)]
+struct Known {
+    flow: Flow,
+    place: u16,
+}
+
 /// The flows of all connections, sorted, so that those of one peer are side by side.
 #[derive(Debug)]
 pub(crate) struct Flows {
-    all: Vec<Flow>,
+    all: Vec<Known>,
     /// How many peers there are.
     peers: usize,
     /// How many flows there are of each port.
@@ -57,20 +64,22 @@ impl Flows {
         }
     }
 
-    pub(crate) fn has(&self, flow: Flow) -> bool {
-        self.all.binary_search(&flow).is_ok()
+    /// The place of the connection with this flow, if there is one.
+    pub(crate) fn place(&self, flow: Flow) -> Option<u16> {
+        let index = self.index(flow).ok()?;
+        Some(self.all[index].place)
     }
 
-    pub(crate) fn insert(&mut self, flow: Flow) {
-        if let Err(index) = self.all.binary_search(&flow) {
+    pub(crate) fn insert(&mut self, flow: Flow, place: u16) {
+        if let Err(index) = self.index(flow) {
             self.peers += usize::from(self.of_peer(flow.peer()) == 0);
-            self.all.insert(index, flow);
+            self.all.insert(index, Known { flow, place });
             *self.of_port(flow) += 1;
         }
     }
 
     pub(crate) fn remove(&mut self, flow: Flow) {
-        if let Ok(index) = self.all.binary_search(&flow) {
+        if let Ok(index) = self.index(flow) {
             self.all.remove(index);
             self.peers -= usize::from(self.of_peer(flow.peer()) == 0);
             *self.of_port(flow) -= 1;
@@ -87,10 +96,15 @@ impl Flows {
         (of_peer > 0 && of_peer * self.peers >= all) || of_port * others.count() > all
     }
 
+    /// Where the flow is, or else belongs.
+    fn index(&self, flow: Flow) -> Result<usize, usize> {
+        self.all.binary_search_by_key(&flow, |known| known.flow)
+    }
+
     fn of_peer(&self, peer: Ipv4Addr) -> usize {
-        let first = self.all.partition_point(|flow| flow.peer() < peer);
+        let first = self.all.partition_point(|known| known.flow.peer() < peer);
         let behind = &self.all[first..];
-        behind.partition_point(|flow| flow.peer() == peer)
+        behind.partition_point(|known| known.flow.peer() == peer)
     }
 
     fn of_port(&mut self, flow: Flow) -> &mut usize {
@@ -112,7 +126,7 @@ mod tests {
     fn whoever_is_alone_has_a_share_that_is_everything() {
         let mut flows = Flows::new(9, &[80, 81]);
         assert!(!flows.has_share(flow(1, 0, 80)));
-        (0..9).for_each(|port| flows.insert(flow(1, port, 80)));
+        (0..9).for_each(|port| flows.insert(flow(1, port, 80), port));
         assert!(flows.has_share(flow(1, 9, 80)));
         assert!(!flows.has_share(flow(2, 0, 81)));
         (0..9).for_each(|port| flows.remove(flow(1, port, 80)));
@@ -120,13 +134,24 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_has_the_place_that_it_was_given_until_it_is_over() {
+        let mut flows = Flows::new(9, &[80]);
+        (0..9).for_each(|port| flows.insert(flow(1, port, 80), 8 - port));
+        flows.remove(flow(1, 3, 80));
+        for port in 0..9 {
+            let place = (port != 3).then_some(8 - port);
+            assert_eq!(flows.place(flow(1, port, 80)), place);
+        }
+    }
+
+    #[test]
     fn beside_others_an_address_and_a_port_have_a_share() {
         let mut flows = Flows::new(99, &[80, 81]);
-        (0..9).for_each(|port| flows.insert(flow(1, port, 80)));
-        flows.insert(flow(2, 0, 80));
+        (0..9).for_each(|port| flows.insert(flow(1, port, 80), port));
+        flows.insert(flow(2, 0, 80), 9);
         assert!(flows.has_share(flow(1, 9, 80)));
         assert!(!flows.has_share(flow(2, 1, 80)));
-        (3..6).for_each(|peer| flows.insert(flow(peer, 0, 81)));
+        (3..6).for_each(|peer| flows.insert(flow(peer, 0, 81), peer.into()));
         assert!(flows.has_share(flow(7, 0, 80)), "the port");
         assert!(!flows.has_share(flow(7, 0, 81)));
     }

@@ -43,7 +43,9 @@ pub struct Handshakes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Visit {
-    /// Nothing that concerns handshakes: smoltcp's.
+    /// It belongs to the connection that has this place.
+    Connection(u16),
+    /// Nothing that concerns handshakes or connections: smoltcp's.
     Other,
     /// It asks for a connection; this is the answer. smoltcp is not to see it.
     Request(SynAck),
@@ -93,7 +95,10 @@ impl Handshakes {
         let Some(flow) = segment::flow(frame) else {
             return Visit::Other;
         };
-        if self.flows.has(flow) || !self.ports.contains(&flow.port()) {
+        if let Some(place) = self.flows.place(flow) {
+            return Visit::Connection(place);
+        }
+        if !self.ports.contains(&flow.port()) {
             return Visit::Other;
         }
         let Some(segment) = Segment::parse(frame, self.host) else {
@@ -105,10 +110,10 @@ impl Handshakes {
         }
     }
 
-    /// The connection is smoltcp's from now on.
-    pub fn opened(&mut self, flow: Flow) {
+    /// The connection is smoltcp's from now on. Whoever has it finds it at `place`.
+    pub fn opened(&mut self, flow: Flow, place: u16) {
         self.half_open.remove(flow);
-        self.flows.insert(flow);
+        self.flows.insert(flow, place);
     }
 
     /// smoltcp has no such connection any more.

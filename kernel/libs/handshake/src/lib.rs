@@ -9,7 +9,8 @@
 //! A SYN-ACK is not sent again by itself: the client repeats its SYN, and gets the same answer.
 //!
 //! Invariant: every connection that smoltcp has is in the set of flows ([`Handshakes::opened`],
-//! [`Handshakes::closed`]), whose segments are left to smoltcp.
+//! [`Handshakes::closed`]), whose segments are left to smoltcp. With each flow goes the place where its owner finds it, so
+//! that no other connection is looked at for a segment.
 
 #![no_std]
 #![forbid(unsafe_code)]

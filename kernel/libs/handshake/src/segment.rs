@@ -13,9 +13,10 @@ use crate::flow::Flow;
 
 /// Bytes of an Ethernet header.
 pub(crate) const ETHERNET_BYTES: usize = 14;
-/// EtherType IPv4, then version 4 with a header of 20 bytes: RFC 791, "Internet Header Format".
-const PLAIN_IPV4: [u8; 3] = [0x08, 0x00, 0x45];
-/// The rest of the datagram's header, and that of a segment without options.
+/// EtherType IPv4, and version 4: RFC 791, "Internet Header Format".
+const IPV4: [u8; 2] = [0x08, 0x00];
+const VERSION_4: u8 = 4;
+/// Headers of a datagram and of a segment, without options.
 const LEAST_BYTES: usize = ETHERNET_BYTES + 20 + 20;
 /// Headers and the options of a SYN: the size of segments, selective acknowledgements, and what fills up.
 const SYN_BYTES: usize = LEAST_BYTES + 8;
@@ -26,13 +27,17 @@ const HOP_LIMIT: u8 = 64;
 /// The flow of a frame that is a TCP segment, and not a part of a datagram; nothing else of it is checked.
 pub(crate) fn flow(frame: &[u8]) -> Option<Flow> {
     let head: &[u8; LEAST_BYTES] = frame.first_chunk()?;
+    let is_ipv4 = head[12..14] == IPV4 && head[14] >> 4 == VERSION_4;
     let is_whole = head[20] & 0x3f == 0 && head[21] == 0;
-    if head[12..15] != PLAIN_IPV4 || !is_whole || head[23] != IpProtocol::Tcp.into() {
+    if !is_ipv4 || !is_whole || head[23] != IpProtocol::Tcp.into() {
         return None;
     }
     let peer = Ipv4Addr::new(head[26], head[27], head[28], head[29]);
-    let port = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-    Some(Flow::new(peer, port(34), port(36)))
+    // Behind the datagram's options, if it has any.
+    let words = usize::from(head[14] & 0xf);
+    let ports: &[u8; 4] = frame.get(ETHERNET_BYTES + 4 * words..)?.first_chunk()?;
+    let port = |at: usize| u16::from_be_bytes([ports[at], ports[at + 1]]);
+    Some(Flow::new(peer, port(0), port(2)))
 }
 
 /// Who we are on the wire.

@@ -224,11 +224,31 @@ fn a_handshake_is_completed_once() {
     let opening = opening_of(handshakes.look_at(&frame, NOW_S));
     // As long as there is no socket for it.
     assert_eq!(opening_of(handshakes.look_at(&frame, NOW_S)), opening);
-    handshakes.opened(opening.flow());
-    assert_eq!(handshakes.look_at(&frame, NOW_S), Visit::Other);
+    handshakes.opened(opening.flow(), 3);
+    assert_eq!(handshakes.look_at(&frame, NOW_S), Visit::Connection(3));
     handshakes.closed(opening.flow());
     // The cookie is good, and used.
     assert_eq!(handshakes.look_at(&frame, NOW_S), Visit::Other);
+}
+
+/// smoltcp takes them, so that a segment with options, which went elsewhere, would be answered with a reset.
+#[test]
+fn a_segment_behind_options_of_its_datagram_belongs_to_its_connection_too() {
+    let mut handshakes = handshakes();
+    let ours = number_of(&handshakes.look_at(&SYN.frame(), NOW_S));
+    let frame = SYN.completed(ours, b"POST /").frame();
+    let opening = opening_of(handshakes.look_at(&frame, NOW_S));
+    handshakes.opened(opening.flow(), 3);
+    for words in 1..=10 {
+        let mut frame = frame.clone();
+        frame[14] += words;
+        // "No Operation".
+        frame.splice(34..34, vec![1; 4 * usize::from(words)]);
+        assert_eq!(handshakes.look_at(&frame, NOW_S), Visit::Connection(3));
+        for end in 0..frame.len() {
+            let _ = handshakes.look_at(&frame[..end], NOW_S);
+        }
+    }
 }
 
 #[test]
@@ -369,13 +389,13 @@ fn a_client_talks_with_a_socket_that_was_not_in_its_handshake() {
         client.poll(now, &mut client_end, &mut client_sockets);
         for frame in client_end.outgoing.drain(..) {
             match handshakes.look_at(&frame, NOW_S) {
-                Visit::Other => server_end.incoming.push_back(frame),
+                Visit::Other | Visit::Connection(_) => server_end.incoming.push_back(frame),
                 Visit::Early => {}
                 Visit::Request(answer) => client_end.incoming.push_back(answer.frame().to_vec()),
                 Visit::Opening(opening) => {
                     let socket = established(&opening, &frame, now);
                     serving = Some(server_sockets.add(socket));
-                    handshakes.opened(opening.flow());
+                    handshakes.opened(opening.flow(), 0);
                 }
             }
         }

@@ -189,6 +189,24 @@ impl Wire {
         self.send(&segment.frame(self.machine))
     }
 
+    /// Asks whether the machine still knows of the connection, on which nothing else happens, and waits for the answer. RFC
+    /// 9293, "TCP Keep-Alives" (3.8.4).
+    ///
+    /// # Errors
+    /// It does not answer, or has ended the connection.
+    pub fn probe(&mut self, peer: &mut Peer) -> Result<()> {
+        self.hear(peer)?;
+        let segment = Segment {
+            number: peer.number.wrapping_sub(1),
+            ..peer.segment(TcpControl::None, b"")
+        };
+        self.send(&segment.frame(self.machine))?;
+        let answer = self.next(peer)?;
+        self.take(peer, &answer)?;
+        ensure!(!peer.is_over(), "it has ended the connection");
+        Ok(())
+    }
+
     /// Waits until the machine has acknowledged everything.
     ///
     /// # Errors
