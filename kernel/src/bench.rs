@@ -313,6 +313,7 @@ fn request(workload: Arc<dyn Workload>, arguments: &[&str]) -> Request {
         relative_deadline_ns: 10_000_000_000,
         on_miss: OnMiss::Kill,
         budget_ns: None,
+        tenant: None,
         ticket: None,
     }
 }

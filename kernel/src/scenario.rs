@@ -259,6 +259,7 @@ pub fn request_for(workload: Arc<dyn sandbox::Workload>, stack_bytes: u64) -> sa
         relative_deadline_ns: 10_000_000_000,
         on_miss: luge_spec::OnMiss::Kill,
         budget_ns: None,
+        tenant: None,
         ticket: None,
     }
 }

@@ -1,13 +1,15 @@
-//! Shares: what one tenant takes, and what is left for the others where nothing is configured. The load is played by the kernel
-//! itself in virtual time, so that a figure here is the same on every host.
+//! Shares: what one tenant takes, and what is left for the others where nothing is configured. Most of the load is played by the
+//! kernel itself in virtual time, so that a figure here is the same on every host.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use luge_harness::http::{Client, Raw};
 use luge_harness::replay::{Replay, Report, Request};
-use luge_harness::{Lab, ports};
+use luge_harness::{Boot, Disk, Kernel, Lab, ports};
 use serde_json::{Value, json};
 
+use crate::guests::{Engine, text};
 use crate::promises::{cpu_us, tenant};
-use crate::served::{SECOND_US, route_with};
+use crate::served::{AMPLE_US, SECOND_US, route, route_with};
 
 scenarios![
     sleepers_of_one_tenant_leave_others_places_of_sandboxes,
@@ -15,6 +17,7 @@ scenarios![
     beside_twelve_endless_loops_a_second_another_tenants_work_is_done_nearly_as_soon_as_alone,
     beside_a_flood_of_one_tenant_all_of_anothers_work_within_its_share_is_done,
     a_tenant_beside_idle_ones_is_refused_nothing_that_the_machine_can_do,
+    who_takes_all_memory_that_it_gets_leaves_another_tenant_its_share_in_each_engine,
 ];
 
 /// More than the machine has places for.
@@ -183,5 +186,51 @@ fn a_tenant_beside_idle_ones_is_refused_nothing_that_the_machine_can_do(lab: &La
         .of("/flood")
         .filter(|request| request.end == "exit 0");
     ensure!(done.count() == report.requests.len(), "{:?}", report.counts);
+    Ok(())
+}
+
+/// Takes all memory that it gets, says so, and never ends.
+const HOG: &str = "(data (i32.const 32) \"full\\0a\")
+    (func (export \"_start\")
+        (loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
+        (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+        (i32.store (i32.const 0) (i32.const 32))
+        (i32.store (i32.const 4) (i32.const 5))
+        (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 16)))
+        (loop $stay (br $stay)))";
+
+fn who_takes_all_memory_that_it_gets_leaves_another_tenant_its_share_in_each_engine(
+    lab: &Lab,
+) -> Result<()> {
+    for engine in [Engine::Wasmi, Engine::Wasmtime] {
+        let port = ports::free()?;
+        let hog = route_with("hog", AMPLE_US, &json!({ "max-memory": 1 << 30 }));
+        let tenants = [
+            tenant("hog", 8080, &[hog]),
+            tenant("other", port, &[route("echo", AMPLE_US)]),
+        ];
+        let folder = lab.folder("disk")?;
+        let folder = folder.file("functions.json", Value::from(&tenants[..]).to_string())?;
+        let folder = folder.file("hog.wasm", text::module(HOG))?;
+        let folder = folder.copy("echo.wasm", lab.example("echo")?)?;
+        let image = match engine {
+            Engine::Wasmi => lab.plain_image(&folder)?,
+            Engine::Wasmtime => lab.native_image(&folder)?,
+        };
+        let boot = Boot::new(Kernel::Scenarios).disk(Disk::Image(image));
+        let boot = boot.append(engine.parameter());
+        let machine = lab.serve(&boot.switch("--memory").switch("96M"))?;
+        let mut hog = Raw::connect(machine.port())?;
+        hog.send("GET /hog HTTP/1.1\r\nhost: luge\r\n\r\n")?;
+        machine.line("that it has all that it gets", |line| {
+            line.ends_with("full")
+        })?;
+        for _ in 0..8 {
+            let response = Client::new(port).post("/echo", b"here")?;
+            response
+                .expect("here")
+                .with_context(|| format!("{engine:?}"))?;
+        }
+    }
     Ok(())
 }

@@ -129,6 +129,7 @@ fn run_in_sandbox(run: Arc<Run>) -> Outcome {
         relative_deadline_ns: DEADLINE_NS,
         on_miss: OnMiss::Kill,
         budget_ns: None,
+        tenant: None,
         ticket: None,
     })
 }

@@ -18,6 +18,7 @@ use super::loading::Job;
 use super::module::Module;
 use super::{FromDisk, Function, LOG, Owner, Table, folder, ns, place, terms};
 use crate::disk::{self, FileError, Store, Volume};
+use crate::mm::frames;
 use crate::sandbox::Files;
 use crate::sched::admission;
 
@@ -208,6 +209,7 @@ fn owner(tenant: &Tenant) -> Owner {
         port: tenant.port,
         tells_faults: tenant.fault_reports,
         id: admit_tenant(tenant),
+        memory: frames::add_tenant(tenant.max_memory),
     }
 }
 

@@ -28,6 +28,7 @@ use core::fmt;
 
 use luge_journal::Harmless;
 use luge_memory::layout::ARENA_SLOTS;
+use luge_memory::shares::Holder;
 use luge_sched::{RouteId, RouteTerms, TenantId, Ticket};
 use luge_spec::command_line::Options;
 use luge_spec::{Answer, Arrival, Limits, OnMiss, Route};
@@ -72,6 +73,8 @@ pub struct Function {
     pub on_miss: OnMiss,
     /// CPU time that a request may take, in nanoseconds, if that is limited.
     pub budget_ns: Option<u64>,
+    /// As whose its requests' memory counts.
+    memory: Holder,
     /// By which admission knows it.
     pub id: RouteId,
     /// What admission knows of it.
@@ -92,6 +95,7 @@ pub struct Owner {
     /// Whether callers may read what ended a function by a trap.
     tells_faults: bool,
     id: TenantId,
+    memory: Holder,
 }
 
 impl Function {
@@ -105,6 +109,7 @@ impl Function {
     ) -> Self {
         Function {
             id,
+            memory: owner.memory,
             terms,
             name: Arc::from(name_in(&route.route)),
             tenant: owner.name.clone(),
@@ -149,6 +154,7 @@ impl Function {
             relative_deadline_ns: self.relative_deadline_ns,
             on_miss: self.on_miss,
             budget_ns: self.budget_ns,
+            tenant: Some(self.memory),
             ticket,
         }
     }

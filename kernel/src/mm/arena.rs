@@ -23,10 +23,12 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use luge_memory::layout::{self, ARENA_LARGE_RANGES, ARENA_PART_BYTES, ARENA_SLOTS};
+use luge_memory::shares::Holder;
 use luge_memory::slots::SlotMap;
 
 use self::small::Small;
 use self::snapshot::Snapshot;
+use super::charged::Charged;
 use super::promised::Promised;
 use super::{frames, idle};
 use crate::arch::landmarks::Landmark;
@@ -75,6 +77,8 @@ struct Inner {
     most_large_bytes: [u64; ARENA_LARGE_RANGES as usize],
     /// The sum of all that is mapped.
     mapped: u64,
+    /// The same, what is accessible of linear memories, and the sandbox's stack, as its tenant's.
+    charged: Charged,
     /// Frames for what is still to be mapped, up to `covered` in all.
     promised: Promised,
     /// How much may be mapped without anybody being asked for a frame, in bytes.
@@ -107,16 +111,34 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     /// An arena that maps at most `limit` bytes, for a sandbox of `program`, a number that no other program
-    /// has; 0 is none. If such a sandbox left one with its instance in it, that. None when there is no
-    /// slot, or no memory for an instance.
+    /// has; 0 is none. If such a sandbox left one with its instance in it, that. Its memory counts as `tenant`'s, and with it
+    /// `beside` bytes, of the sandbox's stack. None when there is no slot, or no memory for an instance.
     #[must_use]
-    pub fn take(limit: u64, program: u64) -> Option<Box<Self>> {
+    pub fn take(
+        limit: u64,
+        program: u64,
+        (tenant, beside): (Option<Holder>, u64),
+    ) -> Option<Box<Self>> {
         if let Some(mut arena) = parked::take(program, limit).filter(|_| program != 0)
+            && tenant.is_none_or(|tenant| arena.charge_to(tenant, beside))
             && arena.unpark()
         {
             return Some(arena);
         }
-        parked::or_without(|| Self::new(limit, program, SlotMap::take))
+        let mut arena = parked::or_without(|| Self::new(limit, program, SlotMap::take))?;
+        let may_have = tenant.is_none_or(|tenant| arena.charge_to(tenant, beside));
+        may_have.then_some(arena)
+    }
+
+    /// Counts what it has, and so many bytes that are taken beside, as a tenant's. False if there is not so much for it.
+    #[inline(never)]
+    fn charge_to(&mut self, tenant: Holder, beside: u64) -> bool {
+        let inner = self.inner.get_mut();
+        let snapshot = inner.snapshot.as_ref();
+        let exposed = snapshot.map_or(0, |snapshot| linear::bytes(snapshot.exposed()));
+        inner.charged = Charged::to(tenant);
+        inner.charged.taken(beside);
+        inner.charged.more(inner.mapped + exposed)
     }
 
     /// An arena that maps at most `limit` bytes, for a program that is made in it and may stay there for good. The
@@ -138,6 +160,7 @@ impl Arena {
             large_bytes: [0; ARENA_LARGE_RANGES as usize],
             most_large_bytes: [0; ARENA_LARGE_RANGES as usize],
             mapped: heap_bytes,
+            charged: Charged::NOBODYS,
             promised: Promised::NONE,
             covered: 0,
             memories: linear::NONE,
@@ -244,6 +267,7 @@ impl Arena {
     /// # Safety
     /// The sandbox that ran on it must never run again.
     pub unsafe fn retire(mut self: Box<Self>) {
+        self.inner.get_mut().charged.end();
         if self.restore() {
             parked::put(self);
         }
@@ -423,6 +447,7 @@ impl Arena {
         let from = core::mem::replace(&mut inner.large_bytes[index as usize], to);
         unmap(range.start + to..range.start + from);
         inner.mapped -= from - to;
+        inner.charged.less(from - to);
         inner.cover_again();
     }
 
@@ -447,7 +472,7 @@ impl Arena {
     /// Maps all of `range`, or nothing.
     fn map(&self, inner: &mut Inner, range: Range<u64>) -> Option<()> {
         let bytes = range.end - range.start;
-        if inner.mapped + bytes > self.limit() {
+        if inner.mapped + bytes > self.limit() || !inner.charged.more(bytes) {
             return None;
         }
         let promised = &mut inner.promised;
@@ -466,6 +491,7 @@ impl Arena {
         };
         if let Err(error) = result {
             unmap(range.start..error.mapped_to);
+            inner.charged.less(bytes);
             inner.cover_again();
             return None;
         }

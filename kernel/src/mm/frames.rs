@@ -5,11 +5,12 @@
 //!
 //! Invariant: a frame handed out is in usable RAM, above the first megabyte, and handed out once.
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use bootloader_api::info::{MemoryRegionKind, MemoryRegions};
 use luge_memory::frames::FrameBitmap;
 use luge_memory::promises::Promises;
+use luge_memory::shares::{Holder, Shares};
 
 use crate::arch::lock::Lock;
 use crate::arch::paging::{PAGE_BYTES, physical_to_virtual};
@@ -20,12 +21,18 @@ const LOWEST: u64 = 1 << 20;
 /// Guests get no frame while fewer than this share (one in 16) is free, so that the kernel can
 /// always finish what it is doing.
 const RESERVE_SHARE: usize = 16;
+/// Of the rest, tenants' sandboxes are sure of one part in so many, of which [`Shares`] keeps a half: bodies and deployed
+/// programs may have a quarter each.
+const SHARED_PART: usize = 2;
 
 static FRAMES: Lock<Option<Frames>> = Lock::new(None);
+static ARE_SHARED: AtomicBool = AtomicBool::new(false);
 
 struct Frames {
     bitmap: FrameBitmap<'static>,
     promises: Promises,
+    shares: Shares,
+    tenants: usize,
 }
 
 impl Frames {
@@ -84,6 +91,8 @@ pub fn init(regions: &MemoryRegions) {
     *FRAMES.lock() = Some(Frames {
         bitmap,
         promises: Promises::none(),
+        shares: Shares::new(),
+        tenants: 0,
     });
 }
 
@@ -192,6 +201,48 @@ pub fn allocate_promised(fill: impl FnOnce(&mut [u8; PAGE_BYTES as usize])) -> O
     // SAFETY: the frame was just handed out to us, is RAM, and is mapped writable there.
     fill(unsafe { &mut *physical_to_virtual(frame).cast() });
     Some(frame)
+}
+
+/// Adds a tenant, whose sandboxes never have more than `most` bytes.
+pub fn add_tenant(most: Option<u64>) -> Holder {
+    with(|frames| {
+        let guests = frames.bitmap.total() - frames.reserve();
+        frames.shares.set_total((guests / SHARED_PART) as u64);
+        frames.tenants += 1;
+        ARE_SHARED.store(frames.tenants > 1, Relaxed);
+        let most = most.map_or(u64::MAX, |bytes| bytes.div_ceil(PAGE_BYTES));
+        frames.shares.add(most)
+    })
+}
+
+/// Whether there are several tenants, and so shares.
+#[must_use]
+pub fn are_shared() -> bool {
+    ARE_SHARED.load(Relaxed)
+}
+
+/// Counts `pages` frames, which are taken or promised next, as a tenant's. False if those that are free are kept for others;
+/// then nothing has changed.
+#[must_use]
+pub fn charge(tenant: Holder, pages: u64) -> bool {
+    with(|frames| {
+        let free = frames.left_for_guests() as u64;
+        let may_take = frames.shares.may_take(tenant, pages, free);
+        if may_take {
+            frames.shares.take(tenant, pages);
+        }
+        may_take
+    })
+}
+
+/// Counts `pages` frames, which are taken, as a tenant's.
+pub fn count(tenant: Holder, pages: u64) {
+    with(|frames| frames.shares.take(tenant, pages));
+}
+
+/// A tenant does not have `pages` frames any more.
+pub fn take_charge_back(tenant: Holder, pages: u64) {
+    with(|frames| frames.shares.give_back(tenant, pages));
 }
 
 /// How many frames are neither free for guests nor handed out: the kernel's reserve, and what is promised.

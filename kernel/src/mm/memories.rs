@@ -266,6 +266,15 @@ impl Memory {
         self.slot().accessible.load(Relaxed)
     }
 
+    /// How much more is accessible once all up to `end` is, in bytes.
+    #[must_use]
+    pub fn growth(&self, end: u64) -> u64 {
+        let wanted = end.saturating_sub(layout::memory_range(self.slot).start);
+        wanted
+            .next_multiple_of(PAGE_BYTES)
+            .saturating_sub(self.exposed())
+    }
+
     /// Frames that it has for itself.
     #[must_use]
     pub fn own_frames(&self) -> u64 {

@@ -11,6 +11,7 @@
 pub mod allocator;
 pub mod arena;
 pub mod bodies;
+pub mod charged;
 pub mod code;
 pub mod dma;
 pub mod frames;

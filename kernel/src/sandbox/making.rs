@@ -151,6 +151,7 @@ impl Making {
             relative_deadline_ns: terms.longest_ns,
             on_miss: OnMiss::Kill,
             budget_ns: None,
+            tenant: None,
             ticket: None,
         };
         let sandbox = submit(request, Instant::now())?;

@@ -29,6 +29,8 @@ use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use luge_disk::Part;
+use luge_memory::layout::KERNEL_STACK_BYTES;
+use luge_memory::shares::Holder;
 use luge_metrics::RouteMeter;
 use luge_sandbox::{Life, Outcome, State, Times, Wait};
 use luge_sched::{Comeback, Group, Measured, SHARED, Standing, TaskId, Ticket};
@@ -42,7 +44,7 @@ use crate::arch::time::Instant;
 use crate::arch::traps::TrapNotes;
 use crate::mm::arena::Arena;
 use crate::mm::bodies::Body;
-use crate::mm::{allocator, idle, stacks};
+use crate::mm::{allocator, charged, frames, idle, stacks};
 use crate::sched::{self, admission, trace};
 
 pub use census::{after, census};
@@ -112,6 +114,8 @@ pub struct Request {
     pub on_miss: OnMiss,
     /// CPU time that it may take, in nanoseconds, if that is limited.
     pub budget_ns: Option<u64>,
+    /// As whose its memory counts; none for work of the host's own.
+    pub tenant: Option<Holder>,
     /// With which it was let in; none for work of the host's own.
     pub ticket: Option<Ticket>,
 }
@@ -248,13 +252,18 @@ pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refuse
 
 /// A stack and an arena, if there are both.
 fn take_room(request: &Request) -> Option<(stacks::Stack, Box<Arena>)> {
+    let tenant = request.tenant.filter(|_| frames::are_shared());
+    let stack_bytes = request.stack_bytes + KERNEL_STACK_BYTES;
+    if tenant.is_some_and(|tenant| !charged::may_have(tenant, stack_bytes + ROOM_TO_START)) {
+        return None;
+    }
     let stack = stacks::take(request.stack_bytes)?;
     let has_room = idle::make_room(ROOM_TO_START);
     let limit = arena_limit(request);
     let workload = &request.workload;
     let arena = has_room.then(|| match workload.is_making() {
         true => Arena::take_for_good(limit),
-        false => Arena::take(limit, workload.program()),
+        false => Arena::take(limit, workload.program(), (tenant, stack_bytes)),
     });
     match arena.flatten() {
         Some(arena) => Some((stack, arena)),

@@ -5,13 +5,21 @@
 //! beside others that are idle has more than half of everything; one that is alone has all.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 /// Of what there is, one part in so many is kept for whom it belongs to.
 const KEPT_PART: u64 = 2;
 
 /// A tenant, by its number in the order of [`Shares::add`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holder(usize);
+pub struct Holder(NonZeroU32);
+
+impl Holder {
+    /// Its place among the others.
+    const fn place(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// What each tenant has, and what is kept for it.
 ///
@@ -57,7 +65,12 @@ impl Shares {
             sure: 0,
         });
         self.divide();
-        Holder(self.holders.len() - 1)
+        let number = u32::try_from(self.holders.len()).ok();
+        Holder(
+            number
+                .and_then(NonZeroU32::new)
+                .expect("few tenants, and one"),
+        )
     }
 
     /// So much there is in all, what is taken included.
@@ -79,15 +92,15 @@ impl Shares {
 
     /// Whether the tenant may have `amount` more, where so much is `free`: of what is its own, or of what is kept for nobody.
     #[must_use]
-    pub fn may_take(&self, Holder(holder): Holder, amount: u64, free: u64) -> bool {
-        let share = &self.holders[holder];
+    pub fn may_take(&self, holder: Holder, amount: u64, free: u64) -> bool {
+        let share = &self.holders[holder.place()];
         let kept_for_others = self.kept - share.kept();
         free >= amount && (share.kept() >= amount || free - amount >= kept_for_others)
     }
 
     /// The tenant has `amount` more.
-    pub fn take(&mut self, Holder(holder): Holder, amount: u64) {
-        let share = &mut self.holders[holder];
+    pub fn take(&mut self, holder: Holder, amount: u64) {
+        let share = &mut self.holders[holder.place()];
         let kept = share.kept();
         share.has += amount;
         self.kept -= kept - share.kept();
@@ -97,8 +110,8 @@ impl Shares {
     ///
     /// # Panics
     /// If it does not have so much.
-    pub fn give_back(&mut self, Holder(holder): Holder, amount: u64) {
-        let share = &mut self.holders[holder];
+    pub fn give_back(&mut self, holder: Holder, amount: u64) {
+        let share = &mut self.holders[holder.place()];
         assert!(amount <= share.has, "what is given back was taken");
         let kept = share.kept();
         share.has -= amount;
@@ -107,13 +120,13 @@ impl Shares {
 
     /// What the tenant has.
     #[must_use]
-    pub fn has(&self, Holder(holder): Holder) -> u64 {
-        self.holders[holder].has
+    pub fn has(&self, holder: Holder) -> u64 {
+        self.holders[holder.place()].has
     }
 
     /// What the tenant is sure to get, of which it may have some.
     #[must_use]
-    pub fn sure(&self, Holder(holder): Holder) -> u64 {
-        self.holders[holder].sure
+    pub fn sure(&self, holder: Holder) -> u64 {
+        self.holders[holder.place()].sure
     }
 }

@@ -69,6 +69,11 @@ pub(super) fn unpark(memories: &mut Memories, exposed: &Exposed) -> Result<(), M
     Ok(())
 }
 
+/// So much is accessible of all of them together, in bytes.
+pub(super) fn bytes(exposed: &Exposed) -> u64 {
+    exposed.iter().flatten().sum()
+}
+
 /// Frames that they have themselves.
 pub(super) fn frames(memories: &Memories) -> u64 {
     memories.iter().flatten().map(Memory::own_frames).sum()
@@ -123,7 +128,15 @@ impl Arena {
         // SAFETY: the caller is the only one that touches the arena.
         let inner = unsafe { &mut *self.inner.get() };
         let memory = memory_at(&mut inner.memories, range.start)?;
-        or_without_idle(|| memory.expose(range.clone()))
+        let growth = memory.growth(range.end);
+        if !inner.charged.more(growth) {
+            return Err(MemoryError::NoFrames);
+        }
+        let exposed = or_without_idle(|| memory.expose(range.clone()));
+        if exposed.is_err() {
+            inner.charged.less(growth);
+        }
+        exposed
     }
 
     /// Lets `image` be what lies at `start` at first: see [`Memory::set_image`].
@@ -154,8 +167,10 @@ impl Arena {
         // SAFETY: the caller is the only one that touches the arena.
         let inner = unsafe { &mut *self.inner.get() };
         let memory = memory_at(&mut inner.memories, range.start)?;
+        let before = memory.exposed();
         // SAFETY: as the caller promises.
         unsafe { memory.blank(range, blank) }?;
+        inner.charged.less(before - memory.exposed());
         inner.snapshot = None;
         Ok(())
     }
@@ -175,6 +190,7 @@ impl Arena {
         let place = inner.memories.iter_mut().find(|place| is_it(place));
         let memory = place.and_then(Option::take).ok_or(MemoryError::BadRange)?;
         inner.snapshot = None;
+        inner.charged.less(memory.exposed());
         // SAFETY: as the caller promises.
         unsafe { memory.give_up() };
         Ok(())
