@@ -109,15 +109,20 @@ pub(super) fn timer_is_early() -> bool {
     let due = time::Instant::from_ns(DUE_NS.load(Relaxed));
     let is_early = now.plus_ns(EARLY_NS) < due;
     if is_early {
-        arm_timer_in(due.since(now));
+        arm_timer(now, due.since(now));
     }
     is_early
 }
 
 /// Has the timer fire once, `ns` nanoseconds from now (at least one tick).
-#[inline]
 pub fn arm_timer_in(ns: u64) {
-    DUE_NS.store(time::Instant::now().plus_ns(ns).as_ns(), Relaxed);
+    arm_timer(time::Instant::now(), ns);
+}
+
+/// The same, for who has just looked at the clock.
+#[inline]
+pub fn arm_timer(now: time::Instant, ns: u64) {
+    DUE_NS.store(now.plus_ns(ns).as_ns(), Relaxed);
     #[cfg(feature = "scenarios")]
     let ns = scenario::what_comes_of(ns);
     if uses_tsc_deadline() {
@@ -132,8 +137,9 @@ pub fn arm_timer_in(ns: u64) {
 
 /// Has the timer fire `ns` nanoseconds from now, unless it will before.
 pub fn hurry_timer(ns: u64) {
-    if time::Instant::now().plus_ns(ns).as_ns() < DUE_NS.load(Relaxed) {
-        arm_timer_in(ns);
+    let now = time::Instant::now();
+    if now.plus_ns(ns).as_ns() < DUE_NS.load(Relaxed) {
+        arm_timer(now, ns);
     }
 }
 

@@ -198,10 +198,14 @@ const RBP: usize = 10;
 /// sandbox's behalf, at points where all is consistent.
 pub fn preemption_point() {
     let cpu = per_cpu::this();
+    // Mostly there is none.
+    if !cpu.preemption_due.load(Relaxed) {
+        return;
+    }
     let may = cpu.running.load(Relaxed)
         && cpu.host_calls.load(Relaxed) == 0
         && cpu.locks_held.load(Relaxed) == 0;
-    if may && cpu.preemption_due.load(Relaxed) {
+    if may {
         x86_64::instructions::interrupts::disable();
         cpu.preemption_due.store(false, Relaxed);
         if let Some(handler) = PREEMPT.get() {

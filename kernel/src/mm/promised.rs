@@ -38,7 +38,7 @@ impl Promised {
     /// So many bytes at least from now on, as far as there are frames. For those that were just given back.
     pub fn keep(&mut self, bytes: u64) {
         let more = (bytes / PAGE_BYTES).saturating_sub(self.pages as u64) as usize;
-        if frames::promise(more) {
+        if more > 0 && frames::promise(more) {
             self.pages += more;
         }
     }
@@ -61,6 +61,8 @@ impl Promised {
 
 impl Drop for Promised {
     fn drop(&mut self) {
-        frames::take_back_promise(self.pages);
+        if self.pages > 0 {
+            frames::take_back_promise(self.pages);
+        }
     }
 }

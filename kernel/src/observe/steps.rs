@@ -33,10 +33,9 @@ impl Step {
     }
 }
 
-/// A step of this kind that began so many TSC ticks after boot is over.
+/// A step of this kind took so many TSC ticks.
 #[inline]
-pub fn took(step: Step, began: u64) {
-    let took = ticks() - began;
+fn took(step: Step, took: u64) {
     let Some(longest) = LONGEST.get(usize::from(step.0)) else {
         return;
     };
@@ -57,9 +56,10 @@ pub fn begin(step: Step) {
 /// A part of the host call that is under way is over, and another begins.
 #[inline]
 pub fn end_of_part() {
-    let cpu = per_cpu::this();
-    took(Step(cpu.step.load(Relaxed)), cpu.step_began.load(Relaxed));
-    cpu.step_began.store(ticks(), Relaxed);
+    let (cpu, now) = (per_cpu::this(), ticks());
+    let began = cpu.step_began.load(Relaxed);
+    took(Step(cpu.step.load(Relaxed)), now - began);
+    cpu.step_began.store(now, Relaxed);
 }
 
 /// Each kind of which there was a step, and how long the longest took, in nanoseconds.

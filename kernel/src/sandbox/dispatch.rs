@@ -121,9 +121,10 @@ pub fn run(task: TaskId) {
         Some(Departure::Blocked(wait)) => sandbox.block(wait),
         None => {
             native.keep(TrapNotes::take());
-            sandbox.happened(Event::Preempted);
+            let now = Instant::now();
+            sandbox.happened_at(Event::Preempted, now);
             if !sandbox.end_if_doomed() {
-                sandbox.queue(Comeback::Preempted);
+                sandbox.queue(Comeback::Preempted, now);
             }
         }
     }
@@ -243,7 +244,7 @@ fn report(sandbox: &Sandbox, stack_end: u64, found: &Found, trap: Trap) {
 fn end(sandbox: &Arc<Sandbox>, event: Event) {
     let began = Instant::now();
     sandbox.count_late_end(began);
-    sandbox.happened(event);
+    sandbox.happened_at(event, began);
     let _ = sandbox.leave_queue();
     sched::forget_wake(sandbox.task(), sandbox.deadline);
     sandbox.forget_alarm();
@@ -387,7 +388,10 @@ impl Sandbox {
     }
 
     pub(super) fn happened(&self, event: Event) {
-        let now = Instant::now();
+        self.happened_at(event, Instant::now());
+    }
+
+    pub(super) fn happened_at(&self, event: Event, now: Instant) {
         let result = self.life.lock().apply(event, now.as_ns());
         if let Err(error) = result {
             panic!("sandbox {}: {error}", self.id);

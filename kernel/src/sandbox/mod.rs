@@ -244,8 +244,9 @@ pub fn submit(mut request: Request, now: Instant) -> Result<Arc<Sandbox>, Refuse
     LIVE.lock().insert(sandbox.id, sandbox.clone());
     sched::wake_at(sandbox.task(), sandbox.deadline);
     sandbox.note_at(Kind::Arrive, now);
-    sandbox.note(Kind::Admit);
-    sandbox.queue(Comeback::Woken);
+    let admitted = Instant::now();
+    sandbox.note_at(Kind::Admit, admitted);
+    sandbox.queue(Comeback::Woken, admitted);
     sandbox.charge(Instant::now().since(began));
     Ok(sandbox)
 }
@@ -450,9 +451,9 @@ impl Sandbox {
         TaskId(self.id)
     }
 
-    fn queue(&self, comeback: Comeback) {
+    fn queue(&self, comeback: Comeback, now: Instant) {
         let standing = &mut self.standing.lock();
-        sched::make_ready(self.task(), self.group, standing, comeback);
+        sched::make_ready(self.task(), self.group, standing, comeback, now);
     }
 
     /// Takes it out of the queue. Whether it was there.

@@ -231,8 +231,9 @@ impl Sandbox {
     pub(super) fn wake_up(&self) {
         if matches!(self.state(), State::Blocked(_)) {
             self.forget_alarm();
-            self.happened(Event::Woken);
-            self.queue(Comeback::Woken);
+            let now = Instant::now();
+            self.happened_at(Event::Woken, now);
+            self.queue(Comeback::Woken, now);
         }
     }
 }

@@ -83,10 +83,15 @@ pub fn reserve_room(tasks: usize) {
     ready().reserve_room(tasks);
 }
 
-/// Puts a task into the queue.
-pub fn make_ready(task: TaskId, group: Group, standing: &mut Standing, comeback: Comeback) {
-    let now_ns = Instant::now().as_ns();
-    ready().insert(task, group, standing, comeback, now_ns);
+/// Puts a task into the queue now.
+pub fn make_ready(
+    task: TaskId,
+    group: Group,
+    standing: &mut Standing,
+    comeback: Comeback,
+    now: Instant,
+) {
+    ready().insert(task, group, standing, comeback, now.as_ns());
 }
 
 /// Queues a task anew whose standing has changed, if it is queued.
@@ -220,7 +225,7 @@ pub fn arm_turn(standing: &Standing, budget_ns: u64) {
     let turn_ns = ready().turn_ns(standing);
     let most_ns = due.since(now).min(turn_ns).min(budget_ns);
     let most_ns = most_ns.min(LOG_TURN_NS.load(Relaxed));
-    apic::arm_timer_in(most_ns.clamp(SHORTEST_TURN_NS, LONGEST_SLEEP_NS));
+    apic::arm_timer(now, most_ns.clamp(SHORTEST_TURN_NS, LONGEST_SLEEP_NS));
 }
 
 /// Halts the CPU until an interrupt, unless there is something to do.
@@ -245,5 +250,6 @@ fn idle(poll_at: Instant, before: fn()) {
 }
 
 fn arm(moment: Instant) {
-    apic::arm_timer_in(moment.since(Instant::now()));
+    let now = Instant::now();
+    apic::arm_timer(now, moment.since(now));
 }
