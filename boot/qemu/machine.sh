@@ -84,6 +84,7 @@ describe_machine() {
         qemu+=(-netdev "user,id=net,ipv6=off$forwards")
     fi
     attach virtio-net-device,netdev=net
+    attach virtio-rng-device
     if [ "$batch" = yes ]; then append+=" batch"; fi
     qemu+=(-kernel "$loader" -initrd "$kernel" -append "${append# }")
 }

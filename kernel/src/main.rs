@@ -23,6 +23,7 @@ mod mm;
 mod net;
 mod observe;
 mod replay;
+mod reseed;
 mod sandbox;
 #[cfg(feature = "scenarios")]
 mod scenario;
@@ -202,6 +203,7 @@ fn start_devices(options: &Options) {
         gsi: window.gsi,
     });
     virtio::probe(windows);
+    reseed::start();
 }
 
 /// Finds the functions of the disk, unless a scenario has another use for it.
@@ -243,6 +245,7 @@ fn start_serving(options: &Options) -> fn(time::Instant) -> Option<time::Instant
         let next = functions::loading::poll(now);
         let next = earlier(next, http::poll(now, &functions::table()));
         let next = earlier(next, dropped::poll(now));
+        let next = earlier(next, reseed::poll(now));
         let next = earlier(next, watchdog::feed(now));
         earlier(next, time::poll(now))
     }

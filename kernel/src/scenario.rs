@@ -60,6 +60,7 @@ pub fn at_boot(name: &str) -> bool {
         "conformance-wasmtime" => conformance::all(Subject::NativeCode),
         "hang" => hang(),
         "hang-while-served" => clocks::hang_soon(),
+        "same-seed" => crate::arch::random::scenario::forget(),
         "disk-silent-once" | "disk-silent" => (),
         _ if mishaps::begin(name) => (),
         "triple-fault" => triple_fault(),

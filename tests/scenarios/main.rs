@@ -85,6 +85,7 @@ mod pages;
 mod places;
 mod programs;
 mod promises;
+mod random;
 mod readme;
 mod records;
 mod replacements;
@@ -130,6 +131,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("disks", disks::SCENARIOS),
     ("http", http::SCENARIOS),
     ("clock", clock::SCENARIOS),
+    ("random", random::SCENARIOS),
     ("connections", connections::SCENARIOS),
     ("hostile", hostile::SCENARIOS),
     ("catalogue", catalogue::SCENARIOS),

@@ -37,6 +37,19 @@ pub fn fill(bytes: &mut [u8]) {
         .fill_bytes(bytes);
 }
 
+/// Seeds the generator anew, with what it would have given next and `seed`: whoever knows only one of them knows nothing.
+pub fn mix(seed: &[u8; 32]) {
+    let mut generator = GENERATOR.lock();
+    if let Some(generator) = generator.as_mut() {
+        let mut mixed = [0; 32];
+        generator.fill_bytes(&mut mixed);
+        for (byte, other) in mixed.iter_mut().zip(seed) {
+            *byte ^= other;
+        }
+        *generator = ChaCha20Rng::from_seed(mixed);
+    }
+}
+
 fn fill_from_processor(seed: &mut [u8; 32]) -> Option<()> {
     let source = RdRand::new()?;
     for chunk in seed.chunks_exact_mut(8) {
@@ -50,5 +63,16 @@ fn fill_from_clocks(seed: &mut [u8; 32]) {
     for (index, chunk) in seed.chunks_exact_mut(8).enumerate() {
         let mix = time::ticks().rotate_left(17 * index as u32) ^ time::wall_clock_ns();
         chunk.copy_from_slice(&mix.to_le_bytes());
+    }
+}
+
+/// A generator that everybody can foresee, for scenarios.
+#[cfg(feature = "scenarios")]
+pub mod scenario {
+    use super::{ChaCha20Rng, GENERATOR, SeedableRng};
+
+    /// From here on the generator gives what it gives on any machine, until something is mixed in.
+    pub fn forget() {
+        *GENERATOR.lock() = Some(ChaCha20Rng::from_seed([0; 32]));
     }
 }

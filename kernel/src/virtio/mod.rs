@@ -11,6 +11,7 @@
 //! Invariant: each window is mapped once and belongs to one transport; only its two interrupt
 //! registers are touched by anybody else, and only through [`acknowledge`].
 
+mod entropy;
 mod health;
 mod line;
 mod memory;
@@ -28,6 +29,7 @@ use virtio_drivers::transport::{DeviceType, DeviceTypeError, Transport};
 use crate::arch::lock::Lock;
 use crate::mm::dma;
 
+pub use entropy::Entropy;
 pub use line::acknowledge;
 pub use memory::Memory;
 pub use network::{FRAME_BYTES, Network, Transmitter};
