@@ -16,7 +16,7 @@ use crate::tickets::wait_for_all_tickets;
 scenarios![
     an_endless_loop_is_ended_within_its_budget_and_a_quantum_in_each_engine,
     past_its_deadline_a_sandbox_is_ended_wherever_it_is_in_each_engine,
-    past_its_deadline_a_sandbox_that_waits_to_write_its_response_is_ended,
+    a_sandbox_that_waits_to_write_its_response_is_ended_with_its_client,
     who_may_go_on_after_a_deadline_does_and_is_counted,
     what_becomes_of_a_route_is_counted,
     who_is_late_beside_one_that_is_not_preempted_goes_on_and_so_does_that_one,
@@ -91,17 +91,18 @@ fn past_its_deadline_a_sandbox_is_ended_wherever_it_is_in_each_engine(lab: &Lab)
     Ok(())
 }
 
-/// Its client takes nothing, so it waits for room when its deadline comes.
-fn past_its_deadline_a_sandbox_that_waits_to_write_its_response_is_ended(lab: &Lab) -> Result<()> {
+/// Its client takes nothing, so it waits for room when its client's time is over.
+fn a_sandbox_that_waits_to_write_its_response_is_ended_with_its_client(lab: &Lab) -> Result<()> {
     for engine in [Engine::Wasmi, Engine::Wasmtime] {
         let keys = json!({ "relative-deadline-us": 2 * SECOND_US, "max-response-bytes": 1 << 30 });
         let boot = Guests::new(lab, engine)?.text_with("flood", FLOOD, keys)?;
-        let boot = boot.boot(lab)?.append("memory_report=1");
+        let boot = boot.boot(lab)?;
+        let boot = boot.append("memory_report=1 answer_timeout_s=3");
         let machine = lab.serve(&boot.switch("--icount-served"))?;
         let mut client = Raw::connect(machine.port())?;
         client.send("GET /flood HTTP/1.1\r\nhost: luge\r\n\r\n")?;
         machine.line("that the flood was ended", |line| {
-            line.contains("(flood) ended: over-deadline")
+            line.contains("(flood) ended: slow-reader")
         })?;
         // The trace is asked for before the client is gone.
         let waited = events(&machine.client(), "flood block")?;

@@ -86,6 +86,7 @@ mod places;
 mod programs;
 mod promises;
 mod random;
+mod readers;
 mod readme;
 mod records;
 mod replacements;
@@ -118,6 +119,7 @@ const GROUPS: &[(&str, &[Scenario])] = &[
     ("wire", wire::SCENARIOS),
     ("places", places::SCENARIOS),
     ("idle", idle::SCENARIOS),
+    ("readers", readers::SCENARIOS),
     ("steps", steps::SCENARIOS),
     ("floods", floods::SCENARIOS),
     ("loader", loader::SCENARIOS),

@@ -204,6 +204,7 @@ impl Deployment {
                 status: Status::ServiceUnavailable,
                 text: "another module is being deployed\n".into(),
                 retry_after_s: Some(1),
+                lacks: None,
             });
         }
         let making = Self::make(&upload, module);
@@ -221,11 +222,13 @@ impl Deployment {
             status: status_of(why),
             text: format!("{why}\n"),
             retry_after_s: None,
+            lacks: None,
         })?;
         let memory = functions::memory_for_upload(&module).map_err(|shortage| Refused {
             status: Status::ServiceUnavailable,
             text: format!("{}: to translate it, {shortage}\n", upload.path),
             retry_after_s: None,
+            lacks: None,
         })?;
         Making::begin(functions::of_upload, module, memory).map_err(Refused::by_sandboxes)
     }

@@ -17,28 +17,24 @@ use core::mem;
 
 use luge_http::{
     Accepted, Connection, Date, Event, Expired, Head, Holder, Limits, Method, Outgoing,
-    Persistence, Refusal, Status, Yields, continue_line,
+    Persistence, Reading, Refusal, Status, Yields, continue_line,
 };
 
-use super::Surroundings;
 use super::admin::{self, Demand};
 use super::exchange::{Call, Progress};
 use super::fate::{Fate, Moved};
 use super::kept;
 use super::pages;
+use super::readers::{self, Lacks};
 use super::work::{Purpose, Work};
 use super::writing::Writing;
+use super::{SECOND_NS, Surroundings};
 use crate::arch::time::{Instant, earlier};
 use crate::mm::bodies::Body;
 use crate::mm::idle;
 use crate::net::{Link, Peer, Stack};
 use probes::Probes;
 
-/// A client that takes nothing of an answer for this long is given up.
-const STALL_NS: u64 = 30_000_000_000;
-/// What a client must take of an answer in the long run, in bytes per second, as with the body of a request
-/// (`luge_http::Limits::body_rate`).
-const LEAST_RATE: u64 = 8 * 1024;
 /// What a client is told whose body finds no room beside those of the others.
 const NO_BODY_ROOM: Refusal = Refusal::new(
     Status::ServiceUnavailable,
@@ -66,8 +62,8 @@ pub(super) struct Client {
     phase: Phase,
     /// What follows the answer.
     persistence: Persistence,
-    /// When the client is given up, while it takes nothing of what is queued.
-    stalls_at: Option<Instant>,
+    /// How fast it takes its answer.
+    reading: Reading,
     /// How it is found out whether the client still waits, once it has said that it will send nothing more.
     probes: Probes,
     /// Its place is wanted.
@@ -79,12 +75,11 @@ pub(super) struct Client {
     is_head: bool,
 }
 
-const SECOND_NS: u64 = 1_000_000_000;
-
 /// What a connection may take.
 fn limits() -> Limits {
     Limits {
         idle_time_ns: kept::seconds() * SECOND_NS,
+        answer_time_ns: readers::answer_time_ns(),
         ..Limits::default()
     }
 }
@@ -98,7 +93,7 @@ impl Client {
             outgoing: Outgoing::new(),
             phase: Phase::Reading,
             persistence: Persistence::KeepAlive,
-            stalls_at: None,
+            reading: Reading::new(&limits()),
             probes: Probes::default(),
             is_given_up: false,
             arrived: now,
@@ -148,15 +143,32 @@ impl Client {
                 let yields = self.connection.yields(now.as_ns())?;
                 (!self.has_unread(stack)).then_some(yields)
             }
-            Phase::Writing(_) | Phase::Sending => {
-                let left_ns = self.stalls_at?.since(now);
-                let is_slow = left_ns + Limits::NOT_SLOW_YET_NS <= STALL_NS;
-                is_slow.then(|| match self.has_unread(stack) {
+            Phase::Running(work) if !work.is_answering() => None,
+            Phase::Running(_) | Phase::Writing(_) | Phase::Sending => {
+                let left_ns = self.slow_reader_ns(now)?;
+                Some(match self.has_unread(stack) {
                     true => Yields::Unread(left_ns),
                     false => Yields::Slow(left_ns),
                 })
             }
-            Phase::Running(_) => None,
+        }
+    }
+
+    /// How long it has left to take something, in nanoseconds, if it has been slow in taking its answer.
+    fn slow_reader_ns(&self, now: Instant) -> Option<u64> {
+        let left_ns = self.reading.left_ns(now.as_ns())?;
+        let is_slow = left_ns + Limits::NOT_SLOW_YET_NS <= Limits::default().body_pause_ns;
+        is_slow.then_some(left_ns)
+    }
+
+    /// Whether the sandbox that runs for it, which has what a request to `port` lacks, can make way for that: if it is slow
+    /// in taking the answer.
+    pub(super) fn yields_sandbox(&self, lacks: Lacks, port: u16, now: Instant) -> Option<Yields> {
+        match &self.phase {
+            Phase::Running(work) if !self.is_given_up && work.has(lacks, self.port == port) => {
+                self.slow_reader_ns(now).map(Yields::Slow)
+            }
+            _ => None,
         }
     }
 
@@ -191,7 +203,10 @@ impl Client {
             match self.phase {
                 Phase::Reading if self.connection.is_idle() => return Fate::Close,
                 Phase::Reading | Phase::Receiving(_) => {}
-                Phase::Running(_) | Phase::Writing(_) | Phase::Sending => return Fate::Abort,
+                Phase::Running(_) | Phase::Writing(_) | Phase::Sending => {
+                    readers::count_made_room();
+                    return self.give_reader_up();
+                }
             }
             let refusal = self.connection.give_up();
             let _ = self.refuse(refusal, around);
@@ -348,7 +363,12 @@ impl Client {
                 self.phase = Phase::Running(work);
                 Moved::On
             }
-            Err(refused) => self.turn_away(refused, around),
+            Err(refused) => {
+                if let Some(lacks) = refused.lacks {
+                    around.lacks.set(Some((lacks, self.port)));
+                }
+                self.turn_away(refused, around)
+            }
         }
     }
 
@@ -378,6 +398,7 @@ impl Client {
             Persistence::KeepAlive => {
                 self.arrived = Instant::now();
                 self.connection.finish(self.arrived.as_ns());
+                self.reading = Reading::new(&limits());
                 self.is_head = false;
                 self.phase = Phase::Reading;
                 Moved::On
@@ -387,21 +408,28 @@ impl Client {
 
     /// Writes as much as the socket has room for.
     fn flush(&mut self, stack: &mut Stack, now: Instant) {
+        let mut taken = 0;
         while let Some(bytes) = self.outgoing.front() {
             let all = bytes.len();
             let written = stack.write(&self.link, bytes);
+            taken += written;
             if written > 0 {
                 self.outgoing.advance(written);
-                let earned_ns = written as u64 * SECOND_NS / LEAST_RATE;
-                let latest = now.plus_ns(STALL_NS);
-                self.stalls_at = self.stalls_at.map(|at| at.plus_ns(earned_ns).min(latest));
             }
             if written < all {
-                self.stalls_at.get_or_insert(now.plus_ns(STALL_NS));
-                return;
+                break;
             }
         }
-        self.stalls_at = None;
+        let has_more = !self.outgoing.is_empty();
+        self.reading.took(taken, now.as_ns(), has_more);
+    }
+
+    /// It takes its answer too slowly. What was begun is broken off.
+    fn give_reader_up(&self) -> Fate {
+        if let Phase::Running(work) = &self.phase {
+            work.give_reader_up();
+        }
+        Fate::Abort
     }
 
     /// Nothing can be done now: how long is that to go on?
@@ -415,9 +443,11 @@ impl Client {
                 Phase::Writing(_) | Phase::Sending => {}
             }
         }
-        if self.stalls_at.is_some_and(|end| end <= now) {
-            return Fate::Abort;
+        if let Some(too_slow) = self.reading.too_slow(now.as_ns()) {
+            readers::count(too_slow);
+            return self.give_reader_up();
         }
+        let gives_up = self.reading.ends_at_ns().map(Instant::from_ns);
         // While an answer is sent, a deadline for what was read is nobody's any more.
         let deadline = match &self.phase {
             Phase::Reading | Phase::Receiving(_) => {
@@ -426,7 +456,7 @@ impl Client {
             Phase::Running(work) => work.until(),
             Phase::Writing(_) | Phase::Sending => None,
         };
-        Fate::Stay(earlier(deadline, earlier(self.stalls_at, looks_at)))
+        Fate::Stay(earlier(deadline, earlier(gives_up, looks_at)))
     }
 
     /// Whether only its peer has something to do now, until the moment that its step has named: nothing is to be sent, and

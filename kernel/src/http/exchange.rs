@@ -21,6 +21,7 @@ use luge_http::{
 use luge_sandbox::Outcome;
 use luge_sched::Refusal;
 
+use super::readers::Lacks;
 use super::{count_host_answer, kept, words};
 use crate::arch::time::Instant;
 use crate::functions::{self, Function};
@@ -57,6 +58,8 @@ pub(super) struct Refused {
     pub(super) status: Status,
     pub(super) text: String,
     pub(super) retry_after_s: Option<u32>,
+    /// What it lacked, if others may have it for a client that is slow.
+    pub(super) lacks: Option<Lacks>,
 }
 
 /// Where the answer stands.
@@ -80,7 +83,7 @@ pub(super) enum Progress {
 }
 
 impl Refused {
-    fn by_admission(refusal: Refusal) -> Self {
+    fn by_admission(function: &Function, refusal: Refusal) -> Self {
         let text = match refusal {
             Refusal::NoTime { .. } => "it could not be done by its deadline\n".into(),
             Refusal::RouteAtOnce(most) => format!("the route serves {most} requests at once\n"),
@@ -101,6 +104,13 @@ impl Refused {
                 Refusal::NoTime { retry_after_s } => retry_after_s,
                 _ => 1,
             }),
+            lacks: match refusal {
+                Refusal::RouteAtOnce(_) => Some(Lacks::OfRoute(function.id)),
+                Refusal::TenantAtOnce(_) | Refusal::TenantMemory(_) | Refusal::TenantPlaces(_) => {
+                    Some(Lacks::OfTenant)
+                }
+                _ => None,
+            },
         }
     }
 
@@ -111,6 +121,7 @@ impl Refused {
             status: Status::NotFound,
             text: format!("there is no function at {path:.200} any more\n"),
             retry_after_s: None,
+            lacks: None,
         }
     }
 
@@ -120,6 +131,7 @@ impl Refused {
             status: Status::ContentTooLarge,
             text: format!("the function takes {most} bytes now\n"),
             retry_after_s: None,
+            lacks: None,
         }
     }
 
@@ -129,6 +141,7 @@ impl Refused {
                 status: Status::ServiceUnavailable,
                 text: "there is no room for another sandbox now\n".into(),
                 retry_after_s: Some(1),
+                lacks: Some(Lacks::Room),
             },
         }
     }
@@ -152,7 +165,8 @@ impl Call {
     /// Why it would be refused now, whatever its body. To be asked before a body is taken that is long, or that the
     /// client holds back until it is asked for it.
     pub(super) fn refused_already(&self, now: Instant) -> Option<Refused> {
-        let refused = Refused::by_admission(admission::refuse_early(self.function.id, now)?);
+        let refusal = admission::refuse_early(self.function.id, now)?;
+        let refused = Refused::by_admission(&self.function, refusal);
         count(&self.function, refused.status);
         Some(refused)
     }
@@ -211,7 +225,7 @@ impl Exchange {
         } = call;
         let body_bytes = body.memory_bytes();
         let sandbox = admission::admit(function.id, arrived, Instant::now())
-            .map_err(Refused::by_admission)
+            .map_err(|refusal| Refused::by_admission(&function, refusal))
             .and_then(|ticket| {
                 let request = function.request(program, arguments, body, Some(ticket));
                 sandbox::submit(request, arrived).map_err(Refused::by_sandboxes)
@@ -238,6 +252,20 @@ impl Exchange {
     /// Nobody waits for the answer any more.
     pub(super) fn cancel(&self) {
         self.sandbox.cancel();
+    }
+
+    /// The client takes the answer too slowly.
+    pub(super) fn give_reader_up(&self) {
+        self.sandbox.give_reader_up();
+    }
+
+    /// Whether it has what another request lacks that came to the same `port`.
+    pub(super) fn has(&self, lacks: Lacks, is_same_port: bool) -> bool {
+        match lacks {
+            Lacks::Room => true,
+            Lacks::OfTenant => is_same_port,
+            Lacks::OfRoute(route) => self.function.id == route,
+        }
     }
 
     /// Whether a part of the answer is out.
@@ -425,6 +453,6 @@ pub(super) fn status_of(outcome: Outcome) -> Status {
         | Outcome::NoResponseFile
         | Outcome::ResponseTooLong => Status::InternalServerError,
         Outcome::OverDeadline | Outcome::OverBudget => Status::GatewayTimeout,
-        Outcome::Cancelled => Status::ServiceUnavailable,
+        Outcome::Cancelled | Outcome::SlowReader => Status::ServiceUnavailable,
     }
 }

@@ -22,6 +22,7 @@ mod exchange;
 mod fate;
 mod kept;
 mod pages;
+pub mod readers;
 mod waiting;
 mod words;
 mod work;
@@ -46,6 +47,7 @@ use crate::net::{NoNetwork, Stack};
 use client::Client;
 use clients::Clients;
 use fate::Fate;
+use readers::Lacks;
 use writing::Turns;
 
 /// Everything that the server has.
@@ -91,6 +93,8 @@ static SERVER: Lock<Option<Server>> = Lock::new(None);
 /// A wall clock below this has not been set. 2001-09-09.
 const CLOCK_IS_SET_S: u64 = 1_000_000_000;
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// The date for response heads, made once a second.
 struct Clock {
     unix_s: u64,
@@ -115,6 +119,8 @@ struct Surroundings<'a> {
     parts_of_bodies: usize,
     /// Whether somebody waits for the room that one of these takes.
     wants_body_room: Cell<bool>,
+    /// What a request lacked that was refused for it, and the port that it came to.
+    lacks: Cell<Option<(Lacks, u16)>>,
 }
 
 impl Surroundings<'_> {
@@ -165,6 +171,7 @@ pub fn start(options: &Options, ports: &[u16], now: Instant) -> Result<(), NoNet
     let of_its_own = (!ports.contains(&operator_port)).then_some(operator_port);
     ports.extend(of_its_own);
     kept::start(options.keepalive_timeout_s);
+    readers::start(u64::from(options.answer_timeout_s) * SECOND_NS);
     let stack = Stack::start(options, &ports, of_its_own, now)?;
     let clients = Clients::new(stack.sockets());
     let holders = Vec::with_capacity(stack.sockets());
@@ -236,6 +243,7 @@ impl Server {
             turns: &self.turns,
             parts_of_bodies,
             wants_body_room: Cell::new(false),
+            lacks: Cell::new(None),
         };
         let mut next = None;
         let mut index = 0;
@@ -261,8 +269,12 @@ impl Server {
         CONNECTIONS.store(self.clients.count(), Relaxed);
         WAITING.store(self.clients.resting(), Relaxed);
         next = earlier(next, self.clients.wake_at());
+        let lacks = around.lacks.get();
         if around.wants_body_room.get() {
             next = earlier(next, Some(self.make_body_room(now)));
+        }
+        if let Some((lacks, port)) = lacks {
+            next = earlier(next, self.make_sandbox_room(lacks, port, now));
         }
         let call_at = self.turns.next_call();
         let mut clients = self.clients.awake();
@@ -299,6 +311,18 @@ impl Server {
             // All of them may still turn out to be fast.
             None => now.plus_ns(ROOM_RETRY_NS),
         }
+    }
+
+    /// Gives up a client that takes its answer slowly, and whose sandbox has what a request to `port` lacked. When to step
+    /// it.
+    fn make_sandbox_room(&mut self, lacks: Lacks, port: u16, now: Instant) -> Option<Instant> {
+        self.find_holders(|client, _| {
+            let yields = client.yields_sandbox(lacks, port, now);
+            (usize::from(yields.is_some()), yields)
+        });
+        let place = who_yields(&mut self.holders)?;
+        self.clients.give_up(place);
+        Some(now)
     }
 
     /// Notes of each client how much it takes of what there is need of, and whether it can make room.

@@ -107,6 +107,7 @@ impl Waiting {
                 function.route
             ),
             retry_after_s: Some(1),
+            lacks: None,
         };
         self.say(refused, Some(OUTCOME), outgoing, date)
     }

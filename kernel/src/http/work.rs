@@ -4,6 +4,7 @@ use luge_http::{Date, Outgoing, Persistence};
 
 use super::admin::{Deployment, Upload};
 use super::exchange::{Call, Exchange, Progress, Refused};
+use super::readers::Lacks;
 use super::waiting::{Next, Waiting};
 use crate::arch::time::Instant;
 use crate::mm::bodies::Body;
@@ -70,6 +71,20 @@ impl Work {
             Self::Exchange(exchange) => exchange.cancel(),
             Self::Deployment(deployment) => deployment.cancel(),
         }
+    }
+
+    /// The client takes the answer too slowly.
+    pub(super) fn give_reader_up(&self) {
+        match self {
+            Self::Waiting(_) => {}
+            Self::Exchange(exchange) => exchange.give_reader_up(),
+            Self::Deployment(deployment) => deployment.cancel(),
+        }
+    }
+
+    /// Whether a sandbox runs for it that has what another request lacks.
+    pub(super) fn has(&self, lacks: Lacks, is_same_port: bool) -> bool {
+        matches!(self, Self::Exchange(exchange) if exchange.has(lacks, is_same_port))
     }
 
     /// Whether a part of the answer has been queued.

@@ -17,6 +17,7 @@ use crate::arch::serial;
 use crate::arch::time::{Instant, ns_of_ticks};
 use crate::engine::kept;
 use crate::functions::{self, Table};
+use crate::http::readers;
 use crate::mm::{self, arena, memories, stacks};
 use crate::sched::{self, admission};
 use crate::{disk, http, net, sandbox};
@@ -42,6 +43,7 @@ families! {
     QUEUED: Histogram "luge_queue_seconds", "How long a sandbox was ready without having the CPU.";
     RAN: Histogram "luge_run_seconds", "How long a sandbox had the CPU.";
     HOST_ANSWERS: Counter "luge_host_answers_total", "Answers of the host itself, in which no function had a part, by status.";
+    SLOW_READERS: Counter "luge_slow_readers_total", "Clients that were given up because they took their answers too slowly, by the reason.";
     CONNECTIONS: Gauge "luge_connections", "Connections that are open.";
     WAITING: Gauge "luge_connections_waiting", "Connections that wait for their clients to send something.";
     SANDBOXES: Gauge "luge_sandboxes", "Sandboxes that live, by what they do.";
@@ -237,6 +239,10 @@ fn devices(out: &mut Out<'_>) -> fmt::Result {
     out.family(&HOST_ANSWERS)?;
     for (status, count) in http::HOST_ANSWERS.with(&STATUSES).filter(|(_, n)| *n > 0) {
         out.sample(&HOST_ANSWERS, &[("status", status)], count)?;
+    }
+    out.family(&SLOW_READERS)?;
+    for (reason, count) in readers::GIVEN_UP.with(&readers::REASONS) {
+        out.sample(&SLOW_READERS, &[("reason", reason)], count)?;
     }
     let directions = [("received", &net::RECEIVED), ("sent", &net::SENT)];
     out.family(&FRAMES)?;

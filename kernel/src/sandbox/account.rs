@@ -132,7 +132,7 @@ impl Sandbox {
     /// It ends now. If it was not noticed that its deadline came before, since the kernel did something else, that is
     /// counted all the same.
     pub(super) fn count_late_end(&self, now: Instant) {
-        if now > self.deadline && !self.is_late.swap(true, Relaxed) {
+        if now > self.deadline && now > self.due_at(now) && !self.is_late.swap(true, Relaxed) {
             self.count_miss();
         }
     }

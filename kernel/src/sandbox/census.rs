@@ -76,17 +76,14 @@ impl Sandbox {
     /// What there is to see of it at `now`.
     #[must_use]
     pub fn glimpse(&self, now: Instant) -> Glimpse {
+        let due = self.due_at(now);
         Glimpse {
             id: self.id,
             route: (self.route != NO_ROUTE).then_some(self.route),
             state: word_for(self.state()),
             age_ns: self.life.lock().times(now.as_ns()).total_ns,
             charged_ns: self.charged_ns(),
-            deadline_in_ns: self
-                .deadline
-                .as_ns()
-                .wrapping_sub(now.as_ns())
-                .cast_signed(),
+            deadline_in_ns: due.as_ns().wrapping_sub(now.as_ns()).cast_signed(),
             memory_bytes: self.memory_bytes(),
         }
     }

@@ -136,17 +136,6 @@ pub fn run_next() -> bool {
     sched::run_one(run)
 }
 
-/// A moment that the sandbox asked for, or its deadline, has come.
-pub fn wake(task: TaskId) {
-    let Some(sandbox) = find(task) else { return };
-    let is_late = Instant::now() >= sandbox.deadline;
-    if is_late && !sandbox.is_late.swap(true, Relaxed) {
-        sandbox.miss();
-    } else {
-        sandbox.wake_up();
-    }
-}
-
 /// Lets the sandbox run, and says how it came back and what CPU time that took it.
 fn enter(sandbox: &Arc<Sandbox>, native: &mut Native) -> (Return, u64) {
     let cpu = per_cpu::this();
@@ -246,7 +235,10 @@ fn end(sandbox: &Arc<Sandbox>, event: Event) {
     sandbox.count_late_end(began);
     sandbox.happened_at(event, began);
     let _ = sandbox.leave_queue();
-    sched::forget_wake(sandbox.task(), sandbox.deadline);
+    let looks_at = sandbox.looks_at.lock().take();
+    if let Some(moment) = looks_at {
+        sched::forget_wake(sandbox.task(), moment);
+    }
     sandbox.forget_alarm();
     LIVE.lock().remove(&sandbox.id);
     if !sandbox.is_making {
@@ -332,6 +324,13 @@ impl Sandbox {
         }
     }
 
+    /// Ends the sandbox because its client takes the answer too slowly. As [`Self::cancel`].
+    pub fn give_reader_up(&self) {
+        if self.outcome().is_none() {
+            self.doom(Outcome::SlowReader);
+        }
+    }
+
     pub(super) fn doom(&self, outcome: Outcome) {
         self.doom.lock().get_or_insert(outcome);
         match self.state() {
@@ -362,6 +361,7 @@ impl Sandbox {
                 Outcome::OverDeadline => Event::DeadlinePassed,
                 Outcome::OverBudget => Event::BudgetUsedUp,
                 Outcome::ResponseTooLong => Event::WroteTooMuch,
+                Outcome::SlowReader => Event::ReaderGivenUp,
                 _ => Event::Cancelled,
             },
         );
@@ -380,7 +380,7 @@ impl Sandbox {
             }
             let moment = Instant::from_ns(moment);
             // Where its deadline ends it, that comes before anyway.
-            if moment < self.deadline || self.request.on_miss == OnMiss::Run {
+            if moment < self.due_at(moment) || self.request.on_miss == OnMiss::Run {
                 sched::wake_at(self.task(), moment);
                 *self.alarm.lock() = Some(moment);
             }
@@ -405,6 +405,7 @@ impl Sandbox {
             Event::DeadlinePassed
             | Event::BudgetUsedUp
             | Event::Cancelled
+            | Event::ReaderGivenUp
             | Event::WroteTooMuch => Kind::Kill,
         };
         self.note_at(kind, now);

@@ -10,6 +10,7 @@
 
 mod account;
 mod census;
+mod deadline;
 mod dispatch;
 mod faults;
 mod gate;
@@ -48,7 +49,8 @@ use crate::mm::{allocator, charged, frames, idle, stacks};
 use crate::sched::{self, admission, trace};
 
 pub use census::{after, census};
-pub use dispatch::{SWITCHES, end_if_alone, init, run, run_next, wake};
+pub use deadline::wake;
+pub use dispatch::{SWITCHES, end_if_alone, init, run, run_next};
 pub use faults::report::Report;
 pub use faults::{places_by, settle as settle_faults};
 pub use gate::{EndNow, gate, gate_for, in_own_memory};
@@ -145,7 +147,10 @@ static LIVE: Lock<BTreeMap<u64, Arc<Sandbox>>> = Lock::new(BTreeMap::new());
 pub struct Sandbox {
     id: u64,
     request: Request,
+    /// When it is to be done, if it never waits for its client; see [`mod@deadline`].
     deadline: Instant,
+    /// When it is looked whether it has missed that.
+    looks_at: Lock<Option<Instant>>,
     group: Group,
     /// Its route's number in the trace.
     route: u16,
@@ -320,6 +325,7 @@ impl Sandbox {
         Self {
             id,
             deadline,
+            looks_at: Lock::new(Some(deadline)),
             group: ticket.as_ref().map_or(SHARED, Ticket::group),
             route: trace::route_of(ticket.as_ref()),
             meter: ticket

@@ -229,11 +229,15 @@ impl Sandbox {
 
     /// Puts a blocked sandbox back into the queue.
     pub(super) fn wake_up(&self) {
-        if matches!(self.state(), State::Blocked(_)) {
-            self.forget_alarm();
-            let now = Instant::now();
-            self.happened_at(Event::Woken, now);
-            self.queue(Comeback::Woken, now);
+        let State::Blocked(wait) = self.state() else {
+            return;
+        };
+        self.forget_alarm();
+        let now = Instant::now();
+        self.happened_at(Event::Woken, now);
+        if wait == Wait::Output {
+            self.has_been_read();
         }
+        self.queue(Comeback::Woken, now);
     }
 }

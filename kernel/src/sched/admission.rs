@@ -149,6 +149,11 @@ pub fn extend(ticket: &mut Ticket) -> Option<u64> {
     admission().extend(ticket, now_ns, &ready())
 }
 
+/// The deadline of the ticket's sandbox has come while that waits for its client.
+pub fn lapse(ticket: &Ticket) {
+    admission().lapse(ticket);
+}
+
 /// So much CPU time was spent for the ticket's sandbox.
 pub fn charge(ticket: &Ticket, ran_ns: u64) {
     admission().charge(ticket, ran_ns);

@@ -19,6 +19,9 @@ pub struct Limits {
     /// its share of a second, and there are never more than `body_pause_ns` to go. So a body has an end in time: its
     /// limit at this rate, and a pause.
     pub body_rate: u64,
+    /// How long a client may take for an answer in all; whatever it takes meanwhile gives nothing back. See
+    /// [`Reading`](crate::Reading).
+    pub answer_time_ns: u64,
     /// How long a connection may be kept with no request on it; then it is closed without a word.
     pub idle_time_ns: u64,
 }
@@ -53,6 +56,7 @@ impl Default for Limits {
             head_time_ns: 10 * SECOND_NS,
             body_pause_ns: 30 * SECOND_NS,
             body_rate: 8 * 1024,
+            answer_time_ns: 600 * SECOND_NS,
             idle_time_ns: 75 * SECOND_NS,
         }
     }

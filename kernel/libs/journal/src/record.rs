@@ -12,7 +12,8 @@ use luge_sandbox::{Outcome, Times};
 /// The first line.
 pub const CSV_HEADER: &str = "id,tenant,route,state,deadline,actual,queued,uninitialized,allocated,\
     initialized,runnable,interrupted,preempted,running_sys,running_user,asleep,returned,complete,error,\
-    proc_MHz,payload_size,regression_param,arrived,charged,turns,preemptions,outcome\n";
+    proc_MHz,payload_size,regression_param,arrived,charged,turns,preemptions,\
+    waiting_for_client,outcome\n";
 
 /// What a sandbox did with its time.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,7 @@ impl Record {
             queued_ns,
             run_ns,
             blocked_ns,
+            reader_ns,
             total_ns,
         } = self.times;
         let state = if self.succeeded { "Complete" } else { "Error" };
@@ -56,7 +58,7 @@ impl Record {
         writeln!(
             out,
             "{},{},{},{state},{},{total_ns},{queued_ns},0,0,0,{queued_ns},0,0,0,{run_ns},{blocked_ns},0,0,0,\
-             1000,{},0,{},{},{turns},{preemptions},{}",
+             1000,{},0,{},{},{turns},{preemptions},{reader_ns},{}",
             self.id,
             Field(tenant),
             Field(route),

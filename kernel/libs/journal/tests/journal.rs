@@ -38,6 +38,7 @@ fn record() -> Record {
             queued_ns: 1,
             run_ns: 2,
             blocked_ns: 3,
+            reader_ns: 2,
             total_ns: 6,
         },
         charged_ns: 4,
@@ -86,8 +87,8 @@ fn a_record_has_the_reference_columns_first_and_adds_up() {
         ("4".into(), "2".into(), "1".into())
     );
     assert_eq!(
-        (of("payload_size"), of("outcome")),
-        ("9".into(), "exit 0".into())
+        (of("payload_size"), of("waiting_for_client"), of("outcome")),
+        ("9".into(), "2".into(), "exit 0".into())
     );
 }
 

@@ -12,8 +12,8 @@ pub const STATUSES: [&str; 25] = [
 ];
 
 /// How sandboxes end, as labels: the names of traps, and what else an outcome can be.
-pub const OUTCOMES: [&str; Trap::ALL.len() + 7] = {
-    let mut labels = [""; Trap::ALL.len() + 7];
+pub const OUTCOMES: [&str; Trap::ALL.len() + 8] = {
+    let mut labels = [""; Trap::ALL.len() + 8];
     labels[0] = "exit-0";
     labels[1] = "exit-nonzero";
     labels[2] = "over-deadline";
@@ -21,9 +21,10 @@ pub const OUTCOMES: [&str; Trap::ALL.len() + 7] = {
     labels[4] = "cancelled";
     labels[5] = "no-response-file";
     labels[6] = "response-too-long";
+    labels[7] = "slow-reader";
     let mut trap = 0;
     while trap < Trap::ALL.len() {
-        labels[7 + trap] = Trap::ALL[trap].as_str();
+        labels[8 + trap] = Trap::ALL[trap].as_str();
         trap += 1;
     }
     labels
@@ -58,8 +59,9 @@ fn place_of(outcome: Outcome) -> usize {
         Outcome::Cancelled => 4,
         Outcome::NoResponseFile => 5,
         Outcome::ResponseTooLong => 6,
+        Outcome::SlowReader => 7,
         // Traps are numbered in the order of `Trap::ALL`; a test holds that to be so.
-        Outcome::Trap(trap) => 7 + trap as usize,
+        Outcome::Trap(trap) => 8 + trap as usize,
     }
 }
 
@@ -177,6 +179,7 @@ mod tests {
             (Outcome::OverDeadline, "over-deadline"),
             (Outcome::OverBudget, "over-budget"),
             (Outcome::Cancelled, "cancelled"),
+            (Outcome::SlowReader, "slow-reader"),
             (Outcome::NoResponseFile, "no-response-file"),
             (Outcome::ResponseTooLong, "response-too-long"),
         ];
@@ -207,6 +210,7 @@ mod tests {
             queued_ns: 5_000,
             run_ns: 70_000,
             blocked_ns: 0,
+            reader_ns: 0,
             total_ns: 75_000,
         };
         let happened = Happened {

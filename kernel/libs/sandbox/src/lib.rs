@@ -4,7 +4,7 @@
 //!              Dispatched              Finished
 //!   Queued ─────────────────▶ Running ──────────▶ Ended(Outcome)
 //!     ▲ ▲       Preempted       │ │                 ▲
-//!     │ └───────────────────────┘ │ Blocked         │ Cancelled, DeadlinePassed, BudgetUsedUp:
+//!     │ └───────────────────────┘ │ Blocked         │ Cancelled, DeadlinePassed, BudgetUsedUp, ...:
 //!     │  Woken                    ▼                 │ from every state but Ended
 //!     └─────────────────────── Blocked              │
 //! ```

@@ -46,6 +46,8 @@ pub enum Event {
     BudgetUsedUp,
     /// Its client left, wherever it is.
     Cancelled,
+    /// Its client took its answer too slowly, wherever it is.
+    ReaderGivenUp,
     /// It wrote more than a response may be, and it is to be ended for that.
     WroteTooMuch,
 }
@@ -89,6 +91,9 @@ impl State {
             (Self::Queued | Self::Running | Self::Blocked(_), Event::Cancelled) => {
                 Ok(Self::Ended(Outcome::Cancelled))
             }
+            (Self::Queued | Self::Running | Self::Blocked(_), Event::ReaderGivenUp) => {
+                Ok(Self::Ended(Outcome::SlowReader))
+            }
             (Self::Queued | Self::Running | Self::Blocked(_), Event::WroteTooMuch) => {
                 Ok(Self::Ended(Outcome::ResponseTooLong))
             }
@@ -106,7 +111,9 @@ pub struct Times {
     pub run_ns: u64,
     /// Waiting for something other than the CPU.
     pub blocked_ns: u64,
-    /// From its birth to its end, or to now: the sum of the others.
+    /// Of that, waiting for its client to take output. It does not count towards the deadline.
+    pub reader_ns: u64,
+    /// From its birth to its end, or to now: the sum of the states.
     pub total_ns: u64,
 }
 
@@ -227,7 +234,12 @@ impl Life {
         let part = match self.state {
             State::Queued => &mut times.queued_ns,
             State::Running => &mut times.run_ns,
-            State::Blocked(_) => &mut times.blocked_ns,
+            State::Blocked(wait) => {
+                if matches!(wait, Wait::Output) {
+                    times.reader_ns += spent;
+                }
+                &mut times.blocked_ns
+            }
             State::Ended(_) => return times,
         };
         *part += spent;
@@ -258,6 +270,7 @@ impl Life {
             | Event::DeadlinePassed
             | Event::BudgetUsedUp
             | Event::Cancelled
+            | Event::ReaderGivenUp
             | Event::WroteTooMuch => {}
         }
     }

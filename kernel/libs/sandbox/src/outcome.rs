@@ -17,6 +17,8 @@ pub enum Outcome {
     OverBudget,
     /// Nobody waits for its answer any more.
     Cancelled,
+    /// Its client took its answer slower than it may, or for longer.
+    SlowReader,
     /// It left with success, and the file that was to be its answer is not there, or too long.
     NoResponseFile,
     /// It wrote more than its route's `max-response-bytes`.
@@ -39,6 +41,7 @@ impl fmt::Display for Outcome {
             Self::OverDeadline => f.write_str("over-deadline"),
             Self::OverBudget => f.write_str("over-budget"),
             Self::Cancelled => f.write_str("cancelled"),
+            Self::SlowReader => f.write_str("slow-reader"),
             Self::NoResponseFile => f.write_str("no-response-file"),
             Self::ResponseTooLong => f.write_str("response-too-long"),
         }
@@ -64,6 +67,7 @@ mod tests {
         assert_eq!(format!("{}", Outcome::OverDeadline), "over-deadline");
         assert_eq!(format!("{}", Outcome::OverBudget), "over-budget");
         assert_eq!(format!("{}", Outcome::Cancelled), "cancelled");
+        assert_eq!(format!("{}", Outcome::SlowReader), "slow-reader");
         let missing = format!("{}", Outcome::NoResponseFile);
         assert_eq!(missing, "no-response-file");
         let cut = format!("{}", Outcome::ResponseTooLong);
@@ -89,6 +93,7 @@ mod tests {
             Outcome::OverDeadline,
             Outcome::OverBudget,
             Outcome::Cancelled,
+            Outcome::SlowReader,
             Outcome::NoResponseFile,
             Outcome::ResponseTooLong,
         ];

@@ -21,7 +21,7 @@ const STATES: [State; 9] = [
     State::Ended(Outcome::Cancelled),
 ];
 
-const EVENTS: [Event; 11] = [
+const EVENTS: [Event; 12] = [
     Event::Dispatched,
     Event::Preempted,
     Event::Blocked(OUTPUT),
@@ -33,11 +33,12 @@ const EVENTS: [Event; 11] = [
     Event::BudgetUsedUp,
     Event::Cancelled,
     Event::WroteTooMuch,
+    Event::ReaderGivenUp,
 ];
 
 /// One row per event of [`EVENTS`], one column per state of [`STATES`]; None is illegal. What
 /// follows an end is always illegal, so the last five columns are left away.
-const TABLE: [[Option<State>; 4]; 11] = {
+const TABLE: [[Option<State>; 4]; 12] = {
     const QUEUED: Option<State> = Some(State::Queued);
     const RUNNING: Option<State> = Some(State::Running);
     const WAITING: Option<State> = Some(State::Blocked(OUTPUT));
@@ -48,6 +49,7 @@ const TABLE: [[Option<State>; 4]; 11] = {
     const SPENT: Option<State> = Some(State::Ended(Outcome::OverBudget));
     const GONE: Option<State> = Some(State::Ended(Outcome::Cancelled));
     const LONG: Option<State> = Some(State::Ended(Outcome::ResponseTooLong));
+    const SLOW: Option<State> = Some(State::Ended(Outcome::SlowReader));
     // In the state: Queued, Running, Blocked(Output), Blocked(Until).
     [
         [RUNNING, None, None, None],
@@ -61,6 +63,7 @@ const TABLE: [[Option<State>; 4]; 11] = {
         [SPENT, SPENT, SPENT, SPENT],
         [GONE, GONE, GONE, GONE],
         [LONG, LONG, LONG, LONG],
+        [SLOW, SLOW, SLOW, SLOW],
     ]
 };
 
@@ -128,6 +131,7 @@ fn time_is_accounted_to_the_state_it_was_spent_in() {
         queued_ns: 10 + 40 + 1,
         run_ns: 20 + 80 + 2,
         blocked_ns: 160,
+        reader_ns: 0,
         total_ns: 313,
     };
     assert_eq!(life.times(1313), times);
@@ -154,6 +158,19 @@ fn the_present_state_counts_up_to_now() {
         (times.queued_ns, times.run_ns, times.total_ns),
         (1, 100, 101)
     );
+}
+
+#[test]
+fn only_waiting_for_its_client_is_waiting_for_its_client() {
+    let mut life = life_after(&[Event::Dispatched, Event::Blocked(SLEEP), Event::Woken]);
+    assert_eq!((life.times(9).blocked_ns, life.times(9).reader_ns), (1, 0));
+    for (event, now) in [(Event::Dispatched, 10), (Event::Blocked(OUTPUT), 20)] {
+        assert!(life.apply(event, now).is_ok());
+    }
+    let times = life.times(50);
+    assert_eq!((times.blocked_ns, times.reader_ns), (31, 30));
+    assert!(life.apply(Event::Woken, 60).is_ok());
+    assert_eq!(life.times(70).reader_ns, 40, "it waits no more");
 }
 
 #[test]

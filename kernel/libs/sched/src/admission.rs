@@ -259,6 +259,13 @@ impl Admission {
         None
     }
 
+    /// The request waits for its client when its deadline comes. What is left of its booking is nobody's from then on.
+    pub fn lapse(&mut self, ticket: &Ticket) {
+        if ticket.booked_ns.is_some() {
+            self.book(ticket.group.booked()).strike_out(ticket.entry);
+        }
+    }
+
     /// The request was not done at its deadline.
     pub fn missed(&mut self, ticket: &Ticket) {
         self.routes[ticket.route.0].counts.missed += 1;

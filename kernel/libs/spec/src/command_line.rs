@@ -21,6 +21,7 @@
 //! | `replay` | none, or `on`, `off`: play the requests of the disk's `arrivals.txt`, then power off | `off` |
 //! | `max_connections` | connections served at once | 128 |
 //! | `keepalive_timeout_s` | how long a connection is kept with no request on it, in seconds; a balancer in front should give its own up before that | 75 |
+//! | `answer_timeout_s` | how long a client may take for an answer in all, in seconds, without the time in which there is nothing to send to it | 600 |
 //! | `admin_token` | what whoever deploys functions while the machine runs must know: 16 to 256 visible characters | none: nobody can |
 //! | `watchdog` | none, or `on`, `off`: feed an IB700 watchdog while the dispatcher comes round, and take its NMI for the end | `off` |
 //! | `scenario` | what to do wrong on purpose; kernels built for the tests only | none |
@@ -50,7 +51,7 @@ use crate::nearest::nearest;
 pub const DEFAULT_PORT: u16 = 8080;
 
 /// Every key that [`parse`] knows.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "log",
     "log_format",
     "log_all_ends",
@@ -70,6 +71,7 @@ const KEYS: [&str; 23] = [
     "replay",
     "max_connections",
     "keepalive_timeout_s",
+    "answer_timeout_s",
     "admin_token",
     "watchdog",
     "scenario",
@@ -133,6 +135,8 @@ pub struct Options {
     pub max_connections: u16,
     /// How long a connection is kept with no request on it, in seconds.
     pub keepalive_timeout_s: u16,
+    /// How long a client may take for an answer in all, in seconds.
+    pub answer_timeout_s: u32,
     /// What whoever deploys functions while the machine runs must know.
     pub admin_token: Option<String>,
     /// Name of a scenario of the tests.
@@ -166,6 +170,7 @@ impl Default for Options {
             replay: false,
             max_connections: 128,
             keepalive_timeout_s: 75,
+            answer_timeout_s: 600,
             admin_token: None,
             scenario: None,
             virtio_mmio: Vec::new(),
@@ -290,6 +295,9 @@ impl Options {
             }
             "keepalive_timeout_s" => {
                 self.keepalive_timeout_s = number(value, 1..=3600, "seconds, 1 to 3600")?;
+            }
+            "answer_timeout_s" => {
+                self.answer_timeout_s = number(value, 1..=86400, "seconds, 1 to 86400")?;
             }
             "admin_token" => self.admin_token = Some(admin_token(value)?),
             "scenario" if value.is_empty() => return Err("the name of a scenario"),

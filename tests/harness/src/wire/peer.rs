@@ -148,6 +148,15 @@ impl Wire {
         Ok(())
     }
 
+    /// Waits until something comes for a peer, takes it in and acknowledges it.
+    ///
+    /// # Errors
+    /// Nothing comes.
+    pub fn news(&mut self, peer: &mut Peer) -> Result<()> {
+        let segment = self.next(peer)?;
+        self.take(peer, &segment)
+    }
+
     /// The response that has come whole, if one has, without waiting. Its head must say how long it is; the connection
     /// goes on.
     ///

@@ -28,7 +28,7 @@ fn an_empty_line_gives_the_defaults() {
 fn every_key_is_taken_over() {
     let options = parsed(
         "log=warn,net=debug,sandbox=trace log_format=json batch engine=wasmi ip=192.168.1.9/16 \
-         gateway=192.168.0.1 port=80 sched=sjf preempt=off quantum_us=50 admission=off replay max_connections=64 keepalive_timeout_s=90 watchdog scenario=divide-error \
+         gateway=192.168.0.1 port=80 sched=sjf preempt=off quantum_us=50 admission=off replay max_connections=64 keepalive_timeout_s=90 answer_timeout_s=5 watchdog scenario=divide-error \
          virtio_mmio.device=512@0xfeb00000:16 virtio_mmio.device=4K@0xfeb00200:17:1",
     );
     assert_eq!(options.log, LevelFilter::Warn);
@@ -52,7 +52,10 @@ fn every_key_is_taken_over() {
         (options.port, options.quantum_us, options.max_connections),
         (80, 50, 64)
     );
-    assert_eq!(options.keepalive_timeout_s, 90);
+    assert_eq!(
+        (options.keepalive_timeout_s, options.answer_timeout_s),
+        (90, 5)
+    );
     assert!(options.watchdog);
     assert_eq!(options.sched, Policy::ShortestJob);
     assert!(!options.preempt && !options.admission && options.replay);
@@ -137,6 +140,8 @@ fn a_bad_value_is_named_with_what_was_expected_and_the_default_stands() {
         "max_connections=4097",
         "keepalive_timeout_s=0",
         "keepalive_timeout_s=3601",
+        "answer_timeout_s=0",
+        "answer_timeout_s=86401",
         "scenario",
         "scenario=",
         "virtio_mmio.device=",
