@@ -25,6 +25,11 @@ use crate::ticket::{Measured, Ticket};
 const FIRST_PART: u64 = 256;
 /// The longest that is booked then, in nanoseconds. What runs longer falls behind, so little depends on it.
 const FIRST_NS: u64 = 5_000_000;
+/// A request that has waited for less than one part in so many of its deadline is tested as if it came now, which the
+/// margins bear: the moment that passes before any request is looked at would else cost a tenant the last period of its
+/// reservation, which may be all that there is until the deadline.
+const SHORT_WAIT_PART: u64 = 64;
+
 /// Tenants, routes, and what is promised.
 pub struct Admission {
     /// Whether demand is tested. If not, nothing is booked, and only the limits hold.
@@ -172,7 +177,10 @@ impl Admission {
     ) -> Result<Ticket, Refusal> {
         let state = &mut *self.routes[route.0];
         state.estimate.refresh();
-        let deadline_ns = arrived_ns.saturating_add(state.terms.relative_deadline_ns);
+        let relative_ns = state.terms.relative_deadline_ns;
+        let deadline_ns = arrived_ns.saturating_add(relative_ns);
+        let is_short = now_ns.saturating_sub(arrived_ns) <= relative_ns / SHORT_WAIT_PART;
+        let now_ns = if is_short { arrived_ns } else { now_ns };
         self.recall.forget();
         let admitted = self
             .check_limits(route)

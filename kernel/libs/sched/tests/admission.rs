@@ -3,8 +3,8 @@
 mod terms;
 
 use luge_sched::{
-    Admission, Counts, Measured, Ready, Refusal, RouteId, RouteTerms, SHARED, Settings, TenantId,
-    TenantTerms,
+    Admission, Counts, Measured, Ready, Refusal, Reservation, RouteId, RouteTerms, SHARED,
+    Settings, TenantId, TenantTerms,
 };
 
 use terms::{MS, route, tenant};
@@ -296,4 +296,24 @@ fn a_request_that_has_waited_has_what_is_left_of_its_deadline() {
     let late = admission.admit_since(id, 0, 200 * MS, &ready).unwrap_err();
     assert!(matches!(late, Refusal::NoTime { .. }), "{late:?}");
     assert!(admission.nothing_is_booked());
+}
+
+#[test]
+fn a_short_wait_does_not_cost_a_tenant_a_period_of_its_reservation() {
+    let mut ready = Ready::new(Settings::default());
+    let mut admission = Admission::new(true);
+    let mut add = || {
+        let share = Reservation::new(9 * MS, 20 * MS).expect("neither is zero");
+        let id = admission.add_tenant(tenant(ready.reserve_share(share)));
+        admission.add_route(route(id, 20 * MS, 8 * MS))
+    };
+    let (first, second) = (add(), add());
+    for id in [first, second] {
+        let ticket = admission.admit_since(id, MS, MS + MS / 4, &ready).unwrap();
+        assert!(ticket.booked_ns().is_some());
+        admission.give_back(ticket, Measured::Nothing);
+    }
+    let late = admission.admit_since(first, MS, 2 * MS, &ready).unwrap();
+    assert_eq!(late.booked_ns(), None, "it is let in without a promise");
+    admission.give_back(late, Measured::Nothing);
 }
