@@ -8,6 +8,7 @@ use luge_harness::http::Raw;
 use luge_harness::wire::Peer;
 use luge_harness::{Boot, Disk, Kernel, Lab, Wire};
 
+use crate::served::wait_until;
 use crate::wire::{neighbour, serve};
 
 scenarios![
@@ -100,12 +101,11 @@ fn idle_connections_end_each_at_its_own_time(lab: &Lab) -> Result<()> {
         ask(&mut idle)?;
         let stream = idle.stream().try_clone()?;
         stream.set_nonblocking(true)?;
-        // While there is neither a byte nor the end.
-        while stream.peek(&mut [0]).is_err() {
+        wait_until(|| {
             ask(&mut used)?;
-            // Host's time: it makes no difference how often it is asked.
-            thread::sleep(Duration::from_millis(20));
-        }
+            // There is a byte, or the end.
+            Ok(stream.peek(&mut [0]).is_ok())
+        })?;
         stream.set_nonblocking(false)?;
         let end = idle.read_to_end()?;
         ensure!(end.is_empty(), "{end:?}");
